@@ -1,0 +1,209 @@
+//! The evaluator: walks the arena from the root within its fuel, and keeps until when what it saw holds.
+//!
+//! Why the validity is right: an evaluation depends on `now` only through the comparisons of [`Op::Clock`]. Each
+//! notes the first instant at which it would come out otherwise. Before the least of them every comparison that was
+//! evaluated comes out as it did, so the evaluation takes the same way to the same answer (or the same error).
+
+mod clock;
+mod compare;
+mod compute;
+mod fold;
+
+use rapport_kernel::Timestamp;
+
+use crate::error::EvalErrorKind;
+use crate::program::{Code, LOCALS, Node, Op, Run};
+use crate::value::{Activation, AsValue, Value};
+
+/// Why there is no value, and at which operation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trouble {
+    pub(crate) kind: EvalErrorKind,
+    pub(crate) at: Node,
+}
+
+pub(crate) struct Evaluator<'a> {
+    code: &'a Code,
+    inputs: &'a dyn Activation,
+    now: Timestamp,
+    fuel: u64,
+    valid_until: i64,
+    locals: [Value<'a>; LOCALS],
+}
+
+type Evaluated<'a> = Result<Value<'a>, Trouble>;
+
+impl<'a> Evaluator<'a> {
+    pub(crate) fn new(code: &'a Code, inputs: &'a dyn Activation, now: Timestamp, fuel: u64) -> Self {
+        let locals = [const { Value::Null }; LOCALS];
+        Self { code, inputs, now, fuel, valid_until: Timestamp::MAX.micros(), locals }
+    }
+
+    /// The first instant at which a comparison with `now` that was evaluated comes out otherwise.
+    pub(crate) fn valid_until(&self) -> Timestamp {
+        Timestamp::from_column(self.valid_until)
+    }
+
+    pub(crate) fn evaluate(&mut self, node: Node) -> Evaluated<'a> {
+        let code = self.code;
+        self.charge(1, node)?;
+        match code.ops[node as usize] {
+            Op::Constant(index) => Ok(code.constants[index as usize].as_value()),
+            Op::VariableField { variable, field } => self.variable_field(variable, field, node),
+            Op::Compare { how, left, right } => self.compare(how, left, right, node),
+            Op::And(run) => self.connected(run, false),
+            Op::Or(run) => self.connected(run, true),
+            Op::Not(of) => Ok(Value::Bool(!self.boolean(of)?)),
+            Op::Variable(index) => self.inputs.variable(index as usize).ok_or_else(|| absent(node)),
+            Op::Local(index) => Ok(self.locals[usize::from(index)].clone()),
+            Op::Clock { how, steps, other } => self.clock(how, steps, other, node),
+            Op::Field { of, field } => match self.evaluate(of)? {
+                Value::Object(object) => object.field(usize::from(field)).ok_or_else(|| absent(node)),
+                _ => Err(wrong_type(node)),
+            },
+            Op::If { condition, yes, no } => {
+                let way = if self.boolean(condition)? { yes } else { no };
+                self.evaluate(way)
+            }
+            Op::Key { of, key } => self.key(of, key, node),
+            Op::Index { of, key } => self.index(of, key, node),
+            Op::HasVariableField { variable, field } => self.has_variable_field(variable, field, node),
+            Op::HasField { of, field } => match self.evaluate(of)? {
+                Value::Object(object) => Ok(Value::Bool(object.field(usize::from(field)).is_some())),
+                _ => Err(wrong_type(node)),
+            },
+            Op::HasKey { of, key } => self.has_key(of, key, node),
+            Op::In { item, of } => self.contains(item, of, node),
+            Op::Matches { text, pattern } => self.matches(text, pattern, node),
+            Op::Text { test, text, part } => self.text_test(test, text, part, node),
+            Op::Fold { .. } => self.fold(node),
+            Op::Negate(_)
+            | Op::Arithmetic { .. }
+            | Op::List(_)
+            | Op::Map(_)
+            | Op::Convert { .. }
+            | Op::Size(_)
+            | Op::Case { .. }
+            | Op::Part { .. } => self.compute(node),
+        }
+    }
+
+    /// Takes fuel for work that is about to be done.
+    fn charge(&mut self, amount: u64, node: Node) -> Result<(), Trouble> {
+        if self.fuel < amount {
+            self.fuel = 0;
+            return Err(Trouble { kind: EvalErrorKind::TooDear, at: node });
+        }
+        self.fuel -= amount;
+        Ok(())
+    }
+
+    fn charge_text(&mut self, bytes: usize, node: Node) -> Result<(), Trouble> {
+        self.charge(bytes as u64 / 16, node)
+    }
+
+    fn boolean(&mut self, node: Node) -> Result<bool, Trouble> {
+        match self.evaluate(node)? {
+            Value::Bool(value) => Ok(value),
+            _ => Err(wrong_type(node)),
+        }
+    }
+
+    /// `&&` and `||`: `decides` (false, true) wherever it stands decides, errors to its left or right or not; else
+    /// the first error; else the other value. Running out of fuel is never absorbed.
+    fn connected(&mut self, run: Run, decides: bool) -> Evaluated<'a> {
+        let code = self.code;
+        let mut trouble = None;
+        for part in &code.operands[run.range()] {
+            match self.boolean(*part) {
+                Ok(value) if value == decides => return Ok(Value::Bool(decides)),
+                Ok(_) => {}
+                Err(found) if found.kind == EvalErrorKind::TooDear => return Err(found),
+                Err(found) => trouble = trouble.or(Some(found)),
+            }
+        }
+        trouble.map_or(Ok(Value::Bool(!decides)), Err)
+    }
+
+    fn variable_field(&mut self, variable: u16, field: u16, node: Node) -> Evaluated<'a> {
+        match self.inputs.variable(usize::from(variable)) {
+            Some(Value::Object(object)) => object.field(usize::from(field)).ok_or_else(|| absent(node)),
+            Some(_) => Err(wrong_type(node)),
+            None => Err(absent(node)),
+        }
+    }
+
+    fn has_variable_field(&mut self, variable: u16, field: u16, node: Node) -> Evaluated<'a> {
+        match self.inputs.variable(usize::from(variable)) {
+            Some(Value::Object(object)) => Ok(Value::Bool(object.field(usize::from(field)).is_some())),
+            Some(_) => Err(wrong_type(node)),
+            None => Err(absent(node)),
+        }
+    }
+
+    fn constant_text(&self, index: u32) -> &'a str {
+        match self.code.constants[index as usize].as_value() {
+            Value::String(text) => text,
+            _ => "",
+        }
+    }
+
+    fn key(&mut self, of: Node, key: u32, node: Node) -> Evaluated<'a> {
+        let map = self.evaluate(of)?;
+        lookup(&map, self.constant_text(key), node)?.ok_or(Trouble { kind: EvalErrorKind::NoSuchKey, at: node })
+    }
+
+    fn has_key(&mut self, of: Node, key: u32, node: Node) -> Evaluated<'a> {
+        let map = self.evaluate(of)?;
+        Ok(Value::Bool(lookup(&map, self.constant_text(key), node)?.is_some()))
+    }
+
+    fn index(&mut self, of: Node, key: Node, node: Node) -> Evaluated<'a> {
+        let (of, key) = (self.evaluate(of)?, self.evaluate(key)?);
+        match (&of, &key) {
+            (Value::List(_) | Value::MadeList(_), Value::Int(index)) => {
+                let found = usize::try_from(*index).ok().and_then(|index| element(&of, index));
+                found.ok_or(Trouble { kind: EvalErrorKind::NoSuchIndex, at: node })
+            }
+            (Value::Map(_) | Value::MadeMap(_), Value::String(_) | Value::MadeString(_)) => {
+                let key = key.as_str().unwrap_or_default();
+                self.charge_text(key.len(), node)?;
+                lookup(&of, key, node)?.ok_or(Trouble { kind: EvalErrorKind::NoSuchKey, at: node })
+            }
+            _ => Err(wrong_type(node)),
+        }
+    }
+}
+
+const fn absent(node: Node) -> Trouble {
+    Trouble { kind: EvalErrorKind::Absent, at: node }
+}
+
+const fn wrong_type(node: Node) -> Trouble {
+    Trouble { kind: EvalErrorKind::WrongType, at: node }
+}
+
+fn lookup<'a>(map: &Value<'a>, key: &str, node: Node) -> Result<Option<Value<'a>>, Trouble> {
+    match map {
+        Value::Map(map) => Ok(map.value(key)),
+        Value::MadeMap(map) => Ok(map.get(key).cloned()),
+        _ => Err(wrong_type(node)),
+    }
+}
+
+/// How many elements a list has; `None` for what is no list.
+fn count(list: &Value<'_>) -> Option<usize> {
+    match list {
+        Value::List(list) => Some(list.count()),
+        Value::MadeList(list) => Some(list.len()),
+        _ => None,
+    }
+}
+
+fn element<'a>(list: &Value<'a>, index: usize) -> Option<Value<'a>> {
+    match list {
+        Value::List(list) => list.element(index),
+        Value::MadeList(list) => list.get(index).cloned(),
+        _ => None,
+    }
+}

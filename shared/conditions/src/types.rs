@@ -1,0 +1,139 @@
+//! The types a variable, a field or an expression can have.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The type of an expression. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// Known only when evaluated: a trait's value. An operation that does not fit it is an evaluation error.
+    Dyn,
+    /// The null literal.
+    Null,
+    /// true or false.
+    Bool,
+    /// A whole number of 64 bits.
+    Int,
+    /// A floating-point number of 64 bits.
+    Double,
+    /// Text.
+    String,
+    /// An instant, to the microsecond.
+    Timestamp,
+    /// A signed length of time, to the microsecond.
+    Duration,
+    /// A list of one type.
+    List(Arc<Type>),
+    /// A map from strings to one type.
+    Map(Arc<Type>),
+    /// A record with declared fields.
+    Object(Arc<ObjectType>),
+}
+
+/// A record type: its name (for error texts) and its fields. A field's index is its place in the declaration.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ObjectType {
+    name: String,
+    fields: Vec<(String, Type)>,
+}
+
+impl Type {
+    /// A list of `element`.
+    #[must_use]
+    pub fn list(element: Self) -> Self {
+        Self::List(Arc::new(element))
+    }
+
+    /// A map from strings to `value`. `Type::map(Type::Dyn)` suits traits that are not declared.
+    #[must_use]
+    pub fn map(value: Self) -> Self {
+        Self::Map(Arc::new(value))
+    }
+
+    /// A record. The order of `fields` gives the indexes that [`crate::Object::field`] is asked for.
+    #[must_use]
+    pub fn object<N: Into<String>>(name: &str, fields: impl IntoIterator<Item = (N, Self)>) -> Self {
+        let fields = fields.into_iter().map(|(name, kind)| (name.into(), kind)).collect();
+        Self::Object(Arc::new(ObjectType { name: name.to_owned(), fields }))
+    }
+
+    pub(crate) const fn is_number(&self) -> bool {
+        matches!(self, Self::Int | Self::Double)
+    }
+
+    /// Whether a value of the one type may be a value of the other: equal, or unknown where they differ.
+    pub(crate) fn compatible(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Dyn, _) | (_, Self::Dyn) => true,
+            (Self::List(left), Self::List(right)) | (Self::Map(left), Self::Map(right)) => left.compatible(right),
+            _ => self == other,
+        }
+    }
+
+    /// The type of what is one or the other: the same where both are, unknown where they differ.
+    pub(crate) fn join(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::List(left), Self::List(right)) => Self::list(left.join(right)),
+            (Self::Map(left), Self::Map(right)) => Self::map(left.join(right)),
+            _ if self == other => self.clone(),
+            _ => Self::Dyn,
+        }
+    }
+
+    /// Whether values of the types can be compared with `==`.
+    pub(crate) fn equatable(&self, other: &Self) -> bool {
+        if self.holds_objects() || other.holds_objects() {
+            return false;
+        }
+        match (self, other) {
+            (Self::List(left), Self::List(right)) | (Self::Map(left), Self::Map(right)) => left.equatable(right),
+            _ => self.compatible(other) || (self.is_number() && other.is_number()),
+        }
+    }
+
+    fn holds_objects(&self) -> bool {
+        match self {
+            Self::Object(_) => true,
+            Self::List(inner) | Self::Map(inner) => inner.holds_objects(),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dyn => f.write_str("dyn"),
+            Self::Null => f.write_str("null"),
+            Self::Bool => f.write_str("bool"),
+            Self::Int => f.write_str("int"),
+            Self::Double => f.write_str("double"),
+            Self::String => f.write_str("string"),
+            Self::Timestamp => f.write_str("timestamp"),
+            Self::Duration => f.write_str("duration"),
+            Self::List(element) => write!(f, "list({element})"),
+            Self::Map(value) => write!(f, "map(string, {value})"),
+            Self::Object(object) => f.write_str(&object.name),
+        }
+    }
+}
+
+impl ObjectType {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The index and type of a field.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<(usize, &Type)> {
+        let index = self.fields.iter().position(|(field, _)| field == name)?;
+        Some((index, &self.fields[index].1))
+    }
+
+    /// The names of its fields, in order of their index.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|(name, _)| name.as_str())
+    }
+}
