@@ -39,13 +39,36 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// The services a scope can name. `internal` is held by the suite's own services only, and no `*` covers it.
-    pub const SERVICES: [&'static str; 6] = ["profiles", "feedback", "personalisation", "metrics", "admin", "internal"];
+    /// The services a scope can name. The last two stand above tenants: `operator` is held by the operator's key,
+    /// `internal` by the suite's own services; no `*` covers them, and no key of a tenant can hold them.
+    pub const SERVICES: [&'static str; 7] =
+        ["profiles", "feedback", "personalisation", "metrics", "admin", "operator", "internal"];
+    /// Those that a key of a tenant can hold.
+    const OF_TENANTS: &'static [&'static str] = Self::SERVICES.split_at(5).0;
 
     /// Whether holding `self` allows what needs `service` and `verb`.
     #[must_use]
     pub fn covers(&self, service: &str, verb: Verb) -> bool {
-        self.verb >= verb && (self.service == service || (self.service == "*" && service != "internal"))
+        let all = self.service == "*" && (service == "*" || Self::OF_TENANTS.contains(&service));
+        self.verb >= verb && (self.service == service || all)
+    }
+
+    /// Whether a key of a tenant can hold it.
+    #[must_use]
+    pub fn is_of_tenants(&self) -> bool {
+        self.service == "*" || Self::OF_TENANTS.contains(&self.service.as_str())
+    }
+
+    /// The service it names, or `*`.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// What it lets one do there.
+    #[must_use]
+    pub const fn verb(&self) -> Verb {
+        self.verb
     }
 }
 
@@ -55,7 +78,7 @@ impl FromStr for Scope {
         let unknown = || {
             format!(
                 "a scope is a service ({}, or *) and a verb (read, write, admin), as profiles:write",
-                Self::SERVICES[..5].join(", ")
+                Self::OF_TENANTS.join(", ")
             )
         };
         let (service, verb) = text.split_once(':').ok_or_else(unknown)?;
@@ -106,6 +129,13 @@ impl Caller {
         Self { tenant, key: Uuid::nil(), scopes }
     }
 
+    /// The operator of the suite, who stands above tenants and holds none of their data.
+    #[must_use]
+    pub fn operator() -> Self {
+        let scope = Scope { service: "operator".to_owned(), verb: Verb::Admin };
+        Self { tenant: TenantId::from_uuid(Uuid::nil()), key: Uuid::nil(), scopes: vec![scope] }
+    }
+
     /// Lets the call go on only with the scope it needs.
     ///
     /// # Errors
@@ -133,7 +163,20 @@ mod tests {
         assert!(!scope("profiles:read").covers("profiles", Verb::Write));
         assert!(!scope("profiles:admin").covers("metrics", Verb::Read));
         assert!(scope("*:read").covers("metrics", Verb::Read));
-        assert!(!scope("*:admin").covers("internal", Verb::Read), "no key a tenant holds reaches internal calls");
+        for above in ["internal", "operator"] {
+            assert!(!scope("*:admin").covers(above, Verb::Read), "no key a tenant holds reaches {above} calls");
+            assert!(!scope(&format!("{above}:read")).is_of_tenants());
+        }
+        assert!(scope("*:write").covers("*", Verb::Read) && !scope("profiles:admin").covers("*", Verb::Read));
+    }
+
+    #[test]
+    fn the_operator_stands_above_tenants_and_reads_none_of_their_data() {
+        let operator = Caller::operator();
+        assert!(operator.require("operator", Verb::Admin).is_ok());
+        for service in ["profiles", "admin", "internal", "*"] {
+            assert!(operator.require(service, Verb::Read).is_err(), "{service}");
+        }
     }
 
     #[test]
