@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use rapport_kernel::Private;
+use rapport_kernel::{Fault, Private, Violations};
 use serde::{Deserialize, Serialize};
+
+/// The bus keeps an entry for an hour at most: a receipt of erasure is given when that has passed.
+const MOST_RETENTION: u64 = 3_600;
 
 /// The bus's configuration. The default is the bus in memory, for one process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +37,7 @@ impl Default for BusConfig {
             prefix: "rapport".to_owned(),
             max_entries: 50_000,
             max_bytes: 16 * 1024 * 1024,
-            retention_seconds: 3_600,
+            retention_seconds: MOST_RETENTION,
             lease_seconds: 10,
             timeout_millis: 1_000,
         }
@@ -42,10 +45,39 @@ impl Default for BusConfig {
 }
 
 impl BusConfig {
+    /// Refuses what cannot work.
+    pub(crate) fn check(&self) -> Result<(), Fault> {
+        let mut violations = Violations::new();
+        let times = [
+            ("bus.retention_seconds", self.retention_seconds),
+            ("bus.lease_seconds", self.lease_seconds),
+            ("bus.timeout_millis", self.timeout_millis),
+        ];
+        for (field, _) in times.into_iter().filter(|(_, time)| *time == 0) {
+            violations.add(field, "uint64.gt", "must not be zero");
+        }
+        if self.retention_seconds > MOST_RETENTION {
+            violations.add("bus.retention_seconds", "uint64.lte", "must be at most 3600, which erasure counts on");
+        }
+        violations.check()
+    }
     pub(crate) const fn lease(&self) -> Duration {
         Duration::from_secs(self.lease_seconds)
     }
     pub(crate) const fn timeout(&self) -> Duration {
         Duration::from_millis(self.timeout_millis)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_work_is_refused_and_the_default_works() {
+        assert!(crate::open(&BusConfig::default()).is_ok());
+        let config = BusConfig { lease_seconds: 0, retention_seconds: 7_200, ..BusConfig::default() };
+        let fault = crate::open(&config).err().expect("refused");
+        assert_eq!(fault.details.violations.as_slice().len(), 2);
     }
 }

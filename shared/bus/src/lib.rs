@@ -120,8 +120,9 @@ pub fn is_lost(fault: &Fault) -> bool {
 /// The bus that the configuration names. Redis need not be up: what needs it fails until it is.
 ///
 /// # Errors
-/// INVALID_ARGUMENT where the URL is none.
+/// INVALID_ARGUMENT where the URL is none, or a time is zero.
 pub fn open(config: &BusConfig) -> Result<Arc<dyn Bus>, Fault> {
+    config.check()?;
     Ok(match &config.redis {
         None => Arc::new(MemoryBus::new(config)),
         Some(url) => Arc::new(RedisBus::new(url.expose(), config)?),

@@ -247,10 +247,9 @@ impl Reading {
 
     fn release(&self) {
         let mut state = locked(&self.partition.state);
-        if let Some(group) = state.groups.get_mut(&self.group) {
-            if let Some((_, until)) = group.holder.as_mut().filter(|(holder, _)| *holder == self.id) {
-                *until = Instant::now();
-            }
+        let holder = state.groups.get_mut(&self.group).and_then(|group| group.holder.as_mut());
+        if let Some((_, until)) = holder.filter(|(holder, _)| *holder == self.id) {
+            *until = Instant::now();
         }
         drop(state);
         self.partition.arrived.notify_waiters();

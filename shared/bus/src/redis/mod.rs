@@ -60,6 +60,8 @@ impl RedisBus {
     pub fn new(url: &str, config: &BusConfig) -> Result<Self, Fault> {
         // The cause may repeat the URL, and with it a password.
         let refused = |_| Fault::invalid_field("bus.redis", "uri", "must be a redis:// or rediss:// URL");
+        // Names the crypto of TLS, where nothing has yet: the choice is the process's, and one is as good.
+        let _chosen = rustls::crypto::ring::default_provider().install_default();
         let link = Link::new(Client::open(url).map_err(refused)?, config.timeout());
         let scripts = Scripts {
             epoch: Script::new(include_str!("scripts/epoch.lua")),
