@@ -37,6 +37,7 @@ pub(crate) fn compile(
     if !root.kind.compatible(expected) {
         compiler.note(expression.offset, format!("this should be {expected}, but is {}", root.kind));
     }
+    let unknown = root.kind == Type::Dyn && *expected != Type::Dyn;
     let root = compiler.fixed(root);
     let cost = compiler.costs[root as usize];
     let most = environment.limits().cost;
@@ -55,6 +56,7 @@ pub(crate) fn compile(
         fuel: environment.limits().fuel,
         inputs: compiler.inputs.into_iter().collect(),
         reads_now,
+        expected: unknown.then(|| expected.clone()),
     }))
 }
 

@@ -12,6 +12,7 @@ mod fold;
 use rapport_kernel::Timestamp;
 
 use crate::error::EvalErrorKind;
+use crate::number;
 use crate::program::{Code, LOCALS, Node, Op, Run};
 use crate::value::{Activation, AsValue, Value};
 
@@ -45,37 +46,33 @@ impl<'a> Evaluator<'a> {
     }
 
     pub(crate) fn evaluate(&mut self, node: Node) -> Evaluated<'a> {
-        let code = self.code;
-        self.charge(1, node)?;
-        match code.ops[node as usize] {
-            Op::Constant(index) => Ok(code.constants[index as usize].as_value()),
-            Op::VariableField { variable, field } => self.variable_field(variable, field, node),
-            Op::Compare { how, left, right } => self.compare(how, left, right, node),
-            Op::And(run) => self.connected(run, false),
-            Op::Or(run) => self.connected(run, true),
-            Op::Not(of) => Ok(Value::Bool(!self.boolean(of)?)),
-            Op::Variable(index) => self.inputs.variable(index as usize).ok_or_else(|| absent(node)),
-            Op::Local(index) => Ok(self.locals[usize::from(index)].clone()),
-            Op::Clock { how, steps, other } => self.clock(how, steps, other, node),
-            Op::Field { of, field } => match self.evaluate(of)? {
-                Value::Object(object) => object.field(usize::from(field)).ok_or_else(|| absent(node)),
-                _ => Err(wrong_type(node)),
-            },
+        match self.code.ops[node as usize] {
+            Op::Compare { .. }
+            | Op::And(_)
+            | Op::Or(_)
+            | Op::Not(_)
+            | Op::Clock { .. }
+            | Op::HasVariableField { .. }
+            | Op::HasField { .. }
+            | Op::HasKey { .. }
+            | Op::In { .. }
+            | Op::Matches { .. }
+            | Op::Text { .. } => self.boolean(node).map(Value::Bool),
+            Op::Constant(_) | Op::VariableField { .. } | Op::Variable(_) | Op::Local(_) => self.operand(node),
+            Op::Field { of, field } => {
+                self.charge(1, node)?;
+                match self.operand(of)? {
+                    Value::Object(object) => object.field(usize::from(field)).ok_or_else(|| absent(node)),
+                    _ => Err(wrong_type(node)),
+                }
+            }
             Op::If { condition, yes, no } => {
+                self.charge(1, node)?;
                 let way = if self.boolean(condition)? { yes } else { no };
                 self.evaluate(way)
             }
             Op::Key { of, key } => self.key(of, key, node),
             Op::Index { of, key } => self.index(of, key, node),
-            Op::HasVariableField { variable, field } => self.has_variable_field(variable, field, node),
-            Op::HasField { of, field } => match self.evaluate(of)? {
-                Value::Object(object) => Ok(Value::Bool(object.field(usize::from(field)).is_some())),
-                _ => Err(wrong_type(node)),
-            },
-            Op::HasKey { of, key } => self.has_key(of, key, node),
-            Op::In { item, of } => self.contains(item, of, node),
-            Op::Matches { text, pattern } => self.matches(text, pattern, node),
-            Op::Text { test, text, part } => self.text_test(test, text, part, node),
             Op::Fold { .. } => self.fold(node),
             Op::Negate(_)
             | Op::Arithmetic { .. }
@@ -88,7 +85,78 @@ impl<'a> Evaluator<'a> {
         }
     }
 
+    /// An operand: the plain ones, which most are, without a walk through all operations.
+    #[inline]
+    fn operand(&mut self, node: Node) -> Evaluated<'a> {
+        let code = self.code;
+        match code.ops[node as usize] {
+            Op::Constant(index) => {
+                self.charge(1, node)?;
+                Ok(code.constants[index as usize].as_value())
+            }
+            Op::VariableField { variable, field } => {
+                self.charge(1, node)?;
+                match self.inputs.variable(usize::from(variable)) {
+                    Some(Value::Object(object)) => object.field(usize::from(field)).ok_or_else(|| absent(node)),
+                    Some(_) => Err(wrong_type(node)),
+                    None => Err(absent(node)),
+                }
+            }
+            Op::Variable(index) => {
+                self.charge(1, node)?;
+                self.inputs.variable(index as usize).ok_or_else(|| absent(node))
+            }
+            Op::Local(index) => {
+                self.charge(1, node)?;
+                Ok(self.locals[usize::from(index)].clone())
+            }
+            _ => self.evaluate(node),
+        }
+    }
+
+    /// A bool, without the way through a value for the operations that give nothing else.
+    fn boolean(&mut self, node: Node) -> Result<bool, Trouble> {
+        match self.code.ops[node as usize] {
+            Op::Compare { how, left, right } => self.compare(how, left, right, node),
+            Op::And(run) => self.connected(run, false, node),
+            Op::Or(run) => self.connected(run, true, node),
+            Op::Not(of) => {
+                self.charge(1, node)?;
+                Ok(!self.boolean(of)?)
+            }
+            Op::Clock { how, steps, other } => self.clock(how, steps, other, node),
+            Op::HasVariableField { variable, field } => {
+                self.charge(1, node)?;
+                match self.inputs.variable(usize::from(variable)) {
+                    Some(Value::Object(object)) => Ok(object.field(usize::from(field)).is_some()),
+                    Some(_) => Err(wrong_type(node)),
+                    None => Err(absent(node)),
+                }
+            }
+            Op::HasField { of, field } => {
+                self.charge(1, node)?;
+                match self.operand(of)? {
+                    Value::Object(object) => Ok(object.field(usize::from(field)).is_some()),
+                    _ => Err(wrong_type(node)),
+                }
+            }
+            Op::HasKey { of, key } => {
+                self.charge(1, node)?;
+                let map = self.operand(of)?;
+                Ok(lookup(&map, self.constant_text(key), node)?.is_some())
+            }
+            Op::In { item, of } => self.contains(item, of, node),
+            Op::Matches { text, pattern } => self.matches(text, pattern, node),
+            Op::Text { test, text, part } => self.text_test(test, text, part, node),
+            _ => match self.evaluate(node)? {
+                Value::Bool(value) => Ok(value),
+                _ => Err(wrong_type(node)),
+            },
+        }
+    }
+
     /// Takes fuel for work that is about to be done.
+    #[inline]
     fn charge(&mut self, amount: u64, node: Node) -> Result<(), Trouble> {
         if self.fuel < amount {
             self.fuel = 0;
@@ -102,43 +170,21 @@ impl<'a> Evaluator<'a> {
         self.charge(bytes as u64 / 16, node)
     }
 
-    fn boolean(&mut self, node: Node) -> Result<bool, Trouble> {
-        match self.evaluate(node)? {
-            Value::Bool(value) => Ok(value),
-            _ => Err(wrong_type(node)),
-        }
-    }
-
     /// `&&` and `||`: `decides` (false, true) wherever it stands decides, errors to its left or right or not; else
     /// the first error; else the other value. Running out of fuel is never absorbed.
-    fn connected(&mut self, run: Run, decides: bool) -> Evaluated<'a> {
+    fn connected(&mut self, run: Run, decides: bool, node: Node) -> Result<bool, Trouble> {
         let code = self.code;
+        self.charge(1, node)?;
         let mut trouble = None;
         for part in &code.operands[run.range()] {
             match self.boolean(*part) {
-                Ok(value) if value == decides => return Ok(Value::Bool(decides)),
+                Ok(value) if value == decides => return Ok(decides),
                 Ok(_) => {}
                 Err(found) if found.kind == EvalErrorKind::TooDear => return Err(found),
                 Err(found) => trouble = trouble.or(Some(found)),
             }
         }
-        trouble.map_or(Ok(Value::Bool(!decides)), Err)
-    }
-
-    fn variable_field(&mut self, variable: u16, field: u16, node: Node) -> Evaluated<'a> {
-        match self.inputs.variable(usize::from(variable)) {
-            Some(Value::Object(object)) => object.field(usize::from(field)).ok_or_else(|| absent(node)),
-            Some(_) => Err(wrong_type(node)),
-            None => Err(absent(node)),
-        }
-    }
-
-    fn has_variable_field(&mut self, variable: u16, field: u16, node: Node) -> Evaluated<'a> {
-        match self.inputs.variable(usize::from(variable)) {
-            Some(Value::Object(object)) => Ok(Value::Bool(object.field(usize::from(field)).is_some())),
-            Some(_) => Err(wrong_type(node)),
-            None => Err(absent(node)),
-        }
+        trouble.map_or(Ok(!decides), Err)
     }
 
     fn constant_text(&self, index: u32) -> &'a str {
@@ -149,20 +195,17 @@ impl<'a> Evaluator<'a> {
     }
 
     fn key(&mut self, of: Node, key: u32, node: Node) -> Evaluated<'a> {
-        let map = self.evaluate(of)?;
+        self.charge(1, node)?;
+        let map = self.operand(of)?;
         lookup(&map, self.constant_text(key), node)?.ok_or(Trouble { kind: EvalErrorKind::NoSuchKey, at: node })
     }
 
-    fn has_key(&mut self, of: Node, key: u32, node: Node) -> Evaluated<'a> {
-        let map = self.evaluate(of)?;
-        Ok(Value::Bool(lookup(&map, self.constant_text(key), node)?.is_some()))
-    }
-
     fn index(&mut self, of: Node, key: Node, node: Node) -> Evaluated<'a> {
-        let (of, key) = (self.evaluate(of)?, self.evaluate(key)?);
+        self.charge(1, node)?;
+        let (of, key) = (self.operand(of)?, self.operand(key)?);
         match (&of, &key) {
-            (Value::List(_) | Value::MadeList(_), Value::Int(index)) => {
-                let found = usize::try_from(*index).ok().and_then(|index| element(&of, index));
+            (Value::List(_) | Value::MadeList(_), Value::Int(_) | Value::Double(_)) => {
+                let found = position(&key).and_then(|index| element(&of, index));
                 found.ok_or(Trouble { kind: EvalErrorKind::NoSuchIndex, at: node })
             }
             (Value::Map(_) | Value::MadeMap(_), Value::String(_) | Value::MadeString(_)) => {
@@ -189,6 +232,16 @@ fn lookup<'a>(map: &Value<'a>, key: &str, node: Node) -> Result<Option<Value<'a>
         Value::MadeMap(map) => Ok(map.get(key).cloned()),
         _ => Err(wrong_type(node)),
     }
+}
+
+/// A list's index: an int, or an unknown value that turned out to be a whole double.
+fn position(key: &Value<'_>) -> Option<usize> {
+    let index = match key {
+        Value::Int(index) => Some(*index),
+        Value::Double(double) if double.fract() == 0.0 => number::double_to_int(*double),
+        _ => None,
+    };
+    index.and_then(|index| usize::try_from(index).ok())
 }
 
 /// How many elements a list has; `None` for what is no list.

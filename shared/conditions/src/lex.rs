@@ -9,6 +9,8 @@ pub(crate) enum Token {
     Int(u64),
     Double(f64),
     String(String),
+    /// A field's name in backticks: what no identifier can hold.
+    Quoted(String),
     /// An operator or bracket.
     Mark(&'static str),
     End,
@@ -111,6 +113,9 @@ impl<'s> Lexer<'s> {
         if matches!(first, b'\'' | b'"') {
             return self.string(false);
         }
+        if first == b'`' {
+            return self.quoted();
+        }
         if first == b'_' || first.is_ascii_alphabetic() {
             return self.word();
         }
@@ -144,6 +149,18 @@ impl<'s> Lexer<'s> {
                 self.at += end;
                 Ok(Token::Ident(word.to_owned()))
             }
+        }
+    }
+
+    fn quoted(&mut self) -> Result<Token, CompileErrors> {
+        let rest = &self.rest()[1..];
+        let allowed = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '-' | '/' | ' ');
+        match rest.find(|letter| !allowed(letter)) {
+            Some(end) if end > 0 && rest[end..].starts_with('`') => {
+                self.at += end + 2;
+                Ok(Token::Quoted(rest[..end].to_owned()))
+            }
+            _ => self.fail(self.at, "a field in backticks holds letters, digits, _ . - / and blanks"),
         }
     }
 

@@ -7,6 +7,24 @@
 //! - says until when its answer holds. `now` may stand only where the instant at which the answer flips can be
 //!   computed, so that a timer can look again at exactly that instant.
 //!
+//! # The language
+//! - Types: bool, int, double, string, timestamp, duration, `list(T)`, `map(string, T)`, declared records, and `dyn` for
+//!   what is known only when evaluated (traits). Left out: unsigned ints, bytes, messages, types as values, maps with
+//!   other keys than strings.
+//! - Operators: `== != < <= > >= && || ! ?: + - * / % in`, indexes, selections, lists and maps. Ints, doubles compare
+//!   with one another; overflow is an error; `&&` and `||` forget an error on one side where the other decides.
+//! - Macros: `has`, `all`, `exists`, `exists_one`, `filter`, `map`.
+//! - Functions: `size`, `contains`, `startsWith`, `endsWith`, `matches` (RE2's syntax, a literal), `lowerAscii`,
+//!   `upperAscii`, `bool`, `int`, `double`, `string`, `timestamp`, `duration`, `dyn`; `getFullYear`, `getMonth`, `getDate`,
+//!   `getDayOfMonth`, `getDayOfWeek`, `getDayOfYear`, `getHours`, `getMinutes`, `getSeconds`, `getMilliseconds`, on
+//!   instants with or without a time zone, the last four also on durations.
+//! - `now`: on one side of a comparison, with instants and durations added to it or taken from it. There it is exact
+//!   without bounds: `now + duration('80000000h')` is no overflow but an instant after all others.
+//! - Instants and durations are exact to the microsecond: finer instants are cut, finer durations refused.
+//! - An evaluation error (a field that is not set, a key that is not there, an overflow, no fuel left) is no match.
+//!
+//! CEL's own conformance tests are under `tests/conditions/golden`, with what is left out and why.
+//!
 //! ```
 //! use rapport_conditions::{Environment, Owned, Timestamp, Type};
 //!

@@ -167,8 +167,8 @@ impl Parser<'_> {
             let offset = self.offset();
             if self.take(".") {
                 let offset = self.offset();
-                let field = self.name("the name of a field or function must follow the dot")?;
-                let kind = if self.take("(") {
+                let (field, quoted) = self.selector()?;
+                let kind = if !quoted && self.take("(") {
                     let arguments = self.list(")")?;
                     ExprKind::Call { receiver: Some(Box::new(of)), name: field, arguments }
                 } else {
@@ -216,7 +216,7 @@ impl Parser<'_> {
                 let entries = self.entries()?;
                 return self.node(ExprKind::Map(entries), offset);
             }
-            Token::Mark(_) | Token::End => return self.fail("a value is missing here"),
+            Token::Quoted(_) | Token::Mark(_) | Token::End => return self.fail("a value is missing here"),
         };
         self.at += 1;
         self.node(kind, offset)
@@ -250,6 +250,17 @@ impl Parser<'_> {
             Token::Ident(word) if lex::is_reserved(&word) => self.fail(format!("{word} is a reserved word")),
             _ => self.fail(missing),
         }
+    }
+
+    /// What follows a dot: any word but a literal's, or a name in backticks.
+    fn selector(&mut self) -> Result<(String, bool), CompileErrors> {
+        let found = match self.peek().clone() {
+            Token::Ident(word) if lex::is_identifier(&word) || lex::is_reserved(&word) => (word, false),
+            Token::Quoted(word) => (word, true),
+            _ => return self.fail("the name of a field or function must follow the dot"),
+        };
+        self.at += 1;
+        Ok(found)
     }
 
     fn list(&mut self, end: &'static str) -> Result<Vec<Expr>, CompileErrors> {

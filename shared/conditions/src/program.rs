@@ -10,6 +10,7 @@ use crate::ast::{Arithmetic, Comparison};
 use crate::error::{EvalError, EvalErrorKind};
 use crate::eval::{Evaluator, Trouble};
 use crate::format::Zone;
+use crate::types::Type;
 use crate::value::{Activation, Owned, Value};
 
 /// A compiled condition. Cheap to clone, evaluated from any thread.
@@ -23,6 +24,8 @@ pub(crate) struct Inner {
     pub(crate) fuel: u64,
     pub(crate) inputs: Vec<Input>,
     pub(crate) reads_now: bool,
+    /// What the value must be, where the checker could not know it.
+    pub(crate) expected: Option<Type>,
 }
 
 /// Something a condition reads: a variable and the fields or constant keys after it, as far as they are fixed.
@@ -66,6 +69,10 @@ impl Program {
         let result = evaluator.evaluate(self.0.code.root);
         let valid_until = evaluator.valid_until();
         match result {
+            Ok(value) if self.0.expected.as_ref().is_some_and(|expected| !expected.admits(&value)) => {
+                let trouble = Trouble { kind: EvalErrorKind::WrongType, at: self.0.code.root };
+                Err(self.error(trouble, valid_until))
+            }
             Ok(value) => Ok(Outcome { value, valid_until }),
             Err(trouble) => Err(self.error(trouble, valid_until)),
         }
@@ -111,7 +118,8 @@ impl Program {
 
 impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Program").field(&self.0.source).finish()
+        // Not the source: a literal in it may be personal.
+        f.debug_struct("Program").field("bytes", &self.0.source.len()).field("cost", &self.0.cost).finish()
     }
 }
 
@@ -307,10 +315,4 @@ pub(crate) enum Fold {
     Filter,
     /// Map, with or without a predicate (which is then constant true).
     Map,
-}
-
-impl From<EvalErrorKind> for Trouble {
-    fn from(kind: EvalErrorKind) -> Self {
-        Self { kind, at: u32::MAX }
-    }
 }

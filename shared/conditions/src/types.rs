@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::value::Value;
+
 /// The type of an expression. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Type {
@@ -88,6 +90,23 @@ impl Type {
         match (self, other) {
             (Self::List(left), Self::List(right)) | (Self::Map(left), Self::Map(right)) => left.equatable(right),
             _ => self.compatible(other) || (self.is_number() && other.is_number()),
+        }
+    }
+
+    /// Whether a value is of this type, as far as its outermost kind tells.
+    pub(crate) fn admits(&self, value: &Value<'_>) -> bool {
+        match self {
+            Self::Dyn => true,
+            Self::Null => matches!(value, Value::Null),
+            Self::Bool => matches!(value, Value::Bool(_)),
+            Self::Int => matches!(value, Value::Int(_)),
+            Self::Double => matches!(value, Value::Double(_)),
+            Self::String => value.as_str().is_some(),
+            Self::Timestamp => matches!(value, Value::Timestamp(_)),
+            Self::Duration => matches!(value, Value::Duration(_)),
+            Self::List(_) => matches!(value, Value::List(_) | Value::MadeList(_)),
+            Self::Map(_) => matches!(value, Value::Map(_) | Value::MadeMap(_)),
+            Self::Object(_) => matches!(value, Value::Object(_)),
         }
     }
 

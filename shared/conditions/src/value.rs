@@ -47,13 +47,13 @@ pub trait Activation {
 }
 
 /// A record. The indexes are the places of the fields in the [`crate::ObjectType`].
-pub trait Object {
+pub trait Object: Sync {
     /// The value of a field; `None` where it is not set, which is an evaluation error unless `has()` asks.
     fn field(&self, index: usize) -> Option<Value<'_>>;
 }
 
 /// A list.
-pub trait List {
+pub trait List: Sync {
     /// How many elements it has.
     fn count(&self) -> usize;
     /// An element.
@@ -61,7 +61,7 @@ pub trait List {
 }
 
 /// A map with string keys.
-pub trait Map {
+pub trait Map: Sync {
     /// How many entries it has.
     fn count(&self) -> usize;
     /// The value under a key.
@@ -223,7 +223,7 @@ impl AsValue for Timestamp {
     }
 }
 
-impl<T: AsValue> List for Vec<T> {
+impl<T: AsValue + Sync> List for Vec<T> {
     fn count(&self) -> usize {
         self.len()
     }
@@ -231,7 +231,7 @@ impl<T: AsValue> List for Vec<T> {
         self.get(index).map(AsValue::as_value)
     }
 }
-impl<T: AsValue> Map for BTreeMap<String, T> {
+impl<T: AsValue + Sync> Map for BTreeMap<String, T> {
     fn count(&self) -> usize {
         self.len()
     }

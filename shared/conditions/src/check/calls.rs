@@ -2,7 +2,7 @@
 
 use regex::RegexBuilder;
 
-use crate::ast::Expr;
+use crate::ast::{Expr, ExprKind};
 use crate::check::{Compiler, TEXT_COST, Typed, clock, index};
 use crate::format::Zone;
 use crate::program::{Conversion, Node, Op, Part, TextTest, ZoneFrom};
@@ -12,6 +12,8 @@ use crate::value::Owned;
 /// What a compiled pattern may take of memory, so that `a{1000}{1000}` is refused.
 const PATTERN_BYTES: usize = 256 * 1024;
 const PATTERN_COST: u64 = 150;
+/// How many patterns a condition has at most: each takes memory for as long as the program lives.
+const MOST_PATTERNS: usize = 16;
 
 impl Compiler<'_> {
     pub(super) fn function(&mut self, name: &str, arguments: &[Expr], offset: usize) -> Typed {
@@ -69,14 +71,14 @@ impl Compiler<'_> {
         let Some(to) = to else {
             return self.failed(offset, format!("there is no function {name}()"));
         };
+        let literal = matches!(of.kind, ExprKind::String(_));
         let typed = self.expression(of);
         if !convertible(to, &typed.kind) {
             return self.failed(offset, format!("{name}() does not take {}", typed.kind));
         }
         let of = self.fixed(typed);
         let typed = self.emitted_at(Op::Convert { to, of }, target(to), offset, &[of], TEXT_COST);
-        let text = matches!(self.constant_of(of), Some(Owned::String(_)));
-        if self.is_constant(of) && !self.computed(&typed) && text {
+        if self.is_constant(of) && !self.computed(&typed) && literal {
             let form = match to {
                 Conversion::Timestamp => " (as timestamp('2025-01-31T09:30:00Z'))",
                 Conversion::Duration => " (as duration('720h'), in h, m, s, ms, us)",
@@ -117,6 +119,9 @@ impl Compiler<'_> {
         let Some(Owned::String(pattern)) = self.constant_of(pattern) else {
             return self.failed(at, "a pattern must be a literal string");
         };
+        if self.code.patterns.len() == MOST_PATTERNS {
+            return self.failed(at, format!("a condition has at most {MOST_PATTERNS} patterns"));
+        }
         let compiled =
             RegexBuilder::new(pattern).size_limit(PATTERN_BYTES).dfa_size_limit(PATTERN_BYTES).nest_limit(50).build();
         match compiled {

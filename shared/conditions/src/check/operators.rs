@@ -222,7 +222,8 @@ impl Compiler<'_> {
         let kind = Type::map(kind.unwrap_or(Type::Dyn));
         let own = 1 + TEXT_COST.saturating_mul(entries.len() as u64);
         let typed = self.emitted_at(Op::Map(run), kind, offset, &nodes, own);
-        if nodes.iter().all(|node| self.is_constant(*node)) && !self.computed(&typed) {
+        let texts = nodes.iter().step_by(2).all(|node| matches!(self.constant_of(*node), Some(Owned::String(_))));
+        if nodes.iter().all(|node| self.is_constant(*node)) && !self.computed(&typed) && texts {
             self.note(offset, "a key stands twice in this map");
         }
         self.long(typed, entries.len() as u64)

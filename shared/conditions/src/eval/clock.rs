@@ -2,7 +2,7 @@
 
 use crate::ast::Comparison;
 use crate::error::EvalErrorKind;
-use crate::eval::{Evaluated, Evaluator, Trouble, wrong_type};
+use crate::eval::{Evaluator, Trouble, wrong_type};
 use crate::program::{Node, Run, Step};
 use crate::value::Value;
 
@@ -14,9 +14,10 @@ struct Moving {
     instant: bool,
 }
 
-impl<'a> Evaluator<'a> {
-    pub(super) fn clock(&mut self, how: Comparison, steps: Run, other: Node, node: Node) -> Evaluated<'a> {
+impl Evaluator<'_> {
+    pub(super) fn clock(&mut self, how: Comparison, steps: Run, other: Node, node: Node) -> Result<bool, Trouble> {
         let code = self.code;
+        self.charge(1, node)?;
         let mut moving = Moving { sign: 1, rest: 0, instant: true };
         for step in &code.steps[steps.range()] {
             self.step(&mut moving, *step, node)?;
@@ -24,20 +25,20 @@ impl<'a> Evaluator<'a> {
         let (other, instant) = self.fixed(other)?;
         if instant != moving.instant {
             return match how {
-                Comparison::Equal => Ok(Value::Bool(false)),
-                Comparison::NotEqual => Ok(Value::Bool(true)),
+                Comparison::Equal => Ok(false),
+                Comparison::NotEqual => Ok(true),
                 _ => Err(wrong_type(node)),
             };
         }
         // sign · now + rest ⋚ other, solved for now.
         let (how, threshold) =
             if moving.sign > 0 { (how, other - moving.rest) } else { (how.mirrored(), moving.rest - other) };
-        Ok(Value::Bool(self.decide(how, threshold)))
+        Ok(self.decide(how, threshold))
     }
 
     /// An operand that does not move, in microseconds, and whether it is an instant.
     fn fixed(&mut self, node: Node) -> Result<(i128, bool), Trouble> {
-        match self.evaluate(node)? {
+        match self.operand(node)? {
             Value::Timestamp(at) => Ok((i128::from(at.micros()), true)),
             Value::Duration(micros) => Ok((i128::from(micros), false)),
             _ => Err(wrong_type(node)),

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use crate::ast::Comparison;
 use crate::error::EvalErrorKind;
-use crate::eval::{Evaluated, Evaluator, Trouble, count, element, lookup, wrong_type};
+use crate::eval::{Evaluator, Trouble, count, element, lookup, wrong_type};
 use crate::number::compare_int_double;
 use crate::program::Node;
 use crate::value::Value;
@@ -13,9 +13,10 @@ use crate::value::Value;
 const DEEPEST: u32 = 32;
 
 impl<'a> Evaluator<'a> {
-    pub(super) fn compare(&mut self, how: Comparison, left: Node, right: Node, node: Node) -> Evaluated<'a> {
-        let (left, right) = (self.evaluate(left)?, self.evaluate(right)?);
-        let holds = match how {
+    pub(super) fn compare(&mut self, how: Comparison, left: Node, right: Node, node: Node) -> Result<bool, Trouble> {
+        self.charge(1, node)?;
+        let (left, right) = (self.operand(left)?, self.operand(right)?);
+        Ok(match how {
             Comparison::Equal => self.equal(&left, &right, node, 0)?,
             Comparison::NotEqual => !self.equal(&left, &right, node, 0)?,
             _ => match (self.order(&left, &right, node)?, how) {
@@ -26,8 +27,7 @@ impl<'a> Evaluator<'a> {
                 (Some(order), Comparison::Greater) => order.is_gt(),
                 (Some(order), _) => order.is_ge(),
             },
-        };
-        Ok(Value::Bool(holds))
+        })
     }
 
     fn order(&mut self, left: &Value<'a>, right: &Value<'a>, node: Node) -> Result<Option<Ordering>, Trouble> {
@@ -125,25 +125,26 @@ impl<'a> Evaluator<'a> {
     }
 
     /// `item in list` and `key in map`.
-    pub(super) fn contains(&mut self, item: Node, of: Node, node: Node) -> Evaluated<'a> {
-        let (item, of) = (self.evaluate(item)?, self.evaluate(of)?);
+    pub(super) fn contains(&mut self, item: Node, of: Node, node: Node) -> Result<bool, Trouble> {
+        self.charge(1, node)?;
+        let (item, of) = (self.operand(item)?, self.operand(of)?);
         if let Some(length) = count(&of) {
             for index in 0..length {
                 self.charge(1, node)?;
                 if let Some(element) = element(&of, index)
                     && self.equal(&item, &element, node, 0)?
                 {
-                    return Ok(Value::Bool(true));
+                    return Ok(true);
                 }
             }
-            return Ok(Value::Bool(false));
+            return Ok(false);
         }
         match item.as_str() {
             Some(key) => {
                 self.charge_text(key.len(), node)?;
-                Ok(Value::Bool(lookup(&of, key, node)?.is_some()))
+                Ok(lookup(&of, key, node)?.is_some())
             }
-            None if super::fold::entries(&of).is_some() => Ok(Value::Bool(false)),
+            None if super::fold::entries(&of).is_some() => Ok(false),
             None => Err(wrong_type(node)),
         }
     }

@@ -15,6 +15,7 @@ use crate::value::Value;
 
 impl<'a> Evaluator<'a> {
     pub(super) fn compute(&mut self, node: Node) -> Evaluated<'a> {
+        self.charge(1, node)?;
         match self.code.ops[node as usize] {
             Op::Negate(of) => match self.evaluate(of)? {
                 Value::Int(value) => or_overflow(value.checked_neg().map(Value::Int), node),
@@ -135,25 +136,27 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    pub(super) fn text_test(&mut self, test: TextTest, text: Node, part: Node, node: Node) -> Evaluated<'a> {
-        let (text, part) = (self.evaluate(text)?, self.evaluate(part)?);
+    pub(super) fn text_test(&mut self, test: TextTest, text: Node, part: Node, node: Node) -> Result<bool, Trouble> {
+        self.charge(1, node)?;
+        let (text, part) = (self.operand(text)?, self.operand(part)?);
         let (Some(text), Some(part)) = (text.as_str(), part.as_str()) else {
             return Err(wrong_type(node));
         };
         self.charge_text(text.len() + part.len(), node)?;
-        Ok(Value::Bool(match test {
+        Ok(match test {
             TextTest::Contains => text.contains(part),
             TextTest::StartsWith => text.starts_with(part),
             TextTest::EndsWith => text.ends_with(part),
-        }))
+        })
     }
 
-    pub(super) fn matches(&mut self, text: Node, pattern: u32, node: Node) -> Evaluated<'a> {
-        let text = self.evaluate(text)?;
+    pub(super) fn matches(&mut self, text: Node, pattern: u32, node: Node) -> Result<bool, Trouble> {
+        self.charge(1, node)?;
+        let text = self.operand(text)?;
         let text = text.as_str().ok_or_else(|| wrong_type(node))?;
         // A pattern takes a step for each byte, not for each sixteen.
         self.charge(20 + text.len() as u64, node)?;
-        Ok(Value::Bool(self.code.patterns[pattern as usize].is_match(text)))
+        Ok(self.code.patterns[pattern as usize].is_match(text))
     }
 }
 

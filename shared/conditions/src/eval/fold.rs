@@ -27,7 +27,8 @@ impl<'a> Evaluator<'a> {
         let Op::Fold { how, over, local, .. } = self.code.ops[node as usize] else {
             return Err(wrong_type(node));
         };
-        let mut range = Range::over(self.evaluate(over)?, node)?;
+        self.charge(1, node)?;
+        let mut range = Range::over(self.operand(over)?, node)?;
         let mut gathered = Gathered::default();
         while let Some(item) = range.next() {
             self.charge(1, node)?;
