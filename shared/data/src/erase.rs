@@ -1,0 +1,32 @@
+//! What an erasure does to the tables of this crate: nothing of the subjects is left but the tombstones.
+
+use rapport_kernel::{Fault, SubjectId};
+use sea_orm::{EntityTrait as _, QueryFilter as _};
+
+use crate::fault::Stored as _;
+use crate::tables::{dead_letter, outbox, receipt, run_on_subjects, tombstone, wakeup};
+use crate::unit::Tx;
+
+/// Subjects of one statement.
+const CHUNK: usize = 500;
+
+impl Tx {
+    /// Forgets subjects, with this unit: their outbox rows, stored answers, inbox rows, dead letters and wakeups go,
+    /// tombstones come. The service deletes its own rows in the same unit, and publishes what tells of it.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn erase(&self, subjects: &[SubjectId]) -> Result<(), Fault> {
+        let (conn, tenant) = (self.conn(), self.tenant());
+        for some in subjects.chunks(CHUNK) {
+            outbox::erase(conn, tenant.uuid(), some).await.stored()?;
+            receipt::erase(conn, tenant.uuid(), some).await.stored()?;
+            run_on_subjects(conn, "DELETE FROM inbox", tenant.uuid(), some).await.stored()?;
+            let letters = dead_letter::Entity::delete_many().filter(dead_letter::of_subjects(tenant.uuid(), some));
+            letters.exec(conn).await.stored()?;
+            wakeup::clear(conn, tenant, some).await.stored()?;
+            tombstone::add(conn, tenant, some, self.now()).await.stored()?;
+        }
+        Ok(())
+    }
+}

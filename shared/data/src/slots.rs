@@ -1,0 +1,155 @@
+//! The connections of one role: lent out one at a time, opened when needed, each with a memory of its tenant.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rapport_kernel::{Fault, TenantId};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::conn::{Conn, Live, Raw};
+use crate::fault::{Class, class, sqlx_fault};
+
+/// A connection older than this is replaced: what a server keeps for each session does not grow for ever, and
+/// after a failover the sessions spread again.
+const LONGEST_LIFE: Duration = Duration::from_secs(30 * 60);
+/// How long a connection that was left in the middle of something is waited for before it is given up.
+const RECOVERY: Duration = Duration::from_millis(100);
+
+#[derive(Clone)]
+pub(crate) enum Target {
+    Sqlite(SqliteConnectOptions),
+    Postgres(PgConnectOptions),
+}
+
+impl Target {
+    pub(crate) async fn open(&self) -> Result<Live, sqlx::Error> {
+        let raw = match self {
+            Self::Sqlite(options) => Raw::Sqlite(Box::new(SqliteConnection::connect_with(options).await?)),
+            Self::Postgres(options) => Raw::Postgres(Box::new(PgConnection::connect_with(options).await?)),
+        };
+        Ok(Live::new(raw))
+    }
+}
+
+pub(crate) struct Slots {
+    target: Target,
+    acquire: Duration,
+    permits: Arc<Semaphore>,
+    idle: Mutex<Vec<Live>>,
+}
+
+/// A connection on loan. It goes back when this is dropped.
+pub(crate) struct Slot {
+    pub(crate) conn: Conn,
+    slots: Arc<Slots>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Slots {
+    pub(crate) fn new(target: Target, size: usize, acquire: Duration) -> Arc<Self> {
+        let permits = Arc::new(Semaphore::new(size.max(1)));
+        Arc::new(Self { target, acquire, permits, idle: Mutex::new(Vec::new()) })
+    }
+
+    /// Lends a connection; with a tenant, one whose session shows that tenant's rows.
+    ///
+    /// # Errors
+    /// UNAVAILABLE where there is none within the time to acquire, DEADLINE_EXCEEDED where the caller's ends first.
+    pub(crate) async fn take(
+        self: &Arc<Self>,
+        tenant: Option<TenantId>,
+        until: Option<Instant>,
+    ) -> Result<Slot, Fault> {
+        let limit = Instant::now() + self.acquire;
+        let end = until.map_or(limit, |until| until.min(limit));
+        let late = || {
+            if end < limit {
+                Fault::deadline()
+            } else {
+                Fault::unavailable("the database", "no connection became free, or none could be opened in time")
+            }
+        };
+        let permit = timeout_at(end, Arc::clone(&self.permits).acquire_owned()).await.map_err(|_| late())?;
+        let permit = permit.expect("the semaphore is never closed");
+        let live = timeout_at(end, self.ready(tenant)).await.map_err(|_| late())?;
+        let live = live.map_err(|error| sqlx_fault(&error))?;
+        Ok(Slot { conn: Conn::lend(live), slots: Arc::clone(self), _permit: permit })
+    }
+
+    async fn ready(&self, tenant: Option<TenantId>) -> Result<Live, sqlx::Error> {
+        while let Some(mut live) = self.pop(tenant) {
+            if (live.busy || live.in_transaction) && !recovered(&mut live).await {
+                continue;
+            }
+            match show(&mut live, tenant).await {
+                Ok(()) => return Ok(live),
+                // The server went away while it lay idle; then so did the others.
+                Err(error) if class(&error) == Class::Gone => self.forget_idle(),
+                Err(error) => return Err(error),
+            }
+        }
+        let mut live = self.target.open().await?;
+        show(&mut live, tenant).await?;
+        Ok(live)
+    }
+
+    /// An idle one, if possible one that was last used for the tenant; the last used first.
+    fn pop(&self, tenant: Option<TenantId>) -> Option<Live> {
+        let mut idle = self.idle();
+        idle.retain(|live| live.since.elapsed() < LONGEST_LIFE);
+        match idle.iter().rposition(|live| live.tenant == tenant) {
+            Some(at) => Some(idle.remove(at)),
+            None => idle.pop(),
+        }
+    }
+
+    /// The server went away: what lies idle leads nowhere.
+    pub(crate) fn forget_idle(&self) {
+        self.idle().clear();
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Live>> {
+        // A vector is whole after every call on it.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if self.conn.gone() {
+            // Its fellows lead to the same server.
+            self.slots.forget_idle();
+        } else if let Some(live) = self.conn.try_take_back() {
+            self.slots.idle().push(live);
+        }
+    }
+}
+
+/// Sets whose rows the session shows, where that changes.
+async fn show(live: &mut Live, tenant: Option<TenantId>) -> Result<(), sqlx::Error> {
+    let Some(wanted) = tenant else { return Ok(()) };
+    if live.tenant == tenant || matches!(live.raw, Raw::Sqlite(_)) {
+        return Ok(());
+    }
+    live.tenant = None;
+    live.run(format!("SELECT set_config('rapport.tenant', '{wanted}', false)")).await?;
+    live.tenant = tenant;
+    Ok(())
+}
+
+async fn recovered(live: &mut Live) -> bool {
+    let recover = async {
+        live.ping().await?;
+        if live.in_transaction {
+            live.run("ROLLBACK".to_owned()).await?;
+            live.in_transaction = false;
+        }
+        live.busy = false;
+        Ok::<(), sqlx::Error>(())
+    };
+    matches!(timeout(RECOVERY, recover).await, Ok(Ok(())))
+}

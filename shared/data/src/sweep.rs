@@ -1,0 +1,88 @@
+//! Deletes what has served its time: settled outbox rows, answers to request ids, ids of applied effects, dead
+//! letters. One instance at a time, in small bites.
+
+use std::time::Duration;
+
+use rapport_kernel::Fault;
+use rapport_platform::OnFailure;
+
+use crate::database::Database;
+use crate::engine::Engine;
+use crate::fault::Stored as _;
+use crate::tables::run;
+use crate::unit::Tx;
+
+const PAUSE: Duration = Duration::from_secs(30);
+const LEASE: Duration = Duration::from_secs(90);
+/// Rows of one bite: others write between two.
+const BITE: u64 = 2_000;
+const SETTLED: &str =
+    "position IS NOT NULL AND position <= (SELECT settled FROM relay WHERE relay.partition = outbox.partition)";
+const UNPAIRED: &str = "NOT EXISTS (SELECT 1 FROM receipt r WHERE r.tenant = receipt_subject.tenant \
+                        AND r.request_id = receipt_subject.request_id)";
+const ANY: &str = "1 = 1";
+
+pub(crate) fn start(database: &Database) {
+    let tasks = database.inner.tasks.clone();
+    let database = database.clone();
+    tasks.spawn(&format!("{}.sweep", database.inner.service), OnFailure::Restart, move |stopping| {
+        let database = database.clone();
+        async move {
+            loop {
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => {}
+                    () = stopping.cancelled() => return Ok(()),
+                }
+                if database.system().lease("sweep", LEASE).await? {
+                    database.sweep().await?;
+                }
+            }
+        }
+    });
+}
+
+impl Database {
+    /// Deletes what has served its time. A background task does so twice a minute; an operator or a test may ask for
+    /// it at once. Answers how many rows went.
+    ///
+    /// # Errors
+    /// As [`Database::write`].
+    pub async fn sweep(&self) -> Result<u64, Fault> {
+        let config = &self.inner.config;
+        let mut rows = 0;
+        for (table, among, keep) in [
+            ("outbox", SETTLED, config.keep_settled),
+            ("receipt", ANY, config.keep_receipts),
+            ("receipt_subject", UNPAIRED, config.keep_receipts),
+            ("inbox", ANY, config.keep_inbox),
+            ("dead_letter", ANY, config.keep_dead_letters),
+        ] {
+            rows += self.sweep_table(table, among, keep.get()).await?;
+        }
+        Ok(rows)
+    }
+
+    async fn sweep_table(&self, table: &'static str, among: &'static str, keep: Duration) -> Result<u64, Fault> {
+        // The rows' addresses: a key would be another one for each table.
+        let (row, open, close) = match self.engine() {
+            Engine::Sqlite => ("rowid", "IN (", ")"),
+            Engine::Postgres => ("ctid", "= ANY(ARRAY(", "))"),
+        };
+        let mut rows = 0;
+        loop {
+            let bite = move |tx: Tx| async move {
+                let text = format!(
+                    "DELETE FROM {table} WHERE {row} {open}SELECT {row} FROM {table} WHERE recorded_at < $1 AND {among} \
+                     LIMIT {BITE}{close}"
+                );
+                let done = run(tx.conn(), text, [tx.now().minus(keep).micros().into()]).await.stored()?;
+                Ok(done.rows_affected())
+            };
+            let gone = self.system().write(bite).await?;
+            rows += gone;
+            if gone < BITE {
+                return Ok(rows);
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What was committed and is to be published: pending (no position) → published (a position) → settled (a position
+//! that every group has committed; see `relay`).
+
+use rapport_kernel::SubjectId;
+use sea_orm::ExprTrait as _;
+use sea_orm::entity::prelude::*;
+
+use super::uuids;
+use crate::conn::Conn;
+
+/// Rows of one insert.
+const CHUNK: usize = 250;
+
+#[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "outbox")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key)]
+    pub seq: i64,
+    pub tenant: Uuid,
+    pub subject_id: Uuid,
+    pub partition: i16,
+    /// The place in the partition: 1, 2, 3, … without gaps. The token of watch streams.
+    pub position: Option<i64>,
+    /// The encoded event; empty where its subject was erased after it had a position.
+    pub body: Vec<u8>,
+    pub recorded_at: i64,
+}
+
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The body is an event, and holds personal data.
+        f.debug_struct("Outbox").field("seq", &self.seq).field("position", &self.position).finish_non_exhaustive()
+    }
+}
+
+pub(crate) async fn add(conn: &Conn, mut events: Vec<ActiveModel>) -> Result<(), DbErr> {
+    while !events.is_empty() {
+        let rest = events.split_off(events.len().min(CHUNK));
+        Entity::insert_many(events).exec_without_returning(conn).await?;
+        events = rest;
+    }
+    Ok(())
+}
+
+/// Deletes what has no position, and empties what has: a missing position would look like a loss.
+pub(crate) async fn erase(conn: &Conn, tenant: Uuid, subjects: &[SubjectId]) -> Result<(), DbErr> {
+    let those = Column::Tenant.eq(tenant).and(Column::SubjectId.is_in(uuids(subjects)));
+    Entity::delete_many().filter(those.clone().and(Column::Position.is_null())).exec(conn).await?;
+    Entity::update_many()
+        .col_expr(Column::Body, Expr::value(Vec::<u8>::new()))
+        .col_expr(Column::SubjectId, Expr::value(Uuid::nil()))
+        .filter(those.and(Column::Position.is_not_null()))
+        .exec(conn)
+        .await?;
+    Ok(())
+}

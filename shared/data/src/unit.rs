@@ -1,0 +1,230 @@
+//! What a unit of work and a read are given: the connection, whose data, the instant, and (for a unit) the means to
+//! publish, to be woken and to forget.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use prost::Message as _;
+use rapport_api::convert::timestamp;
+use rapport_api::events::v1::{Event, event::Payload};
+use rapport_kernel::{EventId, Fault, SubjectId, TenantId, Timestamp};
+use sea_orm::{ActiveValue::Set, ConnectionTrait as _};
+use sha2::{Digest as _, Sha256};
+
+use crate::PARTITIONS;
+use crate::conn::Conn;
+use crate::engine::Engine;
+use crate::fault::Stored as _;
+use crate::tables::{inbox, outbox, tenant, tombstone, wakeup};
+
+/// An event to publish. The envelope's other fields (ids, tenant, recorded_at, trace) come from the unit of work.
+#[derive(Clone)]
+pub struct NewEvent {
+    /// What it is about: the partition and ordering key.
+    pub subject: SubjectId,
+    /// The kind of aggregate, as `interaction`.
+    pub aggregate: &'static str,
+    /// The aggregate's id within its kind.
+    pub aggregate_id: String,
+    /// The aggregate's revision after the event.
+    pub revision: u64,
+    /// When it happened, by the source's clock.
+    pub occurred_at: Timestamp,
+    /// What happened: the aggregate's whole new state.
+    pub payload: Payload,
+}
+
+/// A read: one tenant's data.
+#[derive(Clone)]
+pub struct Rx {
+    conn: Conn,
+    engine: Engine,
+    tenant: TenantId,
+    now: Timestamp,
+}
+
+impl Rx {
+    pub(crate) const fn new(conn: Conn, engine: Engine, tenant: TenantId, now: Timestamp) -> Self {
+        Self { conn, engine, tenant, now }
+    }
+
+    /// Whose data. The nil id in [`crate::SystemStore`].
+    #[must_use]
+    pub const fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+    /// The instant of the read or unit: `recorded_at` of everything that the unit writes.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+    /// What sea-orm's queries run on.
+    #[must_use]
+    pub const fn conn(&self) -> &Conn {
+        &self.conn
+    }
+    /// Which database it is, for the few statements that differ.
+    #[must_use]
+    pub const fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// Those of the subjects that were erased.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn is_entombed(&self, subjects: &[SubjectId]) -> Result<BTreeSet<SubjectId>, Fault> {
+        let mut found = BTreeSet::new();
+        for some in subjects.chunks(500) {
+            found.extend(tombstone::among(&self.conn, self.tenant, some).await.stored()?);
+        }
+        Ok(found)
+    }
+}
+
+/// A unit of work: all of it is committed, or nothing. Reads as [`Rx`] does. Cheap to clone.
+#[derive(Clone)]
+pub struct Tx {
+    rx: Rx,
+    notes: Arc<Mutex<Notes>>,
+}
+
+/// What a unit gathers until its end.
+#[derive(Default)]
+pub(crate) struct Notes {
+    traceparent: String,
+    events: Vec<outbox::ActiveModel>,
+    /// What the unit is about, so that an erasure finds its receipt.
+    pub(crate) subjects: BTreeSet<SubjectId>,
+    /// What the events being consumed are about, so that an erasure finds their inbox rows.
+    consumed: HashMap<EventId, SubjectId>,
+    register_tenant: bool,
+    pub(crate) published: bool,
+}
+
+impl Deref for Tx {
+    type Target = Rx;
+    fn deref(&self) -> &Rx {
+        &self.rx
+    }
+}
+
+impl Tx {
+    pub(crate) fn new(rx: Rx, traceparent: String, register_tenant: bool) -> Self {
+        let notes = Notes { traceparent, register_tenant, ..Notes::default() };
+        Self { rx, notes: Arc::new(Mutex::new(notes)) }
+    }
+
+    /// Waits until no other unit holds one of the keys (of this tenant); they are freed when the unit ends. Take all
+    /// keys in one call: then no two units wait for each other. On SQLite units run one after another anyway.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn lock(&self, keys: &[String]) -> Result<(), Fault> {
+        if self.engine == Engine::Sqlite || keys.is_empty() {
+            return Ok(());
+        }
+        let keys: BTreeSet<i64> = keys.iter().map(|key| lock_key(self.tenant, key.as_bytes())).collect();
+        let locks: Vec<String> = keys.iter().map(|key| format!("pg_advisory_xact_lock('{key}'::bigint)")).collect();
+        self.conn.execute_unprepared(&format!("SELECT {}", locks.join(", "))).await.stored()?;
+        Ok(())
+    }
+
+    /// Publishes an event with this unit: it reaches the bus after the commit, in order for each subject.
+    ///
+    /// Units that change the same aggregate must exclude each other before they publish (by writing its row, or by
+    /// [`Tx::lock`]): the order of their outbox rows is then the order of their commits.
+    ///
+    /// # Errors
+    /// None today; the row is written at the unit's end.
+    pub async fn publish(&self, event: NewEvent) -> Result<(), Fault> {
+        let id = EventId::new();
+        let mut notes = self.notes();
+        let body = Event {
+            event_id: id.to_string(),
+            tenant: self.tenant.to_string(),
+            subject_id: event.subject.to_string(),
+            aggregate_type: event.aggregate.to_owned(),
+            aggregate_id: event.aggregate_id,
+            revision: event.revision,
+            occurred_at: Some(timestamp(event.occurred_at)),
+            recorded_at: Some(timestamp(self.now)),
+            traceparent: notes.traceparent.clone(),
+            schema_version: 1,
+            payload: Some(event.payload),
+        };
+        notes.subjects.insert(event.subject);
+        notes.events.push(outbox::ActiveModel {
+            tenant: Set(self.tenant.uuid()),
+            subject_id: Set(event.subject.uuid()),
+            partition: Set(i16::try_from(event.subject.partition(PARTITIONS)).expect("there are few partitions")),
+            body: Set(body.encode_to_vec()),
+            recorded_at: Set(self.now.micros()),
+            ..Default::default()
+        });
+        Ok(())
+    }
+
+    /// Notes that the unit is about a subject (those of published events are known): its stored answer is deleted
+    /// when the subject is erased.
+    pub fn about(&self, subject: SubjectId) {
+        self.notes().subjects.insert(subject);
+    }
+
+    /// Asks to be woken for a subject at an instant; `None` takes that back. The last word counts.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn wake_at(&self, subject: SubjectId, due: Option<Timestamp>) -> Result<(), Fault> {
+        match due {
+            Some(due) => wakeup::set(&self.conn, self.tenant, subject, due).await.stored(),
+            None => wakeup::clear(&self.conn, self.tenant, &[subject]).await.stored(),
+        }
+    }
+
+    /// Notes that a subject was erased: late events and replays of it are stopped from now on.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn entomb(&self, subject: SubjectId) -> Result<(), Fault> {
+        tombstone::add(&self.conn, self.tenant, &[subject], self.now).await.stored()
+    }
+
+    /// Whether this is the first time that a group applies the effect of an event; later times answer false.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn first_time(&self, group: &str, event: EventId) -> Result<bool, Fault> {
+        let subject = self.notes().consumed.get(&event).copied();
+        inbox::first_time(&self.conn, self.tenant, group, event, subject, self.now).await.stored()
+    }
+
+    pub(crate) fn consuming(&self, events: &[(EventId, SubjectId)]) {
+        self.notes().consumed.extend(events.iter().copied());
+    }
+
+    pub(crate) fn notes(&self) -> MutexGuard<'_, Notes> {
+        // Every statement on the notes leaves them whole.
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes what the unit gathered: its last statements.
+    pub(crate) async fn flush(&self) -> Result<(), Fault> {
+        let (events, register_tenant) = {
+            let mut notes = self.notes();
+            notes.published = !notes.events.is_empty();
+            (std::mem::take(&mut notes.events), std::mem::take(&mut notes.register_tenant))
+        };
+        if register_tenant {
+            tenant::register(&self.conn, self.tenant, self.now).await.stored()?;
+        }
+        outbox::add(&self.conn, events).await.stored()
+    }
+}
+
+/// The advisory lock of a key of a tenant.
+pub(crate) fn lock_key(tenant: TenantId, key: &[u8]) -> i64 {
+    let hash = Sha256::new().chain_update(tenant.uuid().as_bytes()).chain_update(key).finalize();
+    i64::from_be_bytes(hash[..8].try_into().expect("eight bytes"))
+}
