@@ -16,7 +16,7 @@ pub struct CacheConfig {
     pub redis: Option<Private<String>>,
     /// What every key in Redis begins with.
     pub prefix: String,
-    /// How many entries this process holds.
+    /// How many entries this process holds; none for 0.
     pub max_entries: usize,
     /// How many encoded bytes this process holds; decoded, they take a few times as much.
     pub max_bytes: usize,

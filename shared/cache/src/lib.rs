@@ -383,19 +383,20 @@ impl<T: Send + Sync + 'static> Inner<T> {
 
     /// Without Redis this process is all there is.
     fn apply_near(&self, change: &Change) {
-        let watermark = self.watermark(change.partition()).load(Ordering::Relaxed);
-        match &change.kind {
-            ChangeKind::Put { valid_until, body } => match (self.decode)(body) {
-                Ok(value) => {
-                    let (revision, valid_until, value) = (change.revision, *valid_until, Arc::new(value));
-                    let cached = Cached { revision, valid_until, value };
-                    let held = Held { cached, size: body.len(), good_until: Timestamp::MIN, tracked: true };
-                    self.near.put(change.key(), held, change.recorded_at.micros() >= watermark);
-                }
-                // It cannot be held; but what it replaces must go.
-                Err(_) => self.near.remove(change.key(), change.revision),
-            },
-            ChangeKind::Remove => self.near.remove(change.key(), change.revision),
+        // A change from before the watermark is delivered again: what came after it may have been evicted since.
+        let create = change.recorded_at.micros() >= self.watermark(change.partition()).load(Ordering::Relaxed);
+        let (key, revision) = (change.key(), change.revision);
+        let ChangeKind::Put { valid_until, body } = &change.kind else {
+            return self.near.remove(key, revision, create);
+        };
+        match (self.decode)(body) {
+            Ok(value) => {
+                let cached = Cached { revision, valid_until: *valid_until, value: Arc::new(value) };
+                let held = Held { cached, size: body.len(), good_until: Timestamp::MIN, tracked: true };
+                self.near.put(key, held, create);
+            }
+            // It cannot be held; but what it replaces must go.
+            Err(_) => self.near.remove(key, revision, create),
         }
     }
 

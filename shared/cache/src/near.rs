@@ -57,9 +57,10 @@ pub(crate) struct Held<T> {
 
 impl<T> Near<T> {
     pub(crate) fn new(most: usize, most_bytes: usize) -> Self {
+        let share = |all: usize| if all == 0 { 0 } else { (all / SHARDS).max(1) };
         let shard = || Shard { slots: HashMap::new(), queue: VecDeque::new(), bytes: 0 };
         let shards = (0..SHARDS).map(|_| RwLock::new(shard())).collect();
-        Self { shards, hasher: RandomState::new(), most: (most / SHARDS).max(1), most_bytes: most_bytes / SHARDS }
+        Self { shards, hasher: RandomState::new(), most: share(most), most_bytes: share(most_bytes) }
     }
 
     /// What is held and good at `now`, for a caller who needs `min_revision`. `tracked_until` is how long tracked
@@ -158,16 +159,19 @@ impl<T> Near<T> {
         }
     }
 
-    /// Removes what is at or below the revision, and remembers it.
-    pub(crate) fn remove(&self, key: Key, revision: u64) {
+    /// Removes what is at or below the revision. It remembers the revision, for that guards what comes after it; so,
+    /// as for [`Near::put`], only where something guards the removal itself, or if `create`.
+    pub(crate) fn remove(&self, key: Key, revision: u64, create: bool) {
         let mut shard = self.write(key);
-        let newer = match shard.slots.get(&key).map(|slot| &slot.state) {
-            Some(State::Held(old)) => old.cached.revision > revision,
-            Some(State::Tombstone(old)) => *old > revision,
-            Some(State::Pending(_)) | None => false,
+        let guarded = match shard.slots.get(&key).map(|slot| &slot.state) {
+            Some(State::Held(old)) if old.tracked => (old.cached.revision <= revision).then_some(true),
+            Some(State::Tombstone(old)) => (*old < revision).then_some(true),
+            Some(State::Held(_) | State::Pending(_)) | None => Some(create),
         };
-        if !newer {
-            self.set(&mut shard, key, State::Tombstone(revision));
+        match guarded {
+            Some(true) => self.set(&mut shard, key, State::Tombstone(revision)),
+            Some(false) => shard.remove(key),
+            None => {}
         }
     }
 

@@ -103,8 +103,8 @@ impl Far {
         let Some(view) = self.view() else { return };
         let mut connection = view.connection.clone();
         let mut invocation = self.fill.key(ticket.key);
-        invocation.arg(ticket.token).arg(revision).arg(valid_until.micros()).arg(self.config.keep_millis());
-        invocation.arg(&body[..]);
+        invocation.arg(ticket.token).arg(revision).arg(self.config.keep_millis());
+        invocation.arg(valid_until.micros()).arg(&body[..]);
         // Refused, as by a Redis that is full, it is simply not there.
         let _taken = self.ask(async || invocation.invoke_async::<bool>(&mut connection).await).await;
     }

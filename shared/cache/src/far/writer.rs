@@ -67,16 +67,15 @@ impl Writer {
                 let claim = self.claim(state, change.partition()).await?;
                 let key = entry_key(&self.config.prefix, change.key(), &claim.generation);
                 let (script, revision) = (self.script(&change.kind), change.revision);
+                // A change from before the watermark is delivered again: what came after it may have been evicted since,
+                // so it must not stand where nothing stands.
+                let mode = if change.recorded_at < claim.at { "keep" } else { "create" };
                 let command = pipeline.cmd("EVALSHA").arg(script.get_hash()).arg(1).arg(key);
-                match &change.kind {
-                    ChangeKind::Put { valid_until, body } => {
-                        // An older one may have been applied before and its successor evicted: a change from before
-                        // the watermark must not make an entry anew.
-                        let mode = if change.recorded_at < claim.at { "keep" } else { "create" };
-                        command.arg(mode).arg(revision).arg(valid_until.micros()).arg(keep).arg(&body[..]).ignore();
-                    }
-                    ChangeKind::Remove => drop(command.arg(revision).arg(keep).ignore()),
+                command.arg(mode).arg(revision).arg(keep);
+                if let ChangeKind::Put { valid_until, body } = &change.kind {
+                    command.arg(valid_until.micros()).arg(&body[..]);
                 }
+                command.ignore();
             }
             let mut connection = self.connection(state).await?;
             pipeline.exec_async(&mut connection).await

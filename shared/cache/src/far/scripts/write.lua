@@ -1,6 +1,6 @@
 #!lua
 -- Writes an entry, guarded by its revision. ARGV: how to treat a key that guards nothing ('create', 'keep', or the
--- token of a load), revision, valid_until, milliseconds to keep, body.
+-- token of a load), revision, milliseconds to keep, valid_until, body.
 -- A value is 'e:<revision>:<valid_until>:<body>', 't:<revision>:' (removed) or 'p:<token>:' (being loaded).
 local key, mode = KEYS[1], ARGV[1]
 local head = redis.call('GETRANGE', key, 0, 63)
@@ -10,7 +10,7 @@ if kind == 'e' then
   local revision, valid_until = string.match(head, '^e:(%d+):(%-?%d+):')
   revision, valid_until = tonumber(revision), tonumber(valid_until)
   local new = tonumber(ARGV[2])
-  take = new > revision or (new == revision and tonumber(ARGV[3]) > valid_until)
+  take = new > revision or (new == revision and tonumber(ARGV[4]) > valid_until)
 elseif kind == 't' then
   take = tonumber(ARGV[2]) > tonumber(string.match(head, '^t:(%d+):'))
 elseif kind == 'p' then
@@ -21,5 +21,5 @@ else
   take = mode == 'create'
 end
 if not take then return 0 end
-redis.call('SET', key, 'e:' .. ARGV[2] .. ':' .. ARGV[3] .. ':' .. ARGV[5], 'PX', ARGV[4])
+redis.call('SET', key, 'e:' .. ARGV[2] .. ':' .. ARGV[4] .. ':' .. ARGV[5], 'PX', ARGV[3])
 return 1
