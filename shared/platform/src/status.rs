@@ -34,19 +34,18 @@ pub fn fault(status: &Status) -> Fault {
     let mut fault = Fault::new(reason, status.message());
     let mut violations = Violations::new();
     for violation in details.bad_request().into_iter().flat_map(|request| &request.field_violations) {
-        violations.add(&violation.field, word(RULES, &violation.reason).unwrap_or("peer"), &violation.description);
+        violations.add(&violation.field, "peer", &violation.description);
     }
     let Details { violations: found, resource, retry_after, precondition, metadata } = &mut *fault.details;
     *found = violations;
     *retry_after = details.retry_info().and_then(|retry| retry.retry_delay);
-    *resource =
-        details.resource_info().and_then(|info| Some((word(WORDS, &info.resource_type)?, info.resource_name.clone())));
+    *resource = details.resource_info().and_then(|info| Some((word(&info.resource_type)?, info.resource_name.clone())));
     *precondition = details
         .precondition_failure()
         .and_then(|failure| failure.violations.first())
-        .and_then(|violation| Some((word(WORDS, &violation.r#type)?, violation.subject.clone())));
+        .and_then(|violation| Some((word(&violation.r#type)?, violation.subject.clone())));
     for (key, value) in info.into_iter().flat_map(|info| &info.metadata) {
-        if let Some(key) = word(WORDS, key) {
+        if let Some(key) = word(key) {
             metadata.push((key, value.clone()));
         }
     }
@@ -88,16 +87,17 @@ const WORDS: &[&str] = &[
     "scope",
     "limit",
     "revision",
+    "request",
+    "algorithm",
     "CUSTOMER_NOT_ERASED",
     "SURVEY_OPEN",
+    "SURVEY_STATE",
+    "ACTION_COUNT",
     "REVISION",
 ];
 
-/// Rules that are told apart by whoever calls a peer. The others come back as `peer`.
-const RULES: &[&str] = &["peer"];
-
-fn word(among: &'static [&'static str], text: &str) -> Option<&'static str> {
-    among.iter().copied().find(|word| *word == text)
+fn word(text: &str) -> Option<&'static str> {
+    WORDS.iter().copied().find(|word| *word == text)
 }
 
 fn log(fault: &Fault) {

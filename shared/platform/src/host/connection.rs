@@ -97,6 +97,7 @@ impl Acceptor {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 () = self.closing.told.cancelled() => return,
+                () = self.closing.cut.cancelled() => return,
             };
             let (stream, peer) = match accepted {
                 Ok(accepted) => accepted,
@@ -148,6 +149,7 @@ impl Acceptor {
         };
         let (http, closing, metrics) = (self.http.clone(), self.closing.clone(), self.metrics.clone());
         let (handshake, idle, age) = (self.config.handshake.get(), self.config.idle.get(), self.config.age.get());
+        let patience = self.config.keepalive_timeout.get();
         async move {
             let _place = place;
             drop(stream.set_nodelay(true));
@@ -175,10 +177,16 @@ impl Acceptor {
                             return metrics.closed("silent");
                         }
                         let quiet = activity.quiet();
-                        if quiet.is_some_and(|quiet| quiet >= idle) {
-                            return metrics.closed("idle");
+                        if quiet.is_none_or(|quiet| quiet < idle) {
+                            check.as_mut().reset(Instant::now() + idle.saturating_sub(quiet.unwrap_or_default()));
+                        } else if told {
+                            return metrics.closed("cut");
+                        } else {
+                            told = true;
+                            metrics.closed("idle");
+                            connection.as_mut().graceful_shutdown();
+                            check.as_mut().reset(Instant::now() + patience);
                         }
-                        check.as_mut().reset(Instant::now() + idle.saturating_sub(quiet.unwrap_or_default()));
                     }
                 }
             }

@@ -155,6 +155,8 @@ impl Host {
         stop: impl Future<Output = ()>,
     ) -> Result<(), Fault> {
         let closing = Closing::default();
+        // Where the caller drops this future, nothing of it goes on.
+        let _cut = closing.cut.clone().drop_guard();
         let health = front::Health::new(name, readiness);
         let front = Front::new(service, &self.platform, &health, closing.told.clone(), self.config.metadata_bytes)?;
         let tracker = TaskTracker::new();

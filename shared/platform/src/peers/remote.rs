@@ -24,6 +24,9 @@ use crate::tasks::{OnFailure, Tasks};
 /// How often names are resolved again.
 const RESOLVE_EVERY: Duration = Duration::from_secs(5);
 
+/// How often one call is attempted at most, where nothing of it was sent.
+const MOST_ATTEMPTS: usize = 3;
+
 /// One role elsewhere.
 pub(super) struct Remote {
     role: String,
@@ -39,6 +42,8 @@ struct Failure {
     cause: String,
     /// Nothing of it reached a handler.
     unsent: bool,
+    /// The caller's time ran out. (tonic's channel keeps the deadline it finds in the headers as well.)
+    late: bool,
 }
 
 impl Remote {
@@ -61,7 +66,7 @@ impl Remote {
         Ok(Arc::new(Self { role, named, endpoints, retries: RetryBudget::new(), contract, metrics }))
     }
 
-    /// Sends a request, and once more where that can do no harm.
+    /// Sends a request, and again where that can do no harm: what only reads, or never left.
     pub(super) async fn send(&self, request: Request<Body>) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
         parts.headers.insert(header::TE, HeaderValue::from_static("trailers"));
@@ -76,53 +81,70 @@ impl Remote {
         };
         let reads = method.and_then(|method| method.access).is_some_and(|access| access.verb == Verb::Read);
         self.retries.called();
-        let (first, tried) = self.attempt(&parts, &mut payload, None).await;
-        let harmless = match &first {
-            Ok(answer) => reads && code_in(answer.headers()) == Some(Code::Unavailable),
-            Err(failure) => reads || failure.unsent,
-        };
-        if !(harmless && payload.is_whole() && tried.is_some() && self.retries.allows_retry()) {
-            return first.unwrap_or_else(|failure| self.unreachable(failure));
+        let mut tried = Vec::new();
+        loop {
+            let outcome = self.attempt(&parts, &mut payload, &mut tried).await;
+            let harmless = match &outcome {
+                // Alive, but not able: one more instance is asked, not all of them.
+                Ok(answer) => reads && tried.len() < 2 && code_in(answer.headers()) == Some(Code::Unavailable),
+                Err(failure) => !failure.late && (failure.unsent || reads) && tried.len() < MOST_ATTEMPTS,
+            };
+            let again = harmless && payload.is_whole() && self.another(&tried) && self.retries.allows_retry();
+            if !again {
+                return outcome.unwrap_or_else(|failure| self.unreachable(failure));
+            }
+            self.metrics.retried(&self.role);
         }
-        self.metrics.retried(&self.role);
-        let (second, _) = self.attempt(&parts, &mut payload, tried.as_deref()).await;
-        second.or(first).unwrap_or_else(|failure| self.unreachable(failure))
     }
 
-    /// One attempt, and the address it went to.
+    /// Whether a further attempt has somewhere to go: another endpoint, or the only one, which is asked twice.
+    fn another(&self, tried: &[String]) -> bool {
+        let endpoints = self.endpoints.load();
+        endpoints.iter().any(|endpoint| !tried.contains(&endpoint.address))
+            || (endpoints.len() == 1 && tried.len() == 1)
+    }
+
+    /// One attempt; notes the address it went to.
     async fn attempt(
         &self,
         parts: &request::Parts,
         payload: &mut Payload,
-        not: Option<&str>,
-    ) -> (Result<Response<Body>, Failure>, Option<String>) {
-        let unsent = |cause: &str| Failure { cause: cause.to_owned(), unsent: true };
-        let Some(picked) = pick(&self.endpoints.load(), not) else {
-            return (Err(unsent("every endpoint's circuit is open")), None);
+        tried: &mut Vec<String>,
+    ) -> Result<Response<Body>, Failure> {
+        let unsent = |cause: &str| Failure { cause: cause.to_owned(), unsent: true, late: false };
+        let picked = {
+            let endpoints = self.endpoints.load();
+            pick(&endpoints, if endpoints.len() == 1 { &[] } else { tried })
         };
-        let Some(request) = payload.request(parts) else {
-            return (Err(unsent("the request cannot be sent again")), None);
-        };
+        let picked = picked.ok_or_else(|| unsent("every endpoint's circuit is open"))?;
+        let request = payload.request(parts).ok_or_else(|| unsent("the request cannot be sent again"))?;
         let Picked(endpoint) = &picked;
+        tried.push(endpoint.address.clone());
         let mut channel = endpoint.channel.clone();
         let answer = match channel.ready().await {
             Ok(channel) => channel.call(request).await,
             Err(why) => Err(why),
         };
-        let answer = match answer {
+        match answer {
             Ok(answer) => {
                 endpoint.circuit.succeeded();
                 Ok(answer)
             }
             Err(why) => {
-                endpoint.circuit.failed(Instant::now());
-                Err(failure(&why))
+                let failure = failure(&why);
+                // A caller's short deadline says nothing about the endpoint.
+                if !failure.late {
+                    endpoint.circuit.failed(Instant::now());
+                }
+                Err(failure)
             }
-        };
-        (answer, Some(endpoint.address.clone()))
+        }
     }
 
     fn unreachable(&self, failure: Failure) -> Response<Body> {
+        if failure.late {
+            return refuse(Fault::deadline());
+        }
         refuse(Fault::unavailable("a service", format!("{}: {}", self.role, failure.cause)))
     }
 
@@ -201,14 +223,15 @@ fn channel(to: &Uri, origin: &Uri) -> Channel {
 
 fn failure(why: &transport::Error) -> Failure {
     let mut cause = why.to_string();
-    let mut unsent = false;
+    let (mut unsent, mut late) = (false, false);
     let mut at: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(why);
     while let Some(source) = at {
         cause = format!("{cause}: {source}");
         // The connection was never made, or was gone before the request was put on it.
         unsent |= source.is::<tonic::ConnectError>();
         unsent |= source.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
+        late |= source.is::<tonic::TimeoutExpired>();
         at = source.source();
     }
-    Failure { cause, unsent }
+    Failure { cause, unsent, late }
 }

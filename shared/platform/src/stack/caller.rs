@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::future::Either;
-use http::{HeaderMap, Request, Response};
-use rapport_kernel::{Caller, Clock, Fault};
+use http::{HeaderMap, Request};
+use rapport_kernel::{Caller, Clock, Fault, Timestamp};
 use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
@@ -35,23 +35,24 @@ impl<S> CheckCaller<S> {
         Self { inner, contract, verifier, clock: Arc::clone(&platform.clock) }
     }
 
-    fn check(&self, request: &Request<Body>) -> Result<Call, Response<Body>> {
+    /// The call; `None` where there is no such call.
+    fn check(&self, request: &Request<Body>) -> Result<Option<Call>, Fault> {
         let now = self.clock.now();
-        let caller = caller(&self.verifier, request.headers(), now).map_err(refuse)?;
+        let caller = caller(&self.verifier, request.headers(), now)?;
         Span::current().record("tenant", tracing::field::display(caller.tenant));
         let method = self.contract.find(request.uri().path());
         // What the contract does not name is not there; what it names without an access, nobody may call.
         let Some(access) = method.and_then(|method| method.access) else {
-            return Err(Status::unimplemented("there is no such call").into_http());
+            return Ok(None);
         };
-        caller.require(access.service, access.verb).map_err(refuse)?;
+        caller.require(access.service, access.verb)?;
         let request_id = request.extensions().get::<RequestId>().map(|id| id.0.to_string()).unwrap_or_default();
         let deadline = request.extensions().get::<Deadline>().and_then(|deadline| deadline.0);
-        Ok(Call { caller, request_id, deadline, now })
+        Ok(Some(Call { caller, request_id, deadline, now }))
     }
 }
 
-fn caller(verifier: &TokenVerifier, headers: &HeaderMap, now: rapport_kernel::Timestamp) -> Result<Caller, Fault> {
+fn caller(verifier: &TokenVerifier, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Fault> {
     let token = headers.get(token::HEADER).and_then(|token| token.to_str().ok()).ok_or_else(not_through_gateway)?;
     verifier.verify(token, now)
 }
@@ -66,12 +67,14 @@ impl<S: Inner> Service<Request<Body>> for CheckCaller<S> {
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        match self.check(&request) {
-            Ok(call) => {
+        let refused = match self.check(&request) {
+            Ok(Some(call)) => {
                 request.extensions_mut().insert(call);
-                Either::Right(self.inner.call(request))
+                return Either::Right(self.inner.call(request));
             }
-            Err(refused) => Either::Left(std::future::ready(Ok(refused))),
-        }
+            Ok(None) => Status::unimplemented("there is no such call").into_http(),
+            Err(fault) => refuse(fault),
+        };
+        Either::Left(std::future::ready(Ok(refused)))
     }
 }

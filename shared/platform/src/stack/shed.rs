@@ -1,7 +1,8 @@
 //! Shed: what is too much is refused at once, the least urgent first, with RESOURCE_EXHAUSTED and a time to retry.
 //!
-//! Two limits: calls in flight (unary and streams counted apart, so that open watches do not crowd out reads), and
-//! bytes of requests in flight in the whole process, since a small message can grow tenfold when it is decoded.
+//! Three limits: calls in flight (unary and streams counted apart, so that open watches do not crowd out reads);
+//! bytes of requests in flight in the whole process, since a small message can grow thirtyfold when it is decoded;
+//! and the size of one message, refused by its announced length before its bytes are taken in.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,8 +11,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use rapport_api::MAX_REQUEST_BYTES;
 use rapport_kernel::{Fault, Reason, Verb};
 use tonic::Status;
 use tonic::body::Body;
@@ -25,7 +27,7 @@ use crate::platform::Platform;
 use crate::status::status;
 
 /// What one request holds of the budget at most. A stream's messages are worked off one after the other.
-const MOST_PER_REQUEST: usize = 256 * 1024;
+const MOST_PER_REQUEST: usize = MAX_REQUEST_BYTES;
 
 /// How urgent a call is: what may be used of the limit by it and by everything more urgent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,7 +149,10 @@ impl<S: Inner> Service<Request<Body>> for Shed<S> {
         };
         let charge = Arc::new(Charge { budget: self.budget.clone(), bytes: AtomicUsize::new(0) });
         let charged = Arc::clone(&charge);
-        let answer = self.inner.call(request.map(|inner| Body::new(Charged { inner, charge: charged })));
+        let content = request.headers().get(header::CONTENT_TYPE);
+        let grpc = content.is_some_and(|content| content.as_bytes().starts_with(b"application/grpc"));
+        let lengths = grpc.then(Lengths::default);
+        let answer = self.inner.call(request.map(|inner| Body::new(Charged { inner, charge: charged, lengths })));
         Box::pin(async move {
             let answer = answer.await?;
             // Both are held to the answer's last byte, by the function that is told of it.
@@ -195,10 +200,55 @@ impl Drop for Charge {
     }
 }
 
+/// The announced lengths of a gRPC request's messages: a flag and four bytes before each.
+#[derive(Default)]
+struct Lengths {
+    prefix: [u8; 5],
+    known: usize,
+    left: usize,
+}
+
+impl Lengths {
+    fn check(&mut self, mut data: &[u8]) -> Result<(), Fault> {
+        while !data.is_empty() {
+            if self.left > 0 {
+                let taken = self.left.min(data.len());
+                self.left -= taken;
+                data = &data[taken..];
+                continue;
+            }
+            self.prefix[self.known] = data[0];
+            self.known += 1;
+            data = &data[1..];
+            if self.known == self.prefix.len() {
+                let [_, length @ ..] = self.prefix;
+                self.known = 0;
+                self.left = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+                if self.left > MAX_REQUEST_BYTES {
+                    let text = format!("a message is larger than {MAX_REQUEST_BYTES} bytes; use a bulk call");
+                    return Err(Fault::new(Reason::MessageTooLarge, text).with("limit", MAX_REQUEST_BYTES));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A request's body that charges what it receives.
 struct Charged {
     inner: Body,
     charge: Arc<Charge>,
+    /// `None` for what is not gRPC.
+    lengths: Option<Lengths>,
+}
+
+impl Charged {
+    fn take(&mut self, data: &[u8]) -> Result<(), Fault> {
+        if let Some(lengths) = &mut self.lengths {
+            lengths.check(data)?;
+        }
+        self.charge.add(data.len())
+    }
 }
 
 impl HttpBody for Charged {
@@ -208,7 +258,7 @@ impl HttpBody for Charged {
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
-            && let Err(fault) = self.charge.add(data.len())
+            && let Err(fault) = self.take(data)
         {
             return Poll::Ready(Some(Err(status(fault))));
         }
@@ -219,5 +269,36 @@ impl HttpBody for Charged {
     }
     fn is_end_stream(&self) -> bool {
         self.inner.is_end_stream()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn lengths_are_read_however_the_bytes_are_cut(sizes in prop::collection::vec(0_usize..2_000, 0..10), cut in 1_usize..700) {
+            let mut bytes = Vec::new();
+            for size in &sizes {
+                bytes.push(0);
+                bytes.extend_from_slice(&u32::try_from(*size).expect("small").to_be_bytes());
+                bytes.extend(std::iter::repeat_n(7, *size));
+            }
+            let mut lengths = Lengths::default();
+            for chunk in bytes.chunks(cut) {
+                prop_assert!(lengths.check(chunk).is_ok());
+            }
+            prop_assert_eq!((lengths.left, lengths.known), (0, 0));
+            let length = u32::try_from(MAX_REQUEST_BYTES + 1).expect("small").to_be_bytes();
+            prop_assert!(lengths.check(&[&[0], length.as_slice()].concat()).is_err());
+        }
+    }
+
+    #[test]
+    fn the_least_urgent_is_refused_first() {
+        let shares = [Urgency::Decision, Urgency::Read, Urgency::Ingestion, Urgency::Export].map(|of| of.share(1_000));
+        assert!(shares.is_sorted_by(|a, b| a > b), "{shares:?}");
     }
 }
