@@ -1,0 +1,67 @@
+//! The shared context of a customer, as it lies in the cache and comes from profiles.
+
+use bytes::Bytes;
+use prost::Message as _;
+use rapport_api::common::v1 as common;
+use rapport_api::events::v1::CustomerContext;
+use rapport_kernel::{Fault, SubjectId, Timestamp};
+
+use super::{datum, id, instant};
+use crate::domain::{Consents, Party, Profile};
+
+/// A customer's context, decoded, and the bytes it came in, which are kept with each decision made from it.
+pub struct Context {
+    /// Decoded.
+    pub profile: Profile,
+    /// Encoded.
+    pub bytes: Bytes,
+}
+
+impl Context {
+    /// Decodes.
+    ///
+    /// # Errors
+    /// INTERNAL where the bytes are no context.
+    pub fn decode(bytes: &Bytes) -> Result<Self, Fault> {
+        // What exactly is wrong is not told: prost's text can quote what it read.
+        let damaged = |_| Fault::internal("a customer's context cannot be decoded");
+        let context = CustomerContext::decode(bytes.clone()).map_err(damaged)?;
+        Ok(Self { profile: parse(context)?, bytes: bytes.clone() })
+    }
+
+    /// From the message itself.
+    ///
+    /// # Errors
+    /// INTERNAL where an id or instant in it is none.
+    pub fn new(context: CustomerContext) -> Result<Self, Fault> {
+        let bytes = Bytes::from(context.encode_to_vec());
+        Ok(Self { profile: parse(context)?, bytes })
+    }
+}
+
+fn parse(context: CustomerContext) -> Result<Profile, Fault> {
+    let party = match context.party() {
+        common::Party::Unspecified | common::Party::Customer => Party::Customer,
+        common::Party::Lead => Party::Lead,
+        common::Party::Partner => Party::Partner,
+        common::Party::Employee => Party::Employee,
+    };
+    let statements = context.consents.iter();
+    let statements = statements.map(|said| (said.purpose.as_str(), said.channel.as_str(), said.granted));
+    let customer = id(&context.customer_id)?;
+    let mut subjects = context.subject_ids.iter().map(|text| id(text)).collect::<Result<Vec<SubjectId>, _>>()?;
+    if subjects.is_empty() {
+        subjects.push(customer);
+    }
+    subjects.sort_unstable();
+    subjects.dedup();
+    Ok(Profile {
+        customer,
+        revision: context.revision,
+        party,
+        consents: Consents::new(statements),
+        subjects,
+        valid_until: instant(context.valid_until.as_ref())?.unwrap_or(Timestamp::MAX),
+        traits: datum::parse(context.traits)?,
+    })
+}

@@ -1,0 +1,63 @@
+//! What an eligibility condition may read, and how it reads it: borrowed from the profile and the question, so that a
+//! hundred conditions are evaluated without copying anything.
+//!
+//! | variable | type | what it is |
+//! | --- | --- | --- |
+//! | `customer.traits` | map of anything | the golden record: `customer.traits.plan == "gold"` |
+//! | `customer.consents` | map of bool | `customer.consents["marketing"]`, `customer.consents["marketing/email"]` |
+//! | `customer.party` | string | `"customer"`, `"lead"`, `"partner"` or `"employee"` |
+//! | `context` | map of anything | what the caller said of this contact: `context.page == "pricing"` |
+//! | `channel` | string | the channel asked for |
+//! | `placement` | string | the placement asked for; empty: any |
+//! | `now` | timestamp | the instant of the decision |
+
+use std::collections::BTreeMap;
+
+use rapport_conditions::{Activation, CompileErrors, Environment, Program, Type, Value};
+
+use super::profile::{Datum, Profile};
+
+/// Checks a condition and compiles it.
+///
+/// # Errors
+/// What is wrong with it, and where.
+pub fn compile(source: &str) -> Result<Program, CompileErrors> {
+    environment().compile(source, Type::Bool)
+}
+
+fn environment() -> Environment {
+    let customer = Type::object(
+        "customer",
+        [("traits", Type::map(Type::Dyn)), ("consents", Type::map(Type::Bool)), ("party", Type::String)],
+    );
+    Environment::builder()
+        .variable("customer", customer)
+        .variable("context", Type::map(Type::Dyn))
+        .variable("channel", Type::String)
+        .variable("placement", Type::String)
+        .build()
+}
+
+/// What one evaluation reads, in the order in which [`compile`]'s environment declares it.
+pub struct Facts<'a> {
+    /// The customer.
+    pub profile: &'a Profile,
+    /// What the caller said of this contact.
+    pub context: &'a BTreeMap<String, Datum>,
+    /// The channel.
+    pub channel: &'a str,
+    /// The placement.
+    pub placement: &'a str,
+}
+
+impl Activation for Facts<'_> {
+    fn variable(&self, index: usize) -> Option<Value<'_>> {
+        match index {
+            0 => Some(Value::Object(self.profile)),
+            1 => Some(Value::Map(self.context)),
+            2 => Some(Value::String(self.channel)),
+            3 => Some(Value::String(self.placement)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Deciding, showing what was decided, deciding it again.
+
+use std::sync::Arc;
+
+use rapport_data::{Answer, Database, Receipt, Rx, Tx};
+use rapport_kernel::{Clock, Fault, Reason, SubjectId};
+use rapport_platform::Call;
+
+use super::Policies;
+use super::turns::Turns;
+use crate::convert::decision::{Question, render};
+use crate::convert::{inputs, profile::Context};
+use crate::domain::{ALGORITHM, ActionId, Ask, Counts, Decision, DecisionId, Draw, Funnel, decide};
+use crate::peers::{Contexts, Resolved};
+use crate::store::decision::Kept;
+use crate::{events, store};
+
+/// How often a decision is made again after it lost against another about the same customer.
+const AGAIN: u32 = 3;
+
+/// The decisions of all tenants.
+#[derive(Clone)]
+pub struct Decisions(Arc<Inner>);
+
+struct Inner {
+    db: Database,
+    policies: Policies,
+    contexts: Contexts,
+    clock: Arc<dyn Clock>,
+    turns: Turns,
+    /// γ of the inverse-gap weighting.
+    exploration: f64,
+}
+
+/// A decision, as it is committed.
+pub struct Made {
+    /// The decision.
+    pub decision: Decision,
+    kept: Kept,
+    /// Of each subject of the customer the version of its contact state that was read.
+    versions: Vec<(SubjectId, i64)>,
+}
+
+impl Made {
+    /// The decision, encoded as it is answered.
+    #[must_use]
+    pub fn answer(&self) -> &[u8] {
+        &self.kept.answer
+    }
+}
+
+/// A decision made again.
+pub struct Replayed {
+    /// The decision, with everything explained.
+    pub decision: Decision,
+    /// Whether what was answered then comes out again, byte for byte.
+    pub identical: bool,
+}
+
+impl Decisions {
+    /// In a database, by policies, about customers of contexts.
+    #[must_use]
+    pub fn new(db: Database, policies: Policies, contexts: Contexts, clock: Arc<dyn Clock>, exploration: f64) -> Self {
+        Self(Arc::new(Inner { db, policies, contexts, clock, turns: Turns::new(), exploration }))
+    }
+
+    /// Decides, and commits the decision, its ledger entries and its event together; a dry run commits nothing.
+    ///
+    /// # Errors
+    /// NOT_FOUND for the customer; FAILED_PRECONDITION where it was erased or has not reached the revision; ABORTED
+    /// where other decisions about it kept winning; ALREADY_EXISTS for a request id used with another body.
+    pub async fn decide(
+        &self,
+        call: &Call,
+        receipt: Receipt<Arc<Made>>,
+        question: Question,
+    ) -> Result<Answer<Arc<Made>>, Fault> {
+        if question.ask.dry_run {
+            return self.make(call, &question).await.map(|made| Answer::Fresh(Arc::new(made)));
+        }
+        let _turn = self.0.turns.take(call.tenant(), &question.customer).await;
+        let mut again = AGAIN;
+        loop {
+            let made = Arc::new(self.make(call, &question).await?);
+            match self.commit(call, receipt.clone(), made).await {
+                Err(lost) if lost.reason == Reason::Contention && again > 0 => again -= 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Returns a decision as it was answered, encoded.
+    ///
+    /// # Errors
+    /// NOT_FOUND; FAILED_PRECONDITION where its customer was erased.
+    pub async fn get(&self, call: &Call, id: DecisionId) -> Result<Vec<u8>, Fault> {
+        let query = move |rx: Rx| async move { store::decision::answer(&rx, id).await };
+        self.0.db.until(call.deadline).read(call.tenant(), query).await
+    }
+
+    /// Makes a decision again from what was logged.
+    ///
+    /// # Errors
+    /// As [`Decisions::get`]; FAILED_PRECONDITION where it was made in a way that is no longer known.
+    pub async fn replay(&self, call: &Call, id: DecisionId) -> Result<Replayed, Fault> {
+        let query = move |rx: Rx| async move { store::decision::get(&rx, id).await };
+        let kept = self.0.db.until(call.deadline).read(call.tenant(), query).await?;
+        if kept.algorithm != ALGORITHM {
+            let text = "the decision was made by another version of the suite, in a way this one does not know";
+            return Err(Fault::new(Reason::InvalidState, text).with("algorithm", kept.algorithm));
+        }
+        let policy = self.0.policies.version(call, kept.policy_version).await?;
+        let context = Context::decode(&kept.profile.into())?;
+        let (asked, counts) = (inputs::ask(&kept.asked)?, inputs::counts(&kept.counts)?);
+        let made = |ask: &Ask| decide(&policy, &context.profile, &counts, ask, &kept.draw);
+        let identical = prost::Message::encode_to_vec(&render(&made(&asked))) == kept.answer;
+        Ok(Replayed { decision: made(&Ask { explain: true, ..asked }), identical })
+    }
+
+    /// Makes a decision from what holds now.
+    async fn make(&self, call: &Call, question: &Question) -> Result<Made, Fault> {
+        let inner = &*self.0;
+        let policy = inner.policies.newest(call).await?;
+        let Resolved { context, subject } =
+            inner.contexts.resolve(call, &question.customer, question.min_revision).await?;
+        let (profile, ask) = (&context.profile, &question.ask);
+        let at = question.at.unwrap_or_else(|| inner.clock.now());
+        let draw = Draw { id: DecisionId::new(), subject, seed: rand::random(), at, exploration: inner.exploration };
+        let funnel = Funnel::open(&policy, profile, ask, at);
+        let caps = funnel.capped();
+        let (subjects, asked) = (filed_and_all(subject, &profile.subjects), caps.clone());
+        let query = move |rx: Rx| async move { store::contact::read(&rx, &subjects, &asked, at).await };
+        let mut ledger = inner.db.until(call.deadline).read(call.tenant(), query).await?;
+        if ledger.erased().any(|erased| erased == subject) {
+            return Err(erased());
+        }
+        if let Some(planned) = question.at {
+            // What was entered after the instant that is planned for had not happened by then.
+            ledger.entries.retain(|(_, entered)| *entered <= planned);
+        }
+        let counts = Counts::tally(&caps, &ledger.entries, at);
+        let decision = funnel.decide(profile, &counts, ask, &draw);
+        let kept = Kept {
+            draw,
+            policy_version: policy.version,
+            algorithm: ALGORITHM,
+            asked: inputs::asked(ask),
+            profile: context.bytes.to_vec(),
+            counts: inputs::counted(&counts),
+            answer: prost::Message::encode_to_vec(&render(&decision)),
+        };
+        Ok(Made { decision, kept, versions: ledger.versions })
+    }
+
+    async fn commit(
+        &self,
+        call: &Call,
+        receipt: Receipt<Arc<Made>>,
+        made: Arc<Made>,
+    ) -> Result<Answer<Arc<Made>>, Fault> {
+        let unit = move |tx: Tx| {
+            let made = Arc::clone(&made);
+            async move {
+                enter(&tx, &made).await?;
+                Ok(made)
+            }
+        };
+        self.0.db.until(call.deadline).write_once(call.tenant(), receipt, unit).await
+    }
+}
+
+/// Commits a decision, unless another about the same customer was committed since the ledger was read.
+async fn enter(tx: &Tx, made: &Made) -> Result<(), Fault> {
+    let (decision, versions) = (&made.decision, &made.versions);
+    let actions: Vec<ActionId> = decision.chosen.iter().map(|chosen| chosen.action).collect();
+    if actions.is_empty() {
+        // Nothing enters the ledger, so nobody can lose by it; only an erasure must not be missed.
+        let subjects: Vec<SubjectId> = versions.iter().map(|(subject, _)| *subject).collect();
+        tx.lock(&keys(&subjects)).await?;
+        if !tx.is_entombed(&subjects).await?.is_empty() {
+            return Err(erased());
+        }
+    } else {
+        if !store::contact::raise(tx, versions).await? {
+            return Err(Fault::new(Reason::Contention, "other decisions about this customer kept winning: try again"));
+        }
+        store::contact::enter(tx, decision.subject, decision.id, decision.at, &actions).await?;
+    }
+    let sources: Vec<SubjectId> =
+        versions.iter().map(|(subject, _)| *subject).filter(|subject| *subject != decision.subject).collect();
+    store::decision::insert(tx, &made.kept, &sources).await?;
+    tx.publish(events::made(decision)).await
+}
+
+/// What a decision that enters nothing and an erasure exclude each other by.
+pub(super) fn keys(subjects: &[SubjectId]) -> Vec<String> {
+    subjects.iter().map(|subject| format!("contact/{subject}")).collect()
+}
+
+/// The customer's subjects, and the one a decision is filed under: it is one of them, unless it left a moment ago.
+fn filed_and_all(filed: SubjectId, subjects: &[SubjectId]) -> Vec<SubjectId> {
+    let mut all = subjects.to_vec();
+    if !all.contains(&filed) {
+        all.push(filed);
+    }
+    all
+}
+
+fn erased() -> Fault {
+    Fault::new(Reason::Erased, "the customer was erased")
+}
