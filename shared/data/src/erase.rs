@@ -1,11 +1,12 @@
 //! What an erasure does to the tables of this crate: nothing of the subjects is left but the tombstones.
 
 use rapport_kernel::{Fault, SubjectId};
-use sea_orm::{EntityTrait as _, QueryFilter as _};
+use sea_orm::{ConnectionTrait as _, EntityTrait as _, QueryFilter as _};
 
+use crate::database::Database;
 use crate::fault::Stored as _;
-use crate::tables::{dead_letter, outbox, receipt, run_on_subjects, tombstone, wakeup};
-use crate::unit::Tx;
+use crate::tables::{dead_letter, outbox, receipt, run_on_subjects, sql, tombstone, wakeup};
+use crate::unit::{Rx, Tx};
 
 /// Subjects of one statement.
 const CHUNK: usize = 500;
@@ -28,5 +29,21 @@ impl Tx {
             tombstone::add(conn, tenant, some, self.now()).await.stored()?;
         }
         Ok(())
+    }
+}
+
+impl Database {
+    /// Whether the bus holds no event of a subject that was erased: each that had been given its position (its row is
+    /// empty now) is settled, and what is settled the bus has let go of.
+    ///
+    /// # Errors
+    /// As [`Database::read`].
+    pub async fn bus_clear(&self) -> Result<bool, Fault> {
+        let left = |rx: Rx| async move {
+            let text = "SELECT 1 FROM relay JOIN outbox ON outbox.partition = relay.partition \
+                        AND outbox.position > relay.settled WHERE length(outbox.body) = 0 LIMIT 1";
+            rx.conn().query_one_raw(sql(rx.conn(), text, [])).await.stored()
+        };
+        Ok(self.system().read(left).await?.is_none())
     }
 }
