@@ -1,4 +1,4 @@
-//! The shared context: each customer's state as decisions need it, a tenth of a microsecond away.
+//! The shared context: each customer's state as decisions need it, well within a microsecond away.
 //!
 //! What is promised: an answer of [`ContextCache`] shows the customer as the database had it at most a second before
 //! the call (and the difference between the machines' clocks), never below the revision the caller asks for, and

@@ -116,7 +116,8 @@ impl Writer {
             state.claims.clear();
             return;
         }
-        // Undone in case this future is dropped in the middle.
+        // Claims and connection go together: whoever answers after a failure need not be, or hold, what answered
+        // before. Taken out, so that they are gone as well should this future be dropped in the middle.
         let claims = std::mem::take(&mut state.claims);
         let mut trial =
             State { claims, connection: state.connection.take(), id: state.id.clone(), resting_until: None };
@@ -155,8 +156,6 @@ impl Writer {
         if let Some(connection) = &state.connection {
             return Ok(connection.clone());
         }
-        // Whoever answers now need not be, or hold, what answered before.
-        state.claims.clear();
         let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
         // A pipeline cannot load what Redis does not have.
