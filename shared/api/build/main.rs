@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build");
     let out = PathBuf::from(env::var("OUT_DIR")?);
 
-    let mut compiler = protox::Compiler::new([root.clone(), root.join("vendor")])?;
+    let mut compiler = protox::Compiler::new([root.clone()])?;
     compiler.include_source_info(true).include_imports(true).open_files(ours(&root.join("rapport"))?)?;
     let bytes = compiler.encode_file_descriptor_set();
     fs::write(out.join("descriptor_set.bin"), &bytes)?;

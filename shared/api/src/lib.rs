@@ -20,6 +20,7 @@ pub const MAX_REQUEST_BYTES: usize = 256 * 1024;
 /// What a message of an answer may measure at most, encoded: a page of 2 MiB and one item more.
 pub const MAX_RESPONSE_BYTES: usize = 3 * 1024 * 1024;
 
+#[expect(clippy::allow_attributes, reason = "tonic writes allow attributes")]
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/modules.rs"));
 }

@@ -165,6 +165,11 @@ fn range<T: fmt::Display>(least: Option<T>, most: Option<T>) -> String {
 }
 
 /// The generated checks.
+#[expect(
+    clippy::needless_borrow,
+    clippy::useless_conversion,
+    reason = "one shape of check serves fields of every form"
+)]
 mod generated {
     use super::{At, Validate, Violations};
 
