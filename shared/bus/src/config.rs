@@ -36,7 +36,7 @@ impl Default for BusConfig {
             redis: None,
             prefix: "rapport".to_owned(),
             max_entries: 50_000,
-            max_bytes: 16 * 1024 * 1024,
+            max_bytes: 8 * 1024 * 1024,
             retention_seconds: MOST_RETENTION,
             lease_seconds: 10,
             timeout_millis: 1_000,
