@@ -1,1 +1,70 @@
-//! rapport-feedback
+//! Feedback: what customers say. Surveys, and the responses to them.
+//!
+//! - A response hangs on a subject for ever; merges and splits of customers change nothing here. An anonymous one has a
+//!   subject of its own, which nothing ties to a person.
+//! - Whose a response is, profiles says, at the moment it is recorded; with it come the traits that are metric
+//!   dimensions, which stay with the response.
+//! - Every change of a response leaves, in the same transaction, an event with its whole new state. What the customer
+//!   said besides never leaves this service but to whoever asks for the response.
+//! - Only an open survey takes responses; corrections and deletions are taken for ever.
+
+pub mod convert;
+pub mod domain;
+pub mod events;
+pub mod migrations;
+pub mod peers;
+pub mod rpc;
+pub mod service;
+pub mod store;
+
+use std::sync::Arc;
+
+use rapport_api::common::v1::erasure_service_server::ErasureServiceServer;
+use rapport_api::feedback::v1::response_service_server::ResponseServiceServer;
+use rapport_api::feedback::v1::survey_service_server::SurveyServiceServer;
+use rapport_api::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES};
+use rapport_bus::Bus;
+use rapport_data::{Database, DatabaseConfig};
+use rapport_kernel::Fault;
+use rapport_platform::config::{About, Describe};
+use rapport_platform::{Module, Platform, Readiness};
+use serde::{Deserialize, Serialize};
+use tonic::service::Routes;
+
+/// Feedback's configuration.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Its database.
+    pub database: DatabaseConfig,
+}
+
+impl Describe for Config {
+    fn describe(about: &mut About) {
+        about.section::<DatabaseConfig>("database");
+    }
+}
+
+/// Builds the service: opens its database and starts its relay.
+///
+/// # Errors
+/// Where the database cannot be opened.
+pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Result<Module, Fault> {
+    let db = Database::open(&config.database, "feedback", migrations::all(), platform).await?;
+    db.relay(platform, bus, vec!["metrics"]);
+    let profiles = peers::Profiles::new(platform.peers.clone());
+    let surveys = rpc::SurveyRpc(service::Surveys::new(db.clone(), platform.page_key.clone()));
+    let responses = rpc::ResponseRpc(service::Responses::new(db.clone(), profiles, platform.page_key.clone()));
+    let erasures = rpc::ErasureRpc(service::Erasures::new(db));
+    let surveys = SurveyServiceServer::new(surveys)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let responses = ResponseServiceServer::new(responses)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let erasures = ErasureServiceServer::new(erasures)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let routes = Routes::new(surveys).add_service(responses).add_service(erasures);
+    Ok(Module { name: "feedback", routes, readiness: Readiness::new() })
+}

@@ -1,0 +1,33 @@
+//! Customers as calls name them.
+
+use rapport_api::common::v1::{CustomerRef, Identifier, customer_ref::Ref};
+use rapport_kernel::{Fault, Private};
+
+use super::id;
+use crate::domain::Customer;
+
+/// The customer that a checked reference names.
+///
+/// # Errors
+/// INTERNAL where the reference was not checked before.
+pub fn parse(reference: CustomerRef) -> Result<Customer, Fault> {
+    match reference.r#ref {
+        Some(Ref::CustomerId(text)) => id(&text).map(Customer::Id),
+        Some(Ref::Identifier(Identifier { namespace, value })) => {
+            Ok(Customer::Identifier { namespace, value: Private::new(value) })
+        }
+        None => Err(Fault::internal("a customer reference was not checked")),
+    }
+}
+
+/// The reference by which a peer is asked for a customer.
+#[must_use]
+pub fn render(customer: &Customer) -> CustomerRef {
+    let reference = match customer {
+        Customer::Id(id) => Ref::CustomerId(id.to_string()),
+        Customer::Identifier { namespace, value } => {
+            Ref::Identifier(Identifier { namespace: namespace.clone(), value: value.expose().clone() })
+        }
+    };
+    CustomerRef { r#ref: Some(reference) }
+}

@@ -1,0 +1,21 @@
+//! Feedback's calls: parse, do, render.
+
+mod erasure;
+mod response;
+mod survey;
+
+use prost::Message;
+use rapport_data::Answer;
+use rapport_kernel::Fault;
+
+pub use erasure::ErasureRpc;
+pub use response::ResponseRpc;
+pub use survey::SurveyRpc;
+
+/// The answer of now, or, to a request that was made before, that of then.
+fn answered<T, M: Message + Default>(answer: Answer<T>, render: fn(&T) -> M) -> Result<M, Fault> {
+    match answer {
+        Answer::Fresh(value) => Ok(render(&value)),
+        Answer::Replayed(bytes) => M::decode(bytes.as_slice()).map_err(Fault::internal),
+    }
+}

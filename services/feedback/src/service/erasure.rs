@@ -1,0 +1,47 @@
+//! Forgetting: all that a customer's subjects said, free text and all.
+
+use rapport_data::{Database, Tx};
+use rapport_kernel::{Fault, SubjectId};
+use rapport_platform::Call;
+
+use crate::domain::Erased;
+use crate::store;
+
+/// How many subjects one unit forgets: others write between two.
+const SUBJECTS: usize = 100;
+
+/// The erasures of all tenants.
+#[derive(Clone)]
+pub struct Erasures {
+    db: Database,
+}
+
+impl Erasures {
+    /// In a database.
+    #[must_use]
+    pub const fn new(db: Database) -> Self {
+        Self { db }
+    }
+
+    /// Deletes everything about the subjects and lays their tombstones; harmless when repeated. Metrics is asked to
+    /// erase as well, by itself: no event tells of it.
+    ///
+    /// # Errors
+    /// As the database's.
+    pub async fn erase(&self, call: &Call, subjects: Vec<SubjectId>) -> Result<Erased, Fault> {
+        let mut deleted_rows = 0;
+        for some in subjects.chunks(SUBJECTS) {
+            let some = some.to_vec();
+            let unit = move |tx: Tx| {
+                let some = some.clone();
+                async move {
+                    tx.erase(&some).await?;
+                    store::response::erase(tx.conn(), tx.tenant(), &some).await
+                }
+            };
+            deleted_rows += self.db.until(call.deadline).write(call.tenant(), unit).await?;
+        }
+        let bus_clear = self.db.bus_clear().await?;
+        Ok(Erased { deleted_rows, bus_clear })
+    }
+}

@@ -1,0 +1,18 @@
+//! What feedback does, a file for each noun.
+
+pub mod erasure;
+pub mod responses;
+pub mod surveys;
+
+pub use erasure::Erasures;
+pub use responses::Responses;
+pub use surveys::Surveys;
+
+/// A page of a list, and where the next one starts (empty: nowhere).
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// The token of the next page.
+    pub next_page_token: String,
+}

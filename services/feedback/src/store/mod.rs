@@ -1,0 +1,21 @@
+//! Feedback's tables. Every query names its tenant; nothing outside sees a row.
+
+pub mod response;
+pub mod survey;
+mod text;
+
+use rapport_kernel::{Fault, Timestamp};
+
+/// A revision as a column holds it.
+fn column(revision: u64) -> Result<i64, Fault> {
+    i64::try_from(revision).map_err(Fault::internal)
+}
+
+/// A column's revision.
+fn revision(column: i64) -> Result<u64, Fault> {
+    u64::try_from(column).map_err(Fault::internal)
+}
+
+fn time(column: Option<i64>) -> Option<Timestamp> {
+    column.map(Timestamp::from_column)
+}

@@ -1,0 +1,17 @@
+//! The contract's messages ⇄ the domain's types. What comes out of here is valid: every broken rule of a request is
+//! gathered, and one answer names them all.
+
+pub mod erasure;
+pub mod key;
+pub mod tenant;
+
+use rapport_kernel::{Fault, Id, Timestamp};
+
+/// An id that the contract's rules found sound.
+fn id<T>(text: &str) -> Result<Id<T>, Fault> {
+    text.parse().map_err(Fault::internal)
+}
+
+fn time(at: Timestamp) -> Option<prost_types::Timestamp> {
+    Some(rapport_api::convert::timestamp(at))
+}

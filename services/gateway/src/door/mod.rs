@@ -1,0 +1,177 @@
+//! The door: every call from outside comes in here. It finds out who calls, refuses what that key may not do, and hands
+//! the call on: to the gateway's own services, or, with its body undecoded, to the service of its path.
+//!
+//! Within the platform's outer stack, in this order: **metadata → who calls → which call → scope → quota → hand on**.
+//! Whoever shows no key learns nothing, not even which calls exist; calls among the suite's own services are answered
+//! as calls that do not exist.
+
+mod answer;
+mod keys;
+mod metadata;
+mod quota;
+mod route;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{HeaderMap, HeaderValue, Request, Response};
+use rapport_kernel::{Caller, Clock, Fault, Private, Timestamp};
+use rapport_platform::stack::{Answer, Deadline, RequestId};
+use rapport_platform::{Call, Peers, TokenIssuer, status, token};
+use subtle::ConstantTimeEq as _;
+use tokio::time::Instant;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::service::Routes;
+use tower::Service;
+use tracing::Span;
+
+pub use keys::{KeyConfig, Keys};
+pub use quota::{Quota, QuotaConfig};
+
+use crate::domain::{KeyHash, Secret};
+use route::Route;
+
+/// What the door is made of.
+pub(crate) struct Parts {
+    /// The gateway's own services.
+    pub own: Routes,
+    /// The keys it remembers.
+    pub keys: Keys,
+    /// The hash of the operator's key, where there is one.
+    pub operator: Option<KeyHash>,
+    /// How much each tenant may call.
+    pub quota: Quota,
+    /// How much metadata a call may bring.
+    pub metadata_bytes: usize,
+    /// Where the services are.
+    pub peers: Peers,
+    /// Signs who calls.
+    pub issuer: TokenIssuer,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The door. Cheap to clone.
+#[derive(Clone)]
+pub struct Door {
+    own: Routes,
+    shared: Arc<Parts>,
+}
+
+impl Door {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self { own: parts.own.clone().prepare(), shared: Arc::new(parts) }
+    }
+
+    async fn answer(mut self, request: Request<Body>) -> Result<Response<Body>, Refused> {
+        let shared = &*self.shared;
+        metadata::check(request.headers(), shared.metadata_bytes)?;
+        let now = shared.clock.now();
+        let caller = shared.caller(request.headers(), deadline(&request)).await?;
+        Span::current().record("tenant", tracing::field::display(caller.tenant));
+        // Unknown calls, and those among the suite's own services, are alike.
+        let (policy, route) = route::of(request.uri().path()).ok_or(Refused::Unknown)?;
+        caller.require(policy.service, policy.verb)?;
+        shared.quota.take(caller.tenant)?;
+        match route {
+            Route::Own => {
+                let call = call(&request, caller, now);
+                let mut request = request;
+                request.extensions_mut().insert(call);
+                let Ok(answer) = self.own.call(request).await;
+                Ok(answer)
+            }
+            Route::Peer(role) => {
+                let request = shared.stamp(request, &caller, now)?;
+                let Ok(answer) = shared.peers.forward(role).call(request).await;
+                Ok(answer::keep_whole(answer))
+            }
+        }
+    }
+}
+
+impl Parts {
+    /// Who calls, by the key that the request shows.
+    async fn caller(&self, headers: &HeaderMap, deadline: Option<Instant>) -> Result<Caller, Fault> {
+        let shown = metadata::key(headers)?;
+        if let Some(operator) = &self.operator
+            && bool::from(KeyHash::of(shown.expose()).bytes().ct_eq(operator.bytes()))
+        {
+            return Ok(Caller::operator());
+        }
+        let secret = Secret::parse(shown.expose()).ok_or_else(metadata::unknown_key)?;
+        self.keys.find(secret.hash(), deadline).await?.ok_or_else(metadata::unknown_key)?.caller()
+    }
+
+    /// The request as a service may see it: no credentials of the caller's, the gateway's word instead.
+    fn stamp(&self, request: Request<Body>, caller: &Caller, now: Timestamp) -> Result<Request<Body>, Fault> {
+        let token = self.issuer.issue(caller, now)?;
+        let token = HeaderValue::try_from(&*token).map_err(Fault::internal)?;
+        let (given, body) = request.into_parts();
+        let mut request = Request::new(body);
+        *request.method_mut() = given.method;
+        *request.uri_mut() = given.uri;
+        *request.version_mut() = given.version;
+        *request.headers_mut() = metadata::allowed(&given.headers);
+        request.headers_mut().insert(token::HEADER, token);
+        // The way to the service passes on what remains of it.
+        if let Some(deadline) = given.extensions.get::<Deadline>() {
+            request.extensions_mut().insert(*deadline);
+        }
+        Ok(request)
+    }
+}
+
+/// The call as the gateway's own handlers see it.
+fn call(request: &Request<Body>, caller: Caller, now: Timestamp) -> Call {
+    let request_id = request.extensions().get::<RequestId>().map(|id| id.0.to_string()).unwrap_or_default();
+    Call { caller, request_id, deadline: deadline(request), now }
+}
+
+/// When the caller stops waiting, as the stack noted it.
+fn deadline(request: &Request<Body>) -> Option<Instant> {
+    request.extensions().get::<Deadline>().and_then(|deadline| deadline.0)
+}
+
+/// Why a call is not handed on.
+enum Refused {
+    /// There is no such call.
+    Unknown,
+    /// It may not be made.
+    Fault(Fault),
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl Refused {
+    fn answer(self) -> Response<Body> {
+        match self {
+            Self::Unknown => Status::unimplemented("there is no such call").into_http(),
+            Self::Fault(fault) => status(fault).into_http(),
+        }
+    }
+}
+
+impl Service<Request<Body>> for Door {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Answer {
+        let this = self.clone();
+        Box::pin(async move { Ok(this.answer(request).await.unwrap_or_else(Refused::answer)) })
+    }
+}
+
+/// A key as a caller showed it.
+type Shown = Private<String>;
