@@ -1,0 +1,110 @@
+//! A question: one metric over a period, cut and grouped. What the catalogue does not have is refused here.
+
+use rapport_kernel::{Fault, Reason, Violations};
+
+use super::catalogue::Metric;
+use super::cuts::{Grain, Period};
+use super::dimensions::{Axis, Dimension};
+use super::filter::Filter;
+
+/// How many cuts one answer holds at most.
+pub const MOST_CUTS: i64 = 10_000;
+
+/// How repeat purchases are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counting {
+    /// Each purchase.
+    Purchases,
+    /// Each day (UTC) with a purchase.
+    PurchaseDays,
+}
+
+/// A question.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Which metric.
+    pub metric: Metric,
+    /// By when things occurred; `None`: all time.
+    pub period: Option<Period>,
+    /// How the period is cut; `None`: not.
+    pub grain: Option<Grain>,
+    /// What to group by.
+    pub axes: Vec<Axis>,
+    /// Which facts count; `None`: all.
+    pub filter: Option<Filter>,
+    /// The period to compare with.
+    pub compare_to: Option<Period>,
+    /// The level of intervals and tests.
+    pub level: f64,
+    /// How repeat purchases are counted; `None`: the metric's default.
+    pub counting: Option<Counting>,
+    /// Whether only each customer's latest response counts.
+    pub latest_per_customer: bool,
+}
+
+impl Question {
+    /// Whether the catalogue can answer it.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT with reason UNSUPPORTED_QUERY; the details name each field that asks too much.
+    pub fn check(&self) -> Result<(), Fault> {
+        let mut violations = Violations::new();
+        self.check_dimensions(&mut violations);
+        match (self.grain, self.period) {
+            (Some(_), None) => {
+                violations.add("grain", "query.grain", "needs a period: all time cannot be cut");
+            }
+            (Some(grain), Some(period)) if grain.count(period) > MOST_CUTS => {
+                let text = format!("the period has more than {MOST_CUTS} cuts: choose a coarser grain");
+                violations.add("grain", "query.grain", text);
+            }
+            (Some(_) | None, _) => {}
+        }
+        if self.compare_to.is_some() && self.grain.is_some() {
+            violations.add("compare_to", "query.compare_to", "needs grain unspecified");
+        }
+        if self.counting.is_some() && self.metric != Metric::RepeatCustomerShare {
+            violations.add("counting", "query.counting", "is for repeat_customer_share alone");
+        }
+        if self.latest_per_customer && self.metric != Metric::Nps {
+            violations.add("latest_per_customer", "query.latest_per_customer", "is for scores alone, as nps");
+        }
+        unsupported(violations)
+    }
+
+    /// Whether the groups are told apart, or the facts chosen, by what is known about people.
+    #[must_use]
+    pub fn reads_traits(&self) -> bool {
+        self.axes.iter().any(|axis| matches!(axis, Axis::Trait(_)))
+            || self.filter.as_ref().is_some_and(Filter::reads_traits)
+    }
+
+    fn check_dimensions(&self, violations: &mut Violations) {
+        let offered = self.metric.dimensions();
+        let names = || offered.iter().map(|dimension| dimension.name()).collect::<Vec<_>>().join(", ");
+        for (place, axis) in self.axes.iter().enumerate() {
+            if let Axis::Dimension(dimension) = axis
+                && !offered.contains(dimension)
+            {
+                let text = format!("{} has no such dimension; it has {}, and traits", self.metric.name(), names());
+                violations.add(format!("group_by[{place}]"), "query.dimension", text);
+            }
+        }
+        let read = self.filter.iter().flat_map(Filter::dimensions);
+        for dimension in read.filter(|dimension: &Dimension| !offered.contains(dimension)) {
+            let text = format!("{} has no dimension {}; it has {}", self.metric.name(), dimension.name(), names());
+            violations.add("filter", "query.dimension", text);
+        }
+    }
+}
+
+/// A refusal of what the catalogue does not have; nothing where there are no violations.
+///
+/// # Errors
+/// INVALID_ARGUMENT with reason UNSUPPORTED_QUERY.
+pub fn unsupported(violations: Violations) -> Result<(), Fault> {
+    violations.check().map_err(|mut fault| {
+        fault.reason = Reason::UnsupportedQuery;
+        fault
+    })
+}

@@ -1,0 +1,109 @@
+//! What metrics consumes: state events of interactions, responses and links, and erasures. It publishes nothing.
+//!
+//! A fact is a pure function of its event: dimensions are those that the producer stamped, nobody is asked.
+
+use rapport_api::convert::{amount, instant};
+use rapport_api::events::v1::event::Payload;
+use rapport_api::events::v1::{Event, InteractionChanged, ResponseChanged};
+use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
+
+use crate::domain::dimensions::{Dimension, Dimensions};
+use crate::domain::facts::{Arriving, Content, Fact, FactKey, Family, Slot, State};
+
+/// The consumer group.
+pub const GROUP: &str = "metrics";
+/// The topics it reads.
+pub const TOPICS: [&str; 2] = ["profiles", "feedback"];
+
+/// The type of interaction that is a purchase.
+const PURCHASE: &str = "purchase";
+/// The kind of survey whose answers are relational Net Promoter Scores.
+const NPS: &str = "nps";
+
+/// What an event changes here.
+pub enum Change {
+    /// A fact has a new state.
+    Fact(FactKey, Arriving),
+    /// A subject belongs to a customer as of a revision of its link.
+    Link(SubjectId, CustomerId, i64),
+    /// A subject was erased.
+    Erasure(SubjectId),
+}
+
+/// What an event changes; `None` where it is none of metrics' business.
+///
+/// # Errors
+/// INVALID_ARGUMENT where the event breaks its contract: no retry will help.
+pub fn read(event: Event) -> Result<Option<Change>, Fault> {
+    let subject: SubjectId = event.subject_id.parse().map_err(|_| broken("subject_id"))?;
+    let revision = i64::try_from(event.revision).map_err(|_| broken("revision"))?;
+    let occurred_at = time(event.occurred_at.as_ref(), "occurred_at")?;
+    let recorded_at = time(event.recorded_at.as_ref(), "recorded_at")?;
+    let (family, content) = match event.payload {
+        Some(Payload::InteractionChanged(changed)) => {
+            (Family::Interactions, (!changed.deleted).then(|| interaction(subject, occurred_at, changed)).transpose()?)
+        }
+        Some(Payload::ResponseChanged(changed)) if changed.deleted => (Family::Nps, None),
+        Some(Payload::ResponseChanged(changed)) if changed.kind == NPS => {
+            (Family::Nps, Some(response(subject, occurred_at, changed)?))
+        }
+        Some(Payload::SubjectLinked(linked)) => {
+            let customer = linked.to_customer_id.parse().map_err(|_| broken("to_customer_id"))?;
+            return Ok(Some(Change::Link(subject, customer, revision)));
+        }
+        Some(Payload::SubjectErased(_)) => return Ok(Some(Change::Erasure(subject))),
+        Some(
+            Payload::ResponseChanged(_) | Payload::ProfileChanged(_) | Payload::DecisionMade(_) | Payload::Watermark(_),
+        )
+        | None => return Ok(None),
+    };
+    let id = event.aggregate_id.parse().map_err(|_| broken("aggregate_id"))?;
+    let state = content.map_or(State::Deleted(subject), State::Live);
+    Ok(Some(Change::Fact(FactKey { family, id }, Fact { revision, recorded_at, state })))
+}
+
+fn interaction(
+    subject: SubjectId,
+    occurred_at: Timestamp,
+    changed: InteractionChanged,
+) -> Result<Content<Dimensions>, Fault> {
+    let value = changed.value.as_ref().map(amount).transpose().map_err(|_| broken("value"))?;
+    let purchase = changed.r#type == PURCHASE;
+    let party = changed.party().as_str_name().trim_start_matches("PARTY_").to_ascii_lowercase();
+    let dimensions = Dimensions::default()
+        .with(Dimension::Type, changed.r#type)
+        .with(Dimension::Channel, changed.channel)
+        .with(Dimension::Touchpoint, changed.touchpoint)
+        .with(Dimension::Stage, changed.stage)
+        .with(Dimension::Product, changed.product)
+        // The contract: a party that is not said is a customer.
+        .with(Dimension::Party, if party == "unspecified" { "customer".to_owned() } else { party })
+        .with_traits(changed.dimensions);
+    let slot = value.map_or(Slot::Plain, |value| Slot::Money(value.currency));
+    Ok(Content { subject, occurred_at, dimensions, slot, micros: value.map_or(0, |value| value.micros), purchase })
+}
+
+fn response(
+    subject: SubjectId,
+    occurred_at: Timestamp,
+    changed: ResponseChanged,
+) -> Result<Content<Dimensions>, Fault> {
+    let score = u8::try_from(changed.score).ok().filter(|score| *score <= 10).ok_or_else(|| broken("score"))?;
+    let dimensions = Dimensions::default()
+        .with(Dimension::Survey, changed.survey_id)
+        .with(Dimension::Channel, changed.channel)
+        .with(Dimension::Touchpoint, changed.touchpoint)
+        .with(Dimension::Stage, changed.stage)
+        .with(Dimension::Product, changed.product)
+        .with_traits(changed.dimensions);
+    Ok(Content { subject, occurred_at, dimensions, slot: Slot::Score(score), micros: 0, purchase: false })
+}
+
+fn time(at: Option<&prost_types::Timestamp>, field: &'static str) -> Result<Timestamp, Fault> {
+    at.and_then(|at| instant(at).ok()).ok_or_else(|| broken(field))
+}
+
+/// An event that breaks its contract. The value is not told: it may be personal.
+fn broken(field: &'static str) -> Fault {
+    Fault::invalid_field(field, "event", "an event must keep to its contract")
+}

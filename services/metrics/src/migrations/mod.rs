@@ -1,0 +1,11 @@
+//! The schema of metrics: forward only, and safe to run while the version before still serves.
+
+mod m0001_facts_and_cells;
+
+use sea_orm_migration::MigrationTrait;
+
+/// In order. Append only.
+#[must_use]
+pub fn all() -> Vec<Box<dyn MigrationTrait>> {
+    vec![Box::new(m0001_facts_and_cells::Migration)]
+}

@@ -1,0 +1,127 @@
+//! Applying events: facts, cells and links change together, in one transaction for up to a thousand events.
+//!
+//! Units of one tenant run one after another (a lock on Postgres, the one writer on SQLite): cells are shared by all
+//! partitions of both topics, so concurrent units would only wait for each other's rows, or deadlock.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rapport_data::Tx;
+use rapport_kernel::{CustomerId, Fault, SubjectId};
+use uuid::Uuid;
+
+use super::erase;
+use crate::domain::cells::Deltas;
+use crate::domain::dimensions::Dimensions;
+use crate::domain::facts::{Arriving, Fact, FactKey, Kept, State, replace};
+use crate::events::Change;
+use crate::store;
+
+/// Applies what events changed. In any order, and any number of times, the same events leave the same rows.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn apply(tx: &Tx, changes: Vec<Change>) -> Result<(), Fault> {
+    lock(tx).await?;
+    let mut batch = Batch::of(changes);
+    // Asked again under the lock: an erasure may have come between.
+    let entombed = tx.is_entombed(&batch.subjects()).await?;
+    batch.drop_those_of(&entombed);
+    link(tx, &batch.links).await?;
+    count(tx, batch.facts).await?;
+    // What stood before the erasure is counted as erased, also where both came together.
+    let erased: Vec<SubjectId> = batch.erased.into_iter().collect();
+    erase::forget(tx, &erased).await?;
+    Ok(())
+}
+
+/// Waits until no other unit changes the tenant's cells.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn lock(tx: &Tx) -> Result<(), Fault> {
+    tx.lock(&["cells".to_owned()]).await
+}
+
+/// Adds changed cells, and forgets the sets of dimensions that none has any longer.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn settle(tx: &Tx, deltas: &Deltas) -> Result<(), Fault> {
+    store::cell::add(tx, deltas).await?;
+    store::dimension_set::remove_unused(tx, &deltas.leaving()).await
+}
+
+/// The newest of what events say about each thing.
+#[derive(Default)]
+struct Batch {
+    facts: BTreeMap<FactKey, Arriving>,
+    links: BTreeMap<SubjectId, (CustomerId, i64)>,
+    erased: BTreeSet<SubjectId>,
+}
+
+impl Batch {
+    fn of(changes: Vec<Change>) -> Self {
+        let mut batch = Self::default();
+        for change in changes {
+            match change {
+                // What comes after an erasure is late, as it would be in a later batch.
+                Change::Fact(key, fact) => {
+                    let newer = batch.facts.get(&key).is_none_or(|held| held.revision < fact.revision);
+                    if newer && !batch.erased.contains(&fact.subject()) {
+                        batch.facts.insert(key, fact);
+                    }
+                }
+                Change::Link(subject, customer, revision) => {
+                    if batch.links.get(&subject).is_none_or(|(_, held)| *held < revision) {
+                        batch.links.insert(subject, (customer, revision));
+                    }
+                }
+                Change::Erasure(subject) => {
+                    batch.erased.insert(subject);
+                }
+            }
+        }
+        batch
+    }
+
+    fn subjects(&self) -> Vec<SubjectId> {
+        let of_facts = self.facts.values().map(Fact::subject);
+        let subjects: BTreeSet<_> = of_facts.chain(self.links.keys().copied()).collect();
+        subjects.into_iter().collect()
+    }
+
+    fn drop_those_of(&mut self, entombed: &BTreeSet<SubjectId>) {
+        self.facts.retain(|_, fact| !entombed.contains(&fact.subject()));
+        self.links.retain(|subject, _| !entombed.contains(subject));
+    }
+}
+
+async fn link(tx: &Tx, links: &BTreeMap<SubjectId, (CustomerId, i64)>) -> Result<(), Fault> {
+    let row = |(subject, (customer, revision)): (&SubjectId, &(CustomerId, i64))| (*subject, *customer, *revision);
+    let rows: Vec<_> = links.iter().map(row).collect();
+    store::subject_link::put(tx, &rows).await
+}
+
+async fn count(tx: &Tx, facts: BTreeMap<FactKey, Arriving>) -> Result<(), Fault> {
+    let keys: Vec<FactKey> = facts.keys().copied().collect();
+    let held = store::fact::find(tx, &keys).await?;
+    let mut deltas = Deltas::default();
+    let mut sets: BTreeMap<Uuid, Dimensions> = BTreeMap::new();
+    let mut changed: Vec<(FactKey, Kept)> = Vec::new();
+    for (key, arriving) in facts {
+        let before = held.get(&key);
+        if before.is_some_and(|before| before.revision >= arriving.revision) {
+            continue;
+        }
+        let kept = arriving.kept();
+        replace(key, before, &kept, &mut deltas);
+        if let (State::Live(content), State::Live(named)) = (arriving.state, &kept.state) {
+            sets.entry(named.dimensions).or_insert(content.dimensions);
+        }
+        changed.push((key, kept));
+    }
+    let sets: Vec<(Uuid, &Dimensions)> = sets.iter().map(|(id, dimensions)| (*id, dimensions)).collect();
+    store::dimension_set::keep(tx, &sets).await?;
+    store::fact::put(tx, &changed).await?;
+    settle(tx, &deltas).await
+}

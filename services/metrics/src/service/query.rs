@@ -1,0 +1,66 @@
+//! Answering questions: groups are worked out over the sets of dimensions, figures are added up in the database, and what
+//! is too small to be shown is withheld.
+
+use rapport_data::{Database, Rx};
+use rapport_kernel::{Fault, TenantId};
+
+use crate::domain::catalogue::Metric;
+use crate::domain::cuts::Period;
+use crate::domain::facts::Family;
+use crate::domain::grouping::Grouping;
+use crate::domain::points::{self, Answer, Row};
+use crate::domain::question::{Counting, Question};
+use crate::store;
+use crate::store::figures::{Customers, Scope};
+
+/// Answers a question.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn answer(
+    database: &Database,
+    tenant: TenantId,
+    question: &Question,
+    threshold: i64,
+) -> Result<Answer, Fault> {
+    database.read(tenant, |rx| async move { read(&rx, question, threshold).await }).await
+}
+
+async fn read(rx: &Rx, question: &Question, threshold: i64) -> Result<Answer, Fault> {
+    let filter = question.filter.as_ref();
+    let grouping = if Grouping::needs_sets(&question.axes, filter) {
+        Grouping::of(&store::dimension_set::all(rx).await?, &question.axes, filter)
+    } else {
+        Grouping::Everything
+    };
+    let rows = figures(rx, question, question.period, &grouping).await?;
+    let baseline = match question.compare_to {
+        Some(period) => Some(figures(rx, question, Some(period), &grouping).await?),
+        None => None,
+    };
+    let points = points::points(question, &grouping, &rows, baseline.as_deref(), threshold);
+    Ok(Answer { points, erased_facts: store::cell::erased(rx).await? })
+}
+
+async fn figures(rx: &Rx, question: &Question, period: Option<Period>, grouping: &Grouping) -> Result<Vec<Row>, Fault> {
+    let family = match question.metric {
+        Metric::Interactions | Metric::Revenue | Metric::Customers | Metric::RepeatCustomerShare => {
+            Family::Interactions
+        }
+        Metric::Nps => Family::Nps,
+    };
+    let scope = Scope { family, period, grain: question.grain, grouping };
+    let metric = question.metric;
+    Ok(match metric {
+        Metric::Interactions | Metric::Revenue => points::tallied(metric, store::figures::tallies(rx, scope).await?),
+        Metric::Nps if question.latest_per_customer => {
+            points::tallied(metric, store::figures::latest(rx, scope).await?)
+        }
+        Metric::Nps => points::tallied(metric, store::figures::tallies(rx, scope).await?),
+        Metric::Customers => points::counted(metric, store::figures::customers(rx, scope, Customers::All).await?),
+        Metric::RepeatCustomerShare => {
+            let counting = question.counting.unwrap_or(Counting::PurchaseDays);
+            points::counted(metric, store::figures::customers(rx, scope, Customers::Buyers(counting)).await?)
+        }
+    })
+}

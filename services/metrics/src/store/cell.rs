@@ -1,0 +1,81 @@
+//! Cells: what facts add up to. Changes are added in the transaction of the facts they come from; a cell that holds
+//! nothing is no row.
+
+use std::fmt::Write as _;
+
+use rapport_data::{Rx, Stored as _, Tx};
+use rapport_kernel::Fault;
+use sea_orm::{ConnectionTrait as _, Value};
+
+use super::{ROWS, sql};
+use crate::domain::cells::{Amount, CellKey, Deltas};
+use crate::domain::cuts::month_of;
+use crate::domain::facts::Family;
+
+const COLUMNS: usize = 9;
+
+/// Adds what changed to the cells.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn add(tx: &Tx, deltas: &Deltas) -> Result<(), Fault> {
+    let changes: Vec<_> = deltas.changes().collect();
+    for some in changes.chunks(ROWS) {
+        let mut text =
+            "INSERT INTO cell (tenant, family, hour, dimensions, slot, month, facts, units, micros) VALUES ".to_owned();
+        for row in 0..some.len() {
+            let marks: Vec<String> = (1..=COLUMNS).map(|column| format!("${}", row * COLUMNS + column)).collect();
+            let comma = if row == 0 { "" } else { ", " };
+            write!(text, "{comma}({})", marks.join(", ")).map_err(Fault::internal)?;
+        }
+        text.push_str(
+            " ON CONFLICT (tenant, family, hour, dimensions, slot) DO UPDATE SET facts = cell.facts + excluded.facts, \
+             units = cell.units + excluded.units, micros = cell.micros + excluded.micros",
+        );
+        let values = some.iter().flat_map(|(cell, amount)| values(tx, cell, amount)).collect();
+        tx.conn().execute_raw(sql(tx.conn(), text, values)).await.stored()?;
+    }
+    remove_empty(tx, &deltas.shrinking()).await
+}
+
+/// How many facts of the tenant were erased.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn erased(rx: &Rx) -> Result<i64, Fault> {
+    let text = "SELECT facts FROM cell WHERE tenant = $1 AND family = $2";
+    let values = vec![Value::from(rx.tenant().uuid()), Value::from(Family::Erased.column())];
+    let row = rx.conn().query_one_raw(sql(rx.conn(), text, values)).await.stored()?;
+    row.map_or(Ok(0), |row| row.try_get("", "facts").stored())
+}
+
+fn values(tx: &Tx, cell: &CellKey, amount: &Amount) -> [Value; COLUMNS] {
+    [
+        tx.tenant().uuid().into(),
+        cell.family.column().into(),
+        cell.hour.into(),
+        cell.dimensions.into(),
+        cell.slot.column().into(),
+        month_of(cell.hour).into(),
+        amount.count.into(),
+        amount.units.into(),
+        amount.micros.into(),
+    ]
+}
+
+async fn remove_empty(tx: &Tx, hours: &[(Family, i64)]) -> Result<(), Fault> {
+    for family in [Family::Interactions, Family::Nps, Family::Erased] {
+        let hours: Vec<i64> = hours.iter().filter(|(of, _)| *of == family).map(|(_, hour)| *hour).collect();
+        for some in hours.chunks(ROWS) {
+            let marks: Vec<String> = (0..some.len()).map(|at| format!("${}", at + 3)).collect();
+            let text = format!(
+                "DELETE FROM cell WHERE tenant = $1 AND family = $2 AND facts = 0 AND hour IN ({})",
+                marks.join(", ")
+            );
+            let head = [Value::from(tx.tenant().uuid()), Value::from(family.column())];
+            let values = head.into_iter().chain(some.iter().map(|hour| Value::from(*hour))).collect();
+            tx.conn().execute_raw(sql(tx.conn(), text, values)).await.stored()?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! The sets of dimensions that facts have, each once, under the name that its content gives it. One that no cell has any
+//! longer goes: the value of a trait may be personal.
+
+use rapport_data::{Rx, Stored as _, Tx};
+use rapport_kernel::Fault;
+use sea_orm::ActiveValue::Set;
+use sea_orm::Value;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::OnConflict;
+
+use super::{ROWS, sql, unreadable};
+use crate::domain::dimensions::Dimensions;
+
+#[sea_orm::model]
+#[derive(Clone, PartialEq, Eq, Debug, DeriveEntityModel)]
+#[sea_orm(table_name = "dimension_set")]
+pub(super) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub body: String,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// All sets of the tenant.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn all(rx: &Rx) -> Result<Vec<(Uuid, Dimensions)>, Fault> {
+    let rows = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid())).all(rx.conn()).await.stored()?;
+    let set = |row: Model| {
+        let dimensions = serde_json::from_str(&row.body).map_err(|_| unreadable("dimension_set"))?;
+        Ok((row.id, dimensions))
+    };
+    rows.into_iter().map(set).collect()
+}
+
+/// Keeps sets, those that are new.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn keep(tx: &Tx, sets: &[(Uuid, &Dimensions)]) -> Result<(), Fault> {
+    for some in sets.chunks(ROWS) {
+        let mut rows = Vec::with_capacity(some.len());
+        for (id, dimensions) in some {
+            let body = serde_json::to_string(dimensions).map_err(|_| unreadable("dimension_set"))?;
+            rows.push(ActiveModel { tenant: Set(tx.tenant().uuid()), id: Set(*id), body: Set(body) });
+        }
+        let there = OnConflict::columns([Column::Tenant, Column::Id]).do_nothing().to_owned();
+        Entity::insert_many(rows).on_conflict(there).exec_without_returning(tx.conn()).await.stored()?;
+    }
+    Ok(())
+}
+
+/// Removes those of the sets that no cell has any longer.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn remove_unused(tx: &Tx, sets: &[Uuid]) -> Result<(), Fault> {
+    for some in sets.chunks(ROWS) {
+        let marks: Vec<String> = (0..some.len()).map(|at| format!("${}", at + 2)).collect();
+        let text = format!(
+            "DELETE FROM dimension_set WHERE tenant = $1 AND id IN ({}) AND NOT EXISTS \
+             (SELECT 1 FROM cell WHERE cell.tenant = $1 AND cell.dimensions = dimension_set.id)",
+            marks.join(", ")
+        );
+        let tenant = std::iter::once(Value::from(tx.tenant().uuid()));
+        let values = tenant.chain(some.iter().map(|id| Value::from(*id))).collect();
+        tx.conn().execute_raw(sql(tx.conn(), text, values)).await.stored()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! What is refused: with the right code and reason, naming the field, before anything is read.
+
+use rapport_api::convert::timestamp;
+use rapport_api::metrics::v1::{Counting, Grain, Period, QueryMetricRequest};
+use tonic::Code;
+use tonic_types::StatusExt as _;
+
+use crate::house::{House, On, at};
+
+fn query(metric: &str) -> QueryMetricRequest {
+    QueryMetricRequest { metric: metric.to_owned(), ..QueryMetricRequest::default() }
+}
+
+fn period(start: &str, end: &str) -> Option<Period> {
+    Some(Period { start_time: Some(timestamp(at(start))), end_time: Some(timestamp(at(end))) })
+}
+
+async fn refused(house: &House, query: QueryMetricRequest) -> (String, String, String) {
+    let status = house.refusal(query).await;
+    assert_eq!(status.code(), Code::InvalidArgument);
+    let details = status.get_error_details();
+    let reason = details.error_info().expect("every error has a reason").reason.clone();
+    let violation = details.bad_request().and_then(|request| request.field_violations.first()).expect("a field");
+    (reason, violation.field.clone(), violation.description.clone())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_catalogue_does_not_have_is_unsupported() {
+    let house = House::new(On::Sqlite, 5).await;
+    let by = |metric: &str, name: &str| QueryMetricRequest { group_by: vec![name.to_owned()], ..query(metric) };
+    let years = period("2020-01-01T00:00:00Z", "2024-01-01T00:00:00Z");
+    let year = period("2023-01-01T00:00:00Z", "2024-01-01T00:00:00Z");
+    let cases = [
+        (query("csat_mean"), "metric"),
+        (by("nps", "agent"), "group_by[0]"),
+        (by("interactions", "trait.Not a name"), "group_by[0]"),
+        (by("nps", "type"), "group_by[0]"),
+        (by("revenue", "survey"), "group_by[0]"),
+        (QueryMetricRequest { filter: "survey == 'x'".to_owned(), ..query("customers") }, "filter"),
+        (QueryMetricRequest { grain: Grain::Day.into(), ..query("nps") }, "grain"),
+        (QueryMetricRequest { grain: Grain::Hour.into(), period: years, ..query("nps") }, "grain"),
+        (
+            QueryMetricRequest { grain: Grain::Day.into(), period: year, compare_to: years, ..query("nps") },
+            "compare_to",
+        ),
+        (QueryMetricRequest { counting: Counting::Purchases.into(), ..query("nps") }, "counting"),
+        (QueryMetricRequest { latest_per_customer: true, ..query("interactions") }, "latest_per_customer"),
+    ];
+    for (asked, field) in cases {
+        let (reason, named, _) = refused(&house, asked).await;
+        assert_eq!((reason.as_str(), named.as_str()), ("UNSUPPORTED_QUERY", field));
+    }
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_filter_that_does_not_compile_is_told_where() {
+    let house = House::new(On::Sqlite, 5).await;
+    for (filter, place) in [
+        ("channel == ", "line 1, column"),
+        ("channel == 'web' &&\n agent == 'x'", "line 2, column 2"),
+        ("channel == 1", "line 1, column"),
+        ("trait.city", "line 1, column"),
+        ("now > timestamp('2024-01-01T00:00:00Z')", "line 1, column 1"),
+    ] {
+        let asked = QueryMetricRequest { filter: filter.to_owned(), ..query("interactions") };
+        let (reason, field, description) = refused(&house, asked).await;
+        assert_eq!((reason.as_str(), field.as_str()), ("INVALID_CONDITION", "filter"), "{filter}");
+        assert!(description.starts_with(place), "{filter}: {description}");
+    }
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn broken_rules_are_named_field_by_field() {
+    let house = House::new(On::Sqlite, 5).await;
+    let backwards = period("2024-02-01T00:00:00Z", "2024-01-01T00:00:00Z");
+    let open = Some(Period { start_time: Some(timestamp(at("2024-01-01T00:00:00Z"))), end_time: None });
+    let cases = [
+        (QueryMetricRequest { period: backwards, ..query("nps") }, "period.end_time"),
+        (QueryMetricRequest { compare_to: open, ..query("nps") }, "compare_to.end_time"),
+        (QueryMetricRequest { level: 1.0, ..query("nps") }, "level"),
+        (QueryMetricRequest { grain: 9, ..query("nps") }, "grain"),
+        (query("NPS; DROP TABLE fact"), "metric"),
+        (QueryMetricRequest { group_by: vec!["channel".to_owned(); 2], ..query("nps") }, "group_by"),
+    ];
+    for (asked, field) in cases {
+        let (reason, named, _) = refused(&house, asked).await;
+        assert_eq!((reason.as_str(), named.as_str()), ("INVALID_FIELD", field));
+    }
+    house.close().await;
+}
