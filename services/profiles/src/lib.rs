@@ -1,1 +1,132 @@
-//! rapport-profiles
+//! Profiles: one view of each customer.
+//!
+//! - The atom is the subject, one source record. It never changes hands: whatever is said of a customer hangs on a
+//!   subject for ever. What subjects said (observations) is append-only.
+//! - A customer is the set of subjects linked to it; its id is the id of its home subject, and resolves for ever to
+//!   whichever customer holds that subject. Its profile is the fold of what its subjects said, one row, one key.
+//! - Links are a pure function of what hangs together: identifiers, limits, declared merges and splits. A merge or a
+//!   split writes the declaration, links and projections, and nothing else; so each can be undone exactly.
+//! - Neither the order of arrival nor a repetition shows in a profile or in who is one customer.
+//! - Every change of a profile or a link leaves, in the same transaction, an event with its whole new state.
+
+pub mod convert;
+pub mod domain;
+pub mod events;
+pub mod migrations;
+pub mod rebuild;
+pub mod rpc;
+pub mod service;
+pub mod store;
+
+use std::sync::Arc;
+
+use rapport_api::common::v1::erasure_service_server::ErasureServiceServer;
+use rapport_api::profiles::v1::context_service_server::ContextServiceServer;
+use rapport_api::profiles::v1::identity_service_server::IdentityServiceServer;
+use rapport_api::profiles::v1::interaction_service_server::InteractionServiceServer;
+use rapport_api::profiles::v1::profile_service_server::ProfileServiceServer;
+use rapport_api::profiles::v1::trait_service_server::TraitServiceServer;
+use rapport_api::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES};
+use rapport_bus::Bus;
+use rapport_cache::ContextCache;
+use rapport_data::{Database, DatabaseConfig};
+use rapport_kernel::Fault;
+use rapport_platform::config::{About, Describe};
+use rapport_platform::{Module, Platform, Readiness};
+use serde::{Deserialize, Serialize};
+use tonic::service::Routes;
+
+use crate::domain::namespace::Namespaces;
+use crate::service::Profiles;
+
+/// The configuration of profiles.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Its database.
+    pub database: DatabaseConfig,
+    /// The country (ISO 3166, as DE) in which telephone numbers without `+` are read; without it they are refused.
+    pub phone_region: String,
+}
+
+impl Describe for Config {
+    fn describe(about: &mut About) {
+        about
+            .section::<DatabaseConfig>("database")
+            .key("phone_region", "the country (as DE) in which telephone numbers without + are read; empty: refused");
+    }
+}
+
+impl Config {
+    fn namespaces(&self) -> Result<Namespaces, Fault> {
+        if self.phone_region.is_empty() {
+            return Ok(Namespaces::default());
+        }
+        let region = self.phone_region.parse().map_err(|_| {
+            Fault::invalid_field(
+                "profiles.phone_region",
+                "iso3166",
+                "must be a country of two letters, as DE, or empty",
+            )
+        });
+        Ok(Namespaces::new(Some(region?)))
+    }
+}
+
+/// Builds the service: opens its database, starts its relay and the writing of the shared context to `cache`, which it
+/// shares with personalisation where both run in one process.
+///
+/// # Errors
+/// INVALID_ARGUMENT where the configuration cannot work; else where the database cannot be opened.
+pub async fn build<T: Send + Sync + 'static>(
+    platform: &Platform,
+    bus: Arc<dyn Bus>,
+    cache: ContextCache<T>,
+    config: Config,
+) -> Result<Module, Fault> {
+    let namespaces = config.namespaces()?;
+    let database = Database::open(&config.database, "profiles", migrations::all(), platform).await?;
+    database.relay(platform, Arc::clone(&bus), vec![events::CONTEXT_GROUP, "metrics"]);
+    database.consume(platform, bus, events::CONTEXT_GROUP, &[events::TOPIC], events::write_context(cache));
+    let profiles = Profiles::new(database, namespaces);
+    Ok(Module { name: "profiles", routes: routes(&profiles, platform), readiness: Readiness::new() })
+}
+
+fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
+    let profile = ProfileServiceServer::new(rpc::profile::ProfileRpc(profiles.clone()))
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let identity = IdentityServiceServer::new(rpc::catalogue::IdentityRpc(profiles.clone()))
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let traits = TraitServiceServer::new(rpc::catalogue::TraitRpc(profiles.clone(), platform.page_key.clone()))
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let context = ContextServiceServer::new(rpc::context::ContextRpc(profiles.clone()))
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let erasure = ErasureServiceServer::new(rpc::erasure::ErasureRpc(profiles.clone()))
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let interactions = rpc::interactions::InteractionRpc(profiles.clone(), platform.page_key.clone());
+    let interactions = InteractionServiceServer::new(interactions)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    Routes::new(profile)
+        .add_service(interactions)
+        .add_service(identity)
+        .add_service(traits)
+        .add_service(context)
+        .add_service(erasure)
+}
+
+/// Tells the current state of every profile and link again, so that consumers that lost theirs become whole. Answers
+/// how many events that took.
+///
+/// # Errors
+/// Where the database cannot be opened or read.
+pub async fn replay(platform: &Platform, config: Config) -> Result<u64, Fault> {
+    let namespaces = config.namespaces()?;
+    let database = Database::open(&config.database, "profiles", migrations::all(), platform).await?;
+    database.replay(Arc::new(rebuild::State(namespaces))).await
+}

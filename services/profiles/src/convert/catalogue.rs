@@ -1,0 +1,100 @@
+//! Namespaces and trait definitions.
+
+use rapport_api::convert::timestamp;
+use rapport_api::profiles::v1 as message;
+use rapport_kernel::{Fault, Timestamp, page_size};
+
+use super::add;
+use crate::domain::declared::TraitDefinition;
+use crate::domain::namespace::{Namespace, Namespaces, Normaliser};
+use crate::domain::value::TraitType;
+
+/// The namespaces, in rank order.
+#[must_use]
+pub fn namespaces(namespaces: &Namespaces) -> message::ListNamespacesResponse {
+    let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+    let namespace = |namespace: &Namespace| message::Namespace {
+        name: namespace.name.to_owned(),
+        normaliser: match namespace.normaliser {
+            Normaliser::Trim => message::Normaliser::Trim,
+            Normaliser::Email => message::Normaliser::Email,
+            Normaliser::E164 => message::Normaliser::E164,
+        }
+        .into(),
+        strong: namespace.strong,
+        rank: i32::from(namespace.rank),
+        values_per_customer: count(namespace.values_per_customer),
+        records_per_value: count(namespace.records_per_value),
+    };
+    message::ListNamespacesResponse { namespaces: namespaces.all().iter().map(namespace).collect() }
+}
+
+/// A trait to declare.
+///
+/// # Errors
+/// INVALID_ARGUMENT with every broken rule.
+pub fn create(message: &message::CreateTraitDefinitionRequest) -> Result<TraitDefinition, Fault> {
+    let mut out = rapport_api::check(message);
+    let definition = message.trait_definition.as_ref();
+    let kind = definition.and_then(|definition| match definition.r#type() {
+        message::TraitType::Unspecified => None,
+        message::TraitType::Bool => Some(TraitType::Bool),
+        message::TraitType::Number => Some(TraitType::Number),
+        message::TraitType::Text => Some(TraitType::Text),
+        message::TraitType::Time => Some(TraitType::Time),
+        message::TraitType::List => Some(TraitType::List),
+    });
+    if definition.is_some_and(|definition| definition.metric_dimension)
+        && !matches!(kind, None | Some(TraitType::Bool | TraitType::Text))
+    {
+        let text = "must be false: only texts and booleans can be dimensions of metrics";
+        add(&mut out, "trait_definition.metric_dimension", "metric_dimension.type", text);
+    }
+    out.check()?;
+    let missing = || Fault::invalid_field("trait_definition", "required", "must be set");
+    let definition = definition.ok_or_else(missing)?;
+    Ok(TraitDefinition {
+        name: definition.name.clone(),
+        kind: kind.ok_or_else(missing)?,
+        metric_dimension: definition.metric_dimension,
+        description: definition.description.clone(),
+        created_at: Timestamp::MIN,
+    })
+}
+
+/// A declared trait.
+#[must_use]
+pub fn definition(definition: &TraitDefinition) -> message::TraitDefinition {
+    let kind = match definition.kind {
+        TraitType::Bool => message::TraitType::Bool,
+        TraitType::Number => message::TraitType::Number,
+        TraitType::Text => message::TraitType::Text,
+        TraitType::Time => message::TraitType::Time,
+        TraitType::List => message::TraitType::List,
+    };
+    message::TraitDefinition {
+        name: definition.name.clone(),
+        r#type: kind.into(),
+        metric_dimension: definition.metric_dimension,
+        description: definition.description.clone(),
+        create_time: Some(timestamp(definition.created_at)),
+    }
+}
+
+/// Which declared trait.
+///
+/// # Errors
+/// INVALID_ARGUMENT with every broken rule.
+pub fn get(message: &message::GetTraitDefinitionRequest) -> Result<String, Fault> {
+    rapport_api::check(message).check()?;
+    Ok(message.name.clone())
+}
+
+/// How many declared traits a page holds.
+///
+/// # Errors
+/// INVALID_ARGUMENT with every broken rule.
+pub fn list(message: &message::ListTraitDefinitionsRequest) -> Result<usize, Fault> {
+    rapport_api::check(message).check()?;
+    page_size(message.page_size)
+}

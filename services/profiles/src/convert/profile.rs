@@ -1,0 +1,74 @@
+//! Profiles and what hangs on them, as the contract has them.
+
+use rapport_api::convert::timestamp;
+use rapport_api::profiles::v1 as message;
+use rapport_kernel::{SubjectId, Timestamp};
+
+use super::value::{party_message, state_message, value_message};
+use crate::domain::profile::{InForce, Profile, Trait};
+use crate::domain::value::SourceRecord;
+
+/// The etag of a revision.
+#[must_use]
+pub fn etag(revision: u64) -> String {
+    revision.to_string()
+}
+
+/// A profile. One that only might be (a preview) has neither revision nor etag.
+#[must_use]
+pub fn profile(profile: &Profile) -> message::Profile {
+    let identifier =
+        |(identifier, subject): &(crate::domain::value::Identifier, SubjectId)| message::ProfileIdentifier {
+            namespace: identifier.namespace.clone(),
+            value: identifier.value.expose().clone(),
+            subject_id: subject.to_string(),
+        };
+    message::Profile {
+        customer_id: profile.customer.to_string(),
+        revision: profile.revision,
+        etag: if profile.revision > 0 { etag(profile.revision) } else { String::new() },
+        party: party_message(profile.party).into(),
+        identifiers: profile.identifiers.iter().map(identifier).collect(),
+        traits: profile.traits.iter().map(|(name, held)| (name.clone(), trait_value(held))).collect(),
+        consents: profile.consents.iter().map(consent).collect(),
+        records: profile.records.iter().map(record).collect(),
+        create_time: Some(timestamp(profile.created_at)),
+        update_time: Some(timestamp(profile.updated_at)),
+    }
+}
+
+/// A trait with its provenance.
+#[must_use]
+pub fn trait_value(held: &Trait) -> message::TraitValue {
+    message::TraitValue {
+        value: Some(value_message(&held.value)),
+        source: held.source.clone(),
+        subject_id: held.subject.to_string(),
+        observed_at: Some(timestamp(held.observed_at)),
+    }
+}
+
+/// A source record of a profile.
+#[must_use]
+pub fn record((subject, name, created_at): &(SubjectId, SourceRecord, Timestamp)) -> message::ProfileRecord {
+    let name = message::SourceRecord { source: name.source.clone(), external_id: name.external_id.expose().clone() };
+    message::ProfileRecord {
+        subject_id: subject.to_string(),
+        record: Some(name),
+        create_time: Some(timestamp(*created_at)),
+    }
+}
+
+fn consent(held: &InForce) -> message::Consent {
+    let decided_by = &held.decided_by;
+    message::Consent {
+        purpose: held.purpose.clone(),
+        channel: held.channel.clone(),
+        state: state_message(Some(decided_by.state)),
+        wording_version: decided_by.wording_version.clone(),
+        language: decided_by.language.clone(),
+        proof: decided_by.proof.expose().clone(),
+        observed_at: Some(timestamp(decided_by.observed_at)),
+        source: decided_by.source.clone(),
+    }
+}

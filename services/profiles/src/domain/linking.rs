@@ -1,0 +1,251 @@
+//! Which records are one party: the partition of a component of records into customers.
+//!
+//! A greedy union over edges in canonical order, under constraints that always hold. First come declared merges, newest
+//! first; then shared values of strong identifiers, by the rank of their namespace, then by when both records carried
+//! them, then by value and by the records' names. A union is not made where a declared split stands between any two of
+//! its records, or where the customer would carry more values of a namespace than it may: so a shared telephone never
+//! joins strangers. Nothing here looks at the order in which statements arrived.
+//!
+//! Of one record, or of records that were declared one party, only the first values of a namespace count and link, as
+//! many as a customer may carry: later ones are kept and shown, but a record's own excess undoes no declared merge.
+//! (Deterministic linking; science.md, "Identity resolution".)
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rapport_kernel::{CustomerId, SubjectId, Timestamp};
+
+use super::assertion::{Assertion, Pairs};
+use super::namespace::Namespaces;
+use super::value::{Identifier, SourceRecord};
+
+/// The records of one component and all that speaks for or against linking them. Values that too many records carry
+/// are not in it.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    /// The records.
+    pub subjects: BTreeMap<SubjectId, SourceRecord>,
+    /// The strong identifiers each carries, with the first instant at which it did.
+    pub carried: BTreeMap<SubjectId, BTreeMap<Identifier, Timestamp>>,
+    /// What was declared about them.
+    pub assertions: Vec<Assertion>,
+}
+
+/// Why a record belongs to its customer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// It began this customer.
+    Origin,
+    /// A shared identifier of this namespace.
+    Identifier(String),
+    /// A declared merge.
+    Merge,
+    /// A declared split.
+    Split,
+}
+
+/// One customer of a partition.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cluster {
+    /// Its id: the id of its home record.
+    pub customer: CustomerId,
+    /// Its records and why each belongs to it.
+    pub members: BTreeMap<SubjectId, Cause>,
+}
+
+/// The customers that a component's records make.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Partition {
+    /// The customers, by id.
+    pub clusters: Vec<Cluster>,
+}
+
+impl Partition {
+    /// The customer of a record.
+    #[must_use]
+    pub fn of(&self, subject: SubjectId) -> Option<&Cluster> {
+        self.clusters.iter().find(|cluster| cluster.members.contains_key(&subject))
+    }
+}
+
+/// Partitions a component.
+#[must_use]
+pub fn partition(evidence: &Evidence, namespaces: &Namespaces) -> Partition {
+    let mut work = Work::new(evidence, namespaces);
+    work.declared();
+    work.admit();
+    work.identified();
+    work.finish()
+}
+
+/// The values of a group of records that count against the limits of a customer: of each namespace the first, as many
+/// as it may carry.
+#[must_use]
+pub fn counted<'a>(
+    evidence: &Evidence,
+    group: &BTreeSet<SubjectId>,
+    namespaces: &'a Namespaces,
+) -> BTreeMap<&'a str, BTreeSet<Identifier>> {
+    let mut first = BTreeMap::<&Identifier, Timestamp>::new();
+    for (identifier, seen) in group.iter().filter_map(|subject| evidence.carried.get(subject)).flatten() {
+        first.entry(identifier).and_modify(|held| *held = (*held).min(*seen)).or_insert(*seen);
+    }
+    let mut ordered: Vec<_> = first.into_iter().map(|(identifier, seen)| (seen, identifier)).collect();
+    ordered.sort_unstable();
+    let mut counted = BTreeMap::<&str, BTreeSet<Identifier>>::new();
+    for (_, identifier) in ordered {
+        let Some(namespace) = namespaces.strong(&identifier.namespace) else { continue };
+        let held = counted.entry(namespace.name).or_default();
+        if namespace.values_per_customer == 0 || held.len() < namespace.values_per_customer {
+            held.insert(identifier.clone());
+        }
+    }
+    counted
+}
+
+/// The state of one partitioning. Records are numbered in the order of their names.
+struct Work<'a> {
+    namespaces: &'a Namespaces,
+    evidence: &'a Evidence,
+    subjects: Vec<SubjectId>,
+    pairs: Pairs,
+    any_apart: bool,
+    parent: Vec<usize>,
+    members: Vec<Vec<usize>>,
+    causes: Vec<Option<Cause>>,
+    /// For each root: the values that count against the limit, by namespace.
+    values: Vec<BTreeMap<&'a str, BTreeSet<Identifier>>>,
+}
+
+impl<'a> Work<'a> {
+    fn new(evidence: &'a Evidence, namespaces: &'a Namespaces) -> Self {
+        let mut subjects: Vec<_> = evidence.subjects.iter().collect();
+        subjects.sort_by_key(|(_, name)| *name);
+        let subjects: Vec<SubjectId> = subjects.into_iter().map(|(subject, _)| *subject).collect();
+        let index = subjects.iter().enumerate().map(|(at, subject)| (*subject, at)).collect();
+        let pairs = Pairs::new(&evidence.assertions, &index);
+        let count = subjects.len();
+        Self {
+            namespaces,
+            evidence,
+            subjects,
+            any_apart: pairs.any_apart(),
+            pairs,
+            parent: (0..count).collect(),
+            members: (0..count).map(|at| vec![at]).collect(),
+            causes: vec![None; count],
+            values: vec![BTreeMap::new(); count],
+        }
+    }
+
+    fn root(&mut self, mut at: usize) -> usize {
+        while self.parent[at] != at {
+            self.parent[at] = self.parent[self.parent[at]];
+            at = self.parent[at];
+        }
+        at
+    }
+
+    fn kept_apart(&self, a: usize, b: usize) -> bool {
+        self.any_apart && self.members[a].iter().any(|x| self.members[b].iter().any(|y| self.pairs.apart(*x, *y)))
+    }
+
+    fn too_many(&self, a: usize, b: usize) -> bool {
+        self.values[b].iter().any(|(name, values)| {
+            let limit = self.namespaces.find(name).map_or(0, |namespace| namespace.values_per_customer);
+            let held = &self.values[a];
+            limit > 0 && held.get(name).is_some_and(|held| held.union(values).count() > limit)
+        })
+    }
+
+    fn join(&mut self, a: usize, b: usize, edge: (usize, usize), cause: &Cause) {
+        let (to, from) = if self.members[a].len() >= self.members[b].len() { (a, b) } else { (b, a) };
+        self.parent[from] = to;
+        let moved = std::mem::take(&mut self.members[from]);
+        self.members[to].extend(moved);
+        for (name, values) in std::mem::take(&mut self.values[from]) {
+            self.values[to].entry(name).or_default().extend(values);
+        }
+        for at in [edge.0, edge.1] {
+            self.causes[at].get_or_insert_with(|| cause.clone());
+        }
+    }
+
+    /// Declared merges: no limit undoes them, only a later split does.
+    fn declared(&mut self) {
+        let merges: Vec<_> = self.pairs.standing_merges().map(|(_, pairs)| pairs).collect();
+        for (a, b) in merges.into_iter().flatten() {
+            let (x, y) = (self.root(a), self.root(b));
+            if x != y && !self.kept_apart(x, y) {
+                self.join(x, y, (a, b), &Cause::Merge);
+            }
+        }
+    }
+
+    /// Of each group the first values of a namespace count, as many as a customer may carry.
+    fn admit(&mut self) {
+        for root in 0..self.subjects.len() {
+            let group = self.members[root].iter().map(|at| self.subjects[*at]).collect();
+            self.values[root] = counted(self.evidence, &group, self.namespaces);
+        }
+    }
+
+    /// Shared values, in canonical order.
+    fn identified(&mut self) {
+        let mut carriers = BTreeMap::<&Identifier, Vec<(usize, Timestamp)>>::new();
+        for at in 0..self.subjects.len() {
+            let root = self.root(at);
+            for (identifier, seen) in self.evidence.carried.get(&self.subjects[at]).into_iter().flatten() {
+                if self.values[root].get(identifier.namespace.as_str()).is_some_and(|held| held.contains(identifier)) {
+                    carriers.entry(identifier).or_default().push((at, *seen));
+                }
+            }
+        }
+        let mut edges = Vec::new();
+        for (identifier, carriers) in carriers {
+            let rank = self.namespaces.rank(&identifier.namespace);
+            for (place, (a, seen_a)) in carriers.iter().enumerate() {
+                for (b, seen_b) in &carriers[place + 1..] {
+                    edges.push((rank, (*seen_a).max(*seen_b), identifier, *a, *b));
+                }
+            }
+        }
+        edges.sort_unstable();
+        for (_, _, identifier, a, b) in edges {
+            let (x, y) = (self.root(a), self.root(b));
+            if x != y && !self.kept_apart(x, y) && !self.too_many(x, y) {
+                self.join(x, y, (a, b), &Cause::Identifier(identifier.namespace.clone()));
+            }
+        }
+    }
+
+    /// Names the customers: by the newest standing merge that says which one remains, else by the oldest record.
+    fn finish(mut self) -> Partition {
+        let mut named = BTreeMap::<usize, CustomerId>::new();
+        let merges: Vec<_> = self.pairs.standing_merges().collect();
+        for (survivor, pairs) in merges {
+            let Some(home) = survivor.and_then(|survivor| self.subjects.iter().position(|it| *it == survivor)) else {
+                continue;
+            };
+            let root = self.root(home);
+            if !named.contains_key(&root) && pairs.iter().any(|(a, b)| self.root(*a) == root && self.root(*b) == root) {
+                named.insert(root, self.subjects[home]);
+            }
+        }
+        let mut clusters = Vec::new();
+        for (root, members) in self.members.iter().enumerate().filter(|(_, members)| !members.is_empty()) {
+            let oldest = members.iter().map(|at| self.subjects[*at]).min().expect("a cluster has members");
+            let customer = named.get(&root).copied().unwrap_or(oldest);
+            let why = |at: &usize| {
+                let home = self.subjects[*at] == customer;
+                let cause = self.causes[*at].clone().filter(|_| !home).unwrap_or(Cause::Origin);
+                (self.subjects[*at], cause)
+            };
+            clusters.push(Cluster { customer, members: members.iter().map(why).collect() });
+        }
+        clusters.sort_unstable();
+        Partition { clusters }
+    }
+}
+
+#[cfg(test)]
+mod tests;

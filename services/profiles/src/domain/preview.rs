@@ -1,0 +1,67 @@
+//! What a merge would change for whom, in words for people: traits on which the customers differ, consents that some
+//! of them would lose or gain.
+
+use std::collections::BTreeSet;
+
+use rapport_kernel::CustomerId;
+
+use super::claims::ConsentState;
+use super::profile::{Profile, Trait};
+
+/// A trait on which customers differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraitConflict {
+    /// The trait.
+    pub name: String,
+    /// The value of each customer that has one.
+    pub values: Vec<(CustomerId, Trait)>,
+    /// The value that would hold.
+    pub winner: Option<Trait>,
+}
+
+/// A consent that would change for a customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsentChange {
+    /// The customer.
+    pub customer: CustomerId,
+    /// What for.
+    pub purpose: String,
+    /// On which channel; empty: all.
+    pub channel: String,
+    /// As it stands.
+    pub before: Option<ConsentState>,
+    /// As it would be.
+    pub after: Option<ConsentState>,
+}
+
+/// The traits on which customers differ.
+#[must_use]
+pub fn trait_conflicts(before: &[Profile], after: &Profile) -> Vec<TraitConflict> {
+    let names: BTreeSet<&String> = before.iter().flat_map(|profile| profile.traits.keys()).collect();
+    let conflict = |name: &String| {
+        let held = before.iter().filter_map(|profile| Some((profile.customer, profile.traits.get(name)?.clone())));
+        let values: Vec<_> = held.collect();
+        let differ = values.windows(2).any(|pair| pair[0].1.value != pair[1].1.value);
+        differ.then(|| TraitConflict { name: name.clone(), values, winner: after.traits.get(name).cloned() })
+    };
+    names.into_iter().filter_map(conflict).collect()
+}
+
+/// The consents that would change.
+#[must_use]
+pub fn consent_changes(before: &[Profile], after: &Profile) -> Vec<ConsentChange> {
+    let then = after.consent_states();
+    let mut changes = Vec::new();
+    for profile in before {
+        let now = profile.consent_states();
+        let keys: BTreeSet<_> = now.keys().chain(then.keys()).collect();
+        for key in keys {
+            let (before, after) = (now.get(key).copied(), then.get(key).copied());
+            if before != after {
+                let (purpose, channel) = (key.0.to_owned(), key.1.to_owned());
+                changes.push(ConsentChange { customer: profile.customer, purpose, channel, before, after });
+            }
+        }
+    }
+    changes
+}

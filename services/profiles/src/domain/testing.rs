@@ -1,0 +1,92 @@
+//! Random statements and records for the property tests of this room: few distinct values, so that ties, conflicts and
+//! shared identifiers are frequent.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use proptest::collection::{btree_map, btree_set, vec};
+use proptest::prelude::*;
+use rapport_kernel::{Private, SubjectId, Timestamp};
+
+use super::claims::{Claims, Consent, ConsentState, Statement};
+use super::profile::Record;
+use super::value::{Identifier, Number, Party, SourceRecord, Value};
+
+pub fn at() -> impl Strategy<Value = Timestamp> {
+    (0_i64..6).prop_map(|micros| Timestamp::from_micros(micros).expect("in range"))
+}
+
+pub fn name(number: usize) -> SourceRecord {
+    SourceRecord { source: "crm".to_owned(), external_id: Private::new(format!("{number:04}")) }
+}
+
+pub fn identifier(namespace: &str, value: usize) -> Identifier {
+    Identifier { namespace: namespace.to_owned(), value: Private::new(value.to_string()) }
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        any::<bool>().prop_map(Value::Bool),
+        (0_i32..3).prop_map(|n| Value::Number(Number::new(f64::from(n) / 3.0).expect("finite"))),
+        "[a-c]".prop_map(Value::Text),
+        at().prop_map(Value::Time),
+        vec("[a-c]", 0..3).prop_map(Value::List),
+    ]
+}
+
+fn consent() -> impl Strategy<Value = Consent> {
+    (at(), any::<bool>(), "[pq]", prop_oneof![Just(""), Just("email"), Just("sms")], "[st]").prop_map(
+        |(observed_at, granted, purpose, channel, source)| Consent {
+            observed_at,
+            state: if granted { ConsentState::Granted } else { ConsentState::Denied },
+            purpose,
+            channel: channel.to_owned(),
+            source,
+            wording_version: String::new(),
+            language: String::new(),
+            proof: Private::default(),
+        },
+    )
+}
+
+pub fn any_identifier() -> impl Strategy<Value = Identifier> {
+    let namespace = prop_oneof![Just("customer_number"), Just("user_id"), Just("email"), Just("phone")];
+    (namespace, 0_usize..4).prop_map(|(namespace, value)| identifier(namespace, value))
+}
+
+pub fn statement() -> impl Strategy<Value = (Statement, Timestamp)> {
+    let party = prop_oneof![Just(None), Just(Some(Party::Lead)), Just(Some(Party::Employee))];
+    let (traits, unset) = (btree_map("[xyz]", value(), 0..3), btree_set("[xyz]", 0..2));
+    let parts = (party, btree_set(any_identifier(), 0..3), traits, unset, btree_set(consent(), 0..3));
+    let whole = parts.prop_map(|(party, identifiers, traits, unset, consents)| Statement {
+        party,
+        identifiers,
+        traits,
+        unset,
+        consents,
+    });
+    (whole, at())
+}
+
+pub fn records(count: Range<usize>) -> impl Strategy<Value = Vec<Record>> {
+    vec(vec(statement(), 1..4), count).prop_map(|all| {
+        let record = |(number, statements): (usize, Vec<(Statement, Timestamp)>)| {
+            let mut claims = Claims::default();
+            for (statement, at) in &statements {
+                claims.hear(statement, *at);
+            }
+            Record { subject: subject(number), name: name(number), created_at: Timestamp::MIN, claims }
+        };
+        all.into_iter().enumerate().map(record).collect()
+    })
+}
+
+/// A subject id that sorts by its number.
+pub fn subject(number: usize) -> SubjectId {
+    SubjectId::from_uuid(uuid::Uuid::from_u128(number as u128 + 1))
+}
+
+/// What records carry, for the linking.
+pub fn carried(records: &[Record]) -> BTreeMap<SubjectId, BTreeMap<Identifier, Timestamp>> {
+    records.iter().map(|record| (record.subject, record.claims.identifiers.clone())).collect()
+}

@@ -1,0 +1,64 @@
+//! Subjects, observations, links, identifiers, assertions, profiles, trait definitions.
+
+use rapport_data::rls;
+use sea_orm::{ConnectionTrait as _, DbBackend};
+use sea_orm_migration::prelude::*;
+
+/// The tables as SQL for both engines: `{id}`, `{text}` (compared byte by byte), `{bytes}` and `{clustered}` (rows
+/// lie in the order of the primary key, as SQLite can have it) are the engine's words.
+const TABLES: &[&str] = &[
+    "CREATE TABLE subject (tenant {id} NOT NULL, subject_id {id} NOT NULL, source {text} NOT NULL, \
+     external_id {text} NOT NULL, created_at BIGINT NOT NULL, PRIMARY KEY (tenant, subject_id))",
+    "CREATE UNIQUE INDEX subject_record ON subject (tenant, source, external_id)",
+    "CREATE TABLE observation (tenant {id} NOT NULL, subject_id {id} NOT NULL, observed_at BIGINT NOT NULL, \
+     observation_id {id} NOT NULL, recorded_at BIGINT NOT NULL, profile_revision BIGINT NOT NULL, \
+     body {bytes} NOT NULL, PRIMARY KEY (tenant, subject_id, observed_at, observation_id))",
+    "CREATE TABLE link (tenant {id} NOT NULL, subject_id {id} NOT NULL, revision BIGINT NOT NULL, \
+     customer_id {id} NOT NULL, started_at BIGINT NOT NULL, ended_at BIGINT, cause SMALLINT NOT NULL, \
+     namespace {text} NOT NULL, profile_revision BIGINT NOT NULL, end_revision BIGINT, \
+     PRIMARY KEY (tenant, subject_id, revision)) {clustered}",
+    "CREATE UNIQUE INDEX link_current ON link (tenant, subject_id) WHERE ended_at IS NULL",
+    "CREATE INDEX link_customer ON link (tenant, customer_id)",
+    "CREATE TABLE identifier (tenant {id} NOT NULL, namespace {text} NOT NULL, value {text} NOT NULL, \
+     subject_id {id} NOT NULL, first_seen BIGINT NOT NULL, PRIMARY KEY (tenant, namespace, value, subject_id)) \
+     {clustered}",
+    "CREATE INDEX identifier_first ON identifier (tenant, namespace, value, first_seen)",
+    "CREATE INDEX identifier_subject ON identifier (tenant, subject_id)",
+    "CREATE TABLE assertion (tenant {id} NOT NULL, assertion_id {id} NOT NULL, same BOOLEAN NOT NULL, survivor {id}, \
+     reason {text} NOT NULL, created_at BIGINT NOT NULL, PRIMARY KEY (tenant, assertion_id))",
+    "CREATE TABLE assertion_subject (tenant {id} NOT NULL, subject_id {id} NOT NULL, assertion_id {id} NOT NULL, \
+     is_left BOOLEAN NOT NULL, PRIMARY KEY (tenant, subject_id, assertion_id)) {clustered}",
+    "CREATE INDEX assertion_sides ON assertion_subject (tenant, assertion_id)",
+    "CREATE TABLE profile (tenant {id} NOT NULL, customer_id {id} NOT NULL, revision BIGINT NOT NULL, \
+     merged_into {id}, records {bytes} NOT NULL, updated_at BIGINT NOT NULL, PRIMARY KEY (tenant, customer_id))",
+    "CREATE INDEX profile_redirect ON profile (tenant, merged_into) WHERE merged_into IS NOT NULL",
+    "CREATE TABLE trait_definition (tenant {id} NOT NULL, name {text} NOT NULL, type {text} NOT NULL, \
+     metric_dimension BOOLEAN NOT NULL, description {text} NOT NULL, created_at BIGINT NOT NULL, \
+     PRIMARY KEY (tenant, name))",
+];
+
+const OF_TENANTS: &[&str] =
+    &["subject", "observation", "link", "identifier", "assertion", "assertion_subject", "profile", "trait_definition"];
+
+pub(crate) struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &str {
+        "profiles_0001_profiles"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let [id, text, bytes, clustered] = match manager.get_database_backend() {
+            DbBackend::Postgres => ["UUID", "TEXT COLLATE \"C\"", "BYTEA", ""],
+            _ => ["BLOB", "TEXT", "BLOB", "WITHOUT ROWID"],
+        };
+        for table in TABLES {
+            let table = table.replace("{id}", id).replace("{text}", text).replace("{bytes}", bytes);
+            manager.get_connection().execute_unprepared(&table.replace("{clustered}", clustered)).await?;
+        }
+        rls::tenant_tables(manager, OF_TENANTS).await
+    }
+}

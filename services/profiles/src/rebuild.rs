@@ -1,0 +1,44 @@
+//! Tells the current state of this service again: every link, every profile, every id that was merged away.
+
+use futures::future::BoxFuture;
+use rapport_data::{Rebuild, Retold, Tx};
+use rapport_kernel::Fault;
+use uuid::Uuid;
+
+use crate::domain::namespace::Namespaces;
+use crate::domain::profile::fold;
+use crate::domain::relink::Held;
+use crate::events;
+use crate::store::{link, profile};
+
+/// How many aggregates a page tells of.
+const PAGE: u64 = 300;
+
+/// The state of profiles.
+pub struct State(pub Namespaces);
+
+impl Rebuild for State {
+    fn page(&self, tx: Tx, after: Option<String>) -> BoxFuture<'_, Result<Retold, Fault>> {
+        Box::pin(async move {
+            let after = after.unwrap_or_else(|| format!("link/{}", Uuid::nil()));
+            let (kind, id) = after.split_once('/').ok_or_else(|| Fault::internal("a cursor of a rebuild"))?;
+            let id: Uuid = id.parse().map_err(Fault::internal)?;
+            if kind == "link" {
+                let links = link::after(&tx, id, PAGE).await?;
+                let next =
+                    links.last().map_or(format!("profile/{}", Uuid::nil()), |link| format!("link/{}", link.subject));
+                let events = links.iter().map(|link| events::subject_linked(None, link)).collect();
+                return Ok(Retold { events, next: Some(next) });
+            }
+            let rows = profile::after(&tx, id, PAGE).await?;
+            let next = rows.last().map(|(id, _)| format!("profile/{id}"));
+            let event = |(id, row): (_, profile::Row)| match row.held {
+                Held::Live { revision, records } => {
+                    events::profile_changed(&fold(id, revision, row.updated_at, &records, &self.0), row.updated_at)
+                }
+                Held::Redirect { revision, to } => events::merged_away(id, to, revision, row.updated_at),
+            };
+            Ok(Retold { events: rows.into_iter().map(event).collect(), next })
+        })
+    }
+}

@@ -1,0 +1,78 @@
+//! `rapport.profiles.v1.IdentityService` and `TraitService`.
+
+use prost::Message as _;
+use rapport_api::profiles::v1::identity_service_server::IdentityService;
+use rapport_api::profiles::v1::trait_service_server::TraitService;
+use rapport_api::profiles::v1::{
+    CreateTraitDefinitionRequest, GetTraitDefinitionRequest, ListNamespacesRequest, ListNamespacesResponse,
+    ListTraitDefinitionsRequest, ListTraitDefinitionsResponse, TraitDefinition,
+};
+use rapport_kernel::PageKey;
+use rapport_platform::rpc::unary;
+use tonic::{Request, Response, Status};
+
+use super::{answered, receipt};
+use crate::convert::catalogue as convert;
+use crate::service::Profiles;
+
+/// What page tokens of trait definitions are made for.
+const LIST: &str = "ListTraitDefinitions";
+
+/// Namespaces.
+pub struct IdentityRpc(pub Profiles);
+
+#[tonic::async_trait]
+impl IdentityService for IdentityRpc {
+    async fn list_namespaces(
+        &self,
+        request: Request<ListNamespacesRequest>,
+    ) -> Result<Response<ListNamespacesResponse>, Status> {
+        unary(request, async |_, _| Ok(convert::namespaces(self.0.namespaces()))).await
+    }
+}
+
+/// Declared traits.
+pub struct TraitRpc(pub Profiles, pub PageKey);
+
+#[tonic::async_trait]
+impl TraitService for TraitRpc {
+    async fn create_trait_definition(
+        &self,
+        request: Request<CreateTraitDefinitionRequest>,
+    ) -> Result<Response<TraitDefinition>, Status> {
+        unary(request, async |call, message: CreateTraitDefinitionRequest| {
+            let definition = convert::create(&message)?;
+            let encode = |definition: &_| convert::definition(definition).encode_to_vec();
+            let receipt = receipt("CreateTraitDefinition", &message.request_id, &message, encode);
+            answered(self.0.declare(&call, receipt, definition).await?, convert::definition)
+        })
+        .await
+    }
+
+    async fn get_trait_definition(
+        &self,
+        request: Request<GetTraitDefinitionRequest>,
+    ) -> Result<Response<TraitDefinition>, Status> {
+        unary(request, async |call, message| {
+            Ok(convert::definition(&self.0.definition(&call, &convert::get(&message)?).await?))
+        })
+        .await
+    }
+
+    async fn list_trait_definitions(
+        &self,
+        request: Request<ListTraitDefinitionsRequest>,
+    ) -> Result<Response<ListTraitDefinitionsResponse>, Status> {
+        unary(request, async |call, message: ListTraitDefinitionsRequest| {
+            let size = convert::list(&message)?;
+            let after = self.1.open::<String>(call.tenant(), LIST, &message.page_token)?;
+            let page = self.0.definitions(&call, after, size).await?;
+            let next = page.next.map(|cursor| self.1.seal(call.tenant(), LIST, &cursor));
+            Ok(ListTraitDefinitionsResponse {
+                trait_definitions: page.items.iter().map(convert::definition).collect(),
+                next_page_token: next.unwrap_or_default(),
+            })
+        })
+        .await
+    }
+}

@@ -1,0 +1,88 @@
+//! Writes what a new partition changes: links, profiles, and the events that tell of them. Nothing else.
+
+use std::sync::Arc;
+
+use rapport_data::Tx;
+use rapport_kernel::{Fault, SubjectId};
+
+use super::Written;
+use super::component::Component;
+use crate::domain::linking::Partition;
+use crate::domain::namespace::Namespaces;
+use crate::domain::profile::{Profile, Record, fold};
+use crate::domain::relink::{self, Changes, Held};
+use crate::events;
+use crate::store::link::Link;
+use crate::store::{link, profile};
+
+/// Writes the difference between a component as it is held and a partition of it.
+pub async fn relink(
+    tx: &Tx,
+    component: &Component,
+    partition: &Partition,
+    namespaces: &Namespaces,
+) -> Result<(Changes, Written), Fault> {
+    let changes = relink::changes(partition, &component.records, &component.owners(), &component.held);
+    let written = write(tx, component, &changes, namespaces).await?;
+    Ok((changes, written))
+}
+
+/// Writes changes.
+pub async fn write(
+    tx: &Tx,
+    component: &Component,
+    changes: &Changes,
+    namespaces: &Namespaces,
+) -> Result<Written, Fault> {
+    let (revision, now) = (changes.revision, tx.now());
+    let live = changes.live.iter().map(|(id, records)| (*id, Held::Live { revision, records: records.clone() }));
+    let redirects = changes.redirects.iter().map(|(id, to)| (*id, Held::Redirect { revision, to: *to }));
+    profile::put(tx, &live.chain(redirects).collect::<Vec<_>>()).await?;
+    move_links(tx, component, changes).await?;
+    let mut written = Written::default();
+    for (customer, records) in &changes.live {
+        let profile = Arc::new(fold(*customer, revision, now, records, namespaces));
+        tx.publish(events::profile_changed(&profile, now)).await?;
+        written.live.push(profile);
+    }
+    for (id, to) in &changes.redirects {
+        tx.publish(events::merged_away(*id, *to, revision, now)).await?;
+        written.merged.push((*id, *to, revision));
+    }
+    Ok(written)
+}
+
+async fn move_links(tx: &Tx, component: &Component, changes: &Changes) -> Result<(), Fault> {
+    let ended: Vec<SubjectId> =
+        changes.moves.iter().filter(|moved| moved.from.is_some()).map(|moved| moved.subject).collect();
+    link::end(tx, &ended, tx.now(), changes.revision).await?;
+    let begun = changes.moves.iter().map(|moved| Link {
+        subject: moved.subject,
+        revision: component.links.get(&moved.subject).map_or(0, |link| link.revision) + 1,
+        customer: moved.to,
+        started_at: tx.now(),
+        ended_at: None,
+        cause: moved.cause.clone(),
+        profile_revision: changes.revision,
+        end_revision: None,
+    });
+    let begun: Vec<Link> = begun.collect();
+    link::begin(tx, &begun).await?;
+    for (moved, link) in changes.moves.iter().zip(&begun) {
+        tx.publish(events::subject_linked(moved.from, link)).await?;
+    }
+    Ok(())
+}
+
+/// Writes a customer's new state where no record moves; `held` is the state before.
+pub async fn update(
+    tx: &Tx,
+    component: (rapport_kernel::CustomerId, u64),
+    records: Vec<Record>,
+    namespaces: &Namespaces,
+) -> Result<Arc<Profile>, Fault> {
+    let (customer, before) = component;
+    let changes = Changes { revision: before + 1, live: vec![(customer, records)], ..Changes::default() };
+    let mut written = write(tx, &Component::default(), &changes, namespaces).await?;
+    written.live.pop().ok_or_else(|| Fault::internal("the new state of a customer was not written"))
+}

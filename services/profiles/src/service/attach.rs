@@ -1,0 +1,206 @@
+//! To which subject a call that names a customer attaches: a customer id's home subject, or the subject that first
+//! carried the identifier. What is said of an identifier that nobody carries begins a record of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rapport_data::{Rx, Tx};
+use rapport_kernel::{CustomerId, Fault, Private, SubjectId, Timestamp};
+
+use super::component::Component;
+use super::identify::identifier_key;
+use super::{Profiles, Written, apply};
+use crate::domain::claims::{Claims, Statement};
+use crate::domain::linking::{Cause, Cluster, Partition};
+use crate::domain::profile::{Profile, Record, fold};
+use crate::domain::relink::Held;
+use crate::domain::value::{Identifier, Named, SourceRecord};
+use crate::store::identifier::Carried;
+use crate::store::observation::Observation;
+use crate::store::subject::Subject;
+use crate::store::{identifier, link, observation, profile, subject};
+
+/// The subject that a name attaches to, and the customer that holds it now.
+///
+/// # Errors
+/// NOT_FOUND.
+pub async fn resolve(rx: &Rx, named: &Named) -> Result<(SubjectId, CustomerId), Fault> {
+    let subject = match named {
+        Named::Id(id) => *id,
+        Named::Identifier(identifier) => {
+            identifier::first_carrier(rx, identifier, Timestamp::MAX).await?.ok_or_else(|| named.not_found())?
+        }
+    };
+    let link = link::current(rx, subject).await?.ok_or_else(|| named.not_found())?;
+    Ok((subject, link.customer))
+}
+
+/// What is to be attached: whose it is, by whom it is said, and when it happened.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Whose.
+    pub named: Named,
+    /// The source that says so: of the record that is begun where nobody carries the identifier.
+    pub source: String,
+    /// When the source knew the customer by that name.
+    pub observed_at: Timestamp,
+}
+
+/// Where it attaches.
+#[derive(Clone, Debug)]
+pub struct Attached {
+    /// The subject, for ever.
+    pub subject: SubjectId,
+    /// The profile of the customer that holds it now.
+    pub profile: Arc<Profile>,
+}
+
+impl Profiles {
+    /// Finds, or begins, the subjects that many items attach to, in their order; `None` where there is no such
+    /// customer. Hand what it wrote to [`Profiles::show`] after the commit.
+    pub(crate) async fn attach(&self, tx: &Tx, wanted: &[Wanted]) -> Result<(Vec<Option<Attached>>, Written), Fault> {
+        let mut carriers = carriers(tx, wanted.iter()).await?;
+        let unknown: Vec<&Wanted> = wanted.iter().filter(|it| missing(&it.named, &carriers)).collect();
+        let mut written = Written::default();
+        if !unknown.is_empty() {
+            written = self.begin(tx, &unknown, &mut carriers).await?;
+        }
+        let subject = |wanted: &Wanted| match &wanted.named {
+            Named::Id(id) => Some(*id),
+            Named::Identifier(identifier) => carriers.get(identifier).copied(),
+        };
+        let subjects: Vec<Option<SubjectId>> = wanted.iter().map(subject).collect();
+        let profiles = self.holders(tx, subjects.iter().flatten().copied().collect(), &written).await?;
+        let attached = |subject: SubjectId| Some(Attached { subject, profile: Arc::clone(profiles.get(&subject)?) });
+        Ok((subjects.into_iter().map(|subject| subject.and_then(attached)).collect(), written))
+    }
+
+    /// The profiles of the customers that hold subjects now.
+    async fn holders(
+        &self,
+        tx: &Tx,
+        subjects: BTreeSet<SubjectId>,
+        written: &Written,
+    ) -> Result<BTreeMap<SubjectId, Arc<Profile>>, Fault> {
+        let mut held: BTreeMap<CustomerId, Arc<Profile>> =
+            written.live.iter().map(|profile| (profile.customer, Arc::clone(profile))).collect();
+        let mut found: BTreeMap<SubjectId, Arc<Profile>> = BTreeMap::new();
+        let mut cold = Vec::new();
+        for subject in subjects {
+            match held.get(&subject) {
+                Some(profile) => drop(found.insert(subject, Arc::clone(profile))),
+                None => cold.push(subject),
+            }
+        }
+        let links = link::current_of(tx, &cold).await?;
+        let customers: BTreeSet<CustomerId> = links.values().map(|link| link.customer).collect();
+        for (customer, row) in profile::by_ids(tx, &customers.into_iter().collect::<Vec<_>>()).await? {
+            if let Held::Live { revision, records } = row.held {
+                let profile = fold(customer, revision, row.updated_at, &records, self.namespaces());
+                held.insert(customer, Arc::new(profile));
+            }
+        }
+        for (subject, link) in links {
+            if let Some(profile) = held.get(&link.customer) {
+                found.insert(subject, Arc::clone(profile));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Begins a record, and a customer, for each identifier that nobody carries.
+    async fn begin(
+        &self,
+        tx: &Tx,
+        unknown: &[&Wanted],
+        carriers: &mut BTreeMap<Identifier, SubjectId>,
+    ) -> Result<Written, Fault> {
+        let mut first = BTreeMap::<&Identifier, &Wanted>::new();
+        for &wanted in unknown {
+            if let Named::Identifier(identifier) = &wanted.named {
+                let held = first.entry(identifier).or_insert(wanted);
+                if (wanted.observed_at, &wanted.source) < (held.observed_at, &held.source) {
+                    *held = wanted;
+                }
+            }
+        }
+        let keys: Vec<String> = first.keys().map(|identifier| identifier_key(identifier)).collect();
+        tx.lock(&keys).await?;
+        carriers.extend(self::carriers(tx, unknown.iter().copied()).await?);
+        first.retain(|identifier, _| !carriers.contains_key(*identifier));
+        let names: Vec<SourceRecord> =
+            first.iter().map(|(identifier, wanted)| name(identifier, &wanted.source)).collect();
+        let named = subject::by_names(tx, &names).await?;
+        let mut new = New::default();
+        for ((identifier, wanted), name) in first.into_iter().zip(names) {
+            // A source may itself have named a record so.
+            let id = match named.get(&name) {
+                Some(known) => *known,
+                None => new.add(tx, name, identifier, wanted.observed_at),
+            };
+            carriers.insert(identifier.clone(), id);
+        }
+        new.write(tx, self).await
+    }
+}
+
+/// Who first carried the identifiers that are wanted.
+async fn carriers(rx: &Rx, wanted: impl Iterator<Item = &Wanted>) -> Result<BTreeMap<Identifier, SubjectId>, Fault> {
+    let mut values = BTreeMap::<&str, BTreeSet<&String>>::new();
+    for wanted in wanted {
+        if let Named::Identifier(identifier) = &wanted.named {
+            values.entry(&identifier.namespace).or_default().insert(identifier.value.expose());
+        }
+    }
+    let mut found = BTreeMap::new();
+    for (namespace, values) in values {
+        let values: Vec<String> = values.into_iter().cloned().collect();
+        for (value, subject) in identifier::first_carriers(rx, namespace, &values).await? {
+            found.insert(Identifier { namespace: namespace.to_owned(), value: Private::new(value) }, subject);
+        }
+    }
+    Ok(found)
+}
+
+/// The name of the record that is begun for an identifier.
+fn name(identifier: &Identifier, source: &str) -> SourceRecord {
+    let external_id = format!("{}:{}", identifier.namespace, identifier.value.expose());
+    SourceRecord { source: source.to_owned(), external_id: Private::new(external_id) }
+}
+
+fn missing(named: &Named, carriers: &BTreeMap<Identifier, SubjectId>) -> bool {
+    matches!(named, Named::Identifier(identifier) if !carriers.contains_key(identifier))
+}
+
+/// Records to begin, each with one identifier and a customer of its own.
+#[derive(Default)]
+struct New {
+    subjects: Vec<Subject>,
+    carried: Vec<Carried>,
+    observations: Vec<Observation>,
+    component: Component,
+    partition: Partition,
+}
+
+impl New {
+    fn add(&mut self, tx: &Tx, name: SourceRecord, identifier: &Identifier, at: Timestamp) -> SubjectId {
+        let (id, now) = (SubjectId::new(), tx.now());
+        let statement = Statement { identifiers: [identifier.clone()].into(), ..Statement::default() };
+        let claims = Claims::of(&statement, at);
+        self.subjects.push(Subject { id, name: name.clone(), created_at: now });
+        self.carried.push(Carried { subject: id, identifier: identifier.clone(), first_seen: at });
+        let said = Observation { subject: id, observed_at: at, recorded_at: now, profile_revision: 1, statement };
+        self.observations.push(said);
+        self.component.records.insert(id, Record { subject: id, name, created_at: now, claims });
+        let members = BTreeMap::from([(id, Cause::Origin)]);
+        self.partition.clusters.push(Cluster { customer: id, members });
+        id
+    }
+
+    async fn write(self, tx: &Tx, profiles: &Profiles) -> Result<Written, Fault> {
+        subject::add(tx, &self.subjects).await?;
+        identifier::put(tx, &self.carried).await?;
+        observation::add(tx, &self.observations).await?;
+        Ok(apply::relink(tx, &self.component, &self.partition, profiles.namespaces()).await?.1)
+    }
+}

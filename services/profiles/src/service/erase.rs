@@ -1,0 +1,126 @@
+//! Erasure: nothing of a subject is left but its tombstone. What its customer keeps of other records is folded anew;
+//! its ids are then not found, and a later Identify of the same source record begins a new subject.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rapport_data::{Receipt, Rx, Tx};
+use rapport_kernel::{CustomerId, Fault, SubjectId};
+use rapport_platform::Call;
+
+use super::component::{self, Component};
+use super::{Outcome, Profiles, Written, apply};
+use crate::domain::linking::partition;
+use crate::domain::namespace::Namespaces;
+use crate::events;
+use crate::store::{assertion, identifier, link, observation, profile, subject};
+
+/// What an erasure did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Erased {
+    /// How many rows it deleted.
+    pub deleted_rows: u64,
+    /// Whether the bus holds no event of an erased subject any more.
+    pub bus_clear: bool,
+}
+
+struct Done {
+    deleted: u64,
+    written: Written,
+}
+
+impl Outcome for Done {
+    fn written(&self) -> &Written {
+        &self.written
+    }
+}
+
+impl Profiles {
+    /// Erases subjects, a customer's in one transaction. Idempotent.
+    ///
+    /// # Errors
+    /// As [`rapport_data::Database::write`]; what was erased until then stays erased.
+    pub async fn erase(&self, call: &Call, erasure: &str, subjects: &[SubjectId]) -> Result<Erased, Fault> {
+        let mut left: BTreeSet<SubjectId> = subjects.iter().copied().collect();
+        let mut deleted_rows = 0;
+        while let Some(first) = left.first().copied() {
+            let read = self.read(call, |rx| async move { company(&rx, first).await });
+            let company = read.await?;
+            let some: Arc<[SubjectId]> =
+                left.iter().copied().filter(|it| *it == first || company.contains(it)).collect();
+            left.retain(|subject| !some.contains(subject));
+            let (this, erasure) = (self.clone(), erasure.to_owned());
+            let unit = move |tx: Tx| {
+                let (this, erasure, some) = (this.clone(), erasure.clone(), Arc::clone(&some));
+                async move { erase(&tx, this.namespaces(), &erasure, &some).await }
+            };
+            let receipt = Receipt::new("EraseSubjects", None, &[], |_: &Done| Vec::new());
+            if let rapport_data::Answer::Fresh(done) = self.change(call, receipt, unit).await? {
+                deleted_rows += done.deleted;
+            }
+        }
+        Ok(Erased { deleted_rows, bus_clear: self.0.database.bus_clear().await? })
+    }
+}
+
+/// The records that are one customer with a record.
+async fn company(rx: &Rx, subject: SubjectId) -> Result<BTreeSet<SubjectId>, Fault> {
+    match link::current(rx, subject).await? {
+        None => Ok(BTreeSet::new()),
+        Some(link) => Ok(link::members(rx, &[link.customer]).await?.into_iter().map(|link| link.subject).collect()),
+    }
+}
+
+async fn erase(tx: &Tx, namespaces: &Namespaces, erasure: &str, erased: &[SubjectId]) -> Result<Done, Fault> {
+    let seeds = seeds(tx, namespaces, erased).await?;
+    let before = component::lock(tx, &seeds, namespaces).await?;
+    let new = erased.len() > tx.is_entombed(erased).await?.len();
+    let mut deleted = assertion::forget(tx, erased).await?;
+    deleted += observation::delete(tx, erased).await?;
+    deleted += identifier::delete(tx, erased).await?;
+    deleted += link::delete(tx, erased).await?;
+    deleted += profile::delete(tx, erased).await?;
+    deleted += subject::delete(tx, erased).await?;
+    tx.erase(erased).await?;
+    let survivors: Vec<SubjectId> = seeds.into_iter().filter(|subject| !erased.contains(subject)).collect();
+    let rest: Vec<SubjectId> = before.records.keys().copied().filter(|subject| !erased.contains(subject)).collect();
+    let after = without(component::explore(tx, &[survivors, rest].concat(), namespaces).await?, &before, erased);
+    let partition = partition(&after.evidence, namespaces);
+    let (_, mut written) = apply::relink(tx, &after, &partition, namespaces).await?;
+    if new || deleted > 0 {
+        for subject in erased {
+            tx.publish(events::subject_erased(*subject, erasure, tx.now())).await?;
+        }
+    }
+    written.gone = erased.to_vec();
+    Ok(Done { deleted, written })
+}
+
+/// The subjects, and the records that carry a value which too many records carry until now: it links again.
+async fn seeds(tx: &Tx, namespaces: &Namespaces, erased: &[SubjectId]) -> Result<Vec<SubjectId>, Fault> {
+    let mut seeds: BTreeSet<SubjectId> = erased.iter().copied().collect();
+    let mut values = BTreeMap::new();
+    for carried in identifier::of_subjects(tx, erased).await? {
+        *values.entry(carried.identifier).or_insert(0_usize) += 1;
+    }
+    for (identifier, leaving) in values {
+        let Some(namespace) = namespaces.strong(&identifier.namespace) else { continue };
+        let limit = namespace.records_per_value;
+        let carriers = identifier::carriers(tx, &identifier, limit + leaving + 1).await?;
+        if carriers.len() > limit && carriers.len() - leaving <= limit {
+            seeds.extend(carriers.into_iter().map(|carrier| carrier.subject));
+        }
+    }
+    Ok(seeds.into_iter().collect())
+}
+
+/// What is left of a component: records that a customer's row of before held are there though its home is gone.
+fn without(mut after: Component, before: &Component, erased: &[SubjectId]) -> Component {
+    let gone = |id: &CustomerId| erased.contains(id);
+    for (subject, record) in before.records.iter().filter(|(subject, _)| !gone(subject)) {
+        if after.evidence.subjects.contains_key(subject) {
+            after.records.insert(*subject, record.clone());
+        }
+    }
+    after
+}

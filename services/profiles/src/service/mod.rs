@@ -1,0 +1,131 @@
+//! The use cases, a file per noun. [`Profiles`] is what they share.
+
+pub mod apply;
+pub mod attach;
+pub mod component;
+pub mod consent;
+pub mod declared;
+pub mod erase;
+pub mod hot;
+pub mod identify;
+pub mod interactions;
+pub mod lineage;
+pub mod merge;
+pub mod read;
+pub mod split;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rapport_data::{Answer, Database, Receipt, Rx, Tx};
+use rapport_kernel::{CustomerId, Fault, Reason, TenantId};
+use rapport_platform::Call;
+
+use crate::domain::namespace::Namespaces;
+use crate::domain::profile::Profile;
+use hot::{Hot, Known};
+
+/// How often a unit of work is run again whose customers grew while it waited for them.
+const MOST_RUNS: u32 = 10;
+
+/// The profiles of all tenants. Cheap to clone.
+#[derive(Clone)]
+pub struct Profiles(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) database: Database,
+    pub(crate) namespaces: Namespaces,
+    pub(crate) hot: Hot,
+    pub(crate) declared: declared::Cache,
+}
+
+/// What a unit of work wrote that this instance's reads must show at once.
+#[derive(Clone, Default)]
+pub struct Written {
+    /// Customers with a new state.
+    pub live: Vec<Arc<Profile>>,
+    /// Ids that were merged away: where to, and by which revision.
+    pub merged: Vec<(CustomerId, CustomerId, u64)>,
+    /// Ids that were erased.
+    pub gone: Vec<CustomerId>,
+}
+
+/// The outcome of a unit of work that changes profiles.
+pub trait Outcome: Send + Sync + 'static {
+    /// What it wrote.
+    fn written(&self) -> &Written;
+}
+
+impl Profiles {
+    /// Over a database.
+    #[must_use]
+    pub fn new(database: Database, namespaces: Namespaces) -> Self {
+        let inner = Inner { database, namespaces, hot: Hot::default(), declared: declared::Cache::default() };
+        Self(Arc::new(inner))
+    }
+
+    /// The namespaces of identifiers.
+    #[must_use]
+    pub fn namespaces(&self) -> &Namespaces {
+        &self.0.namespaces
+    }
+
+    /// The database, for a call: waiting ends with its deadline.
+    pub(crate) fn database(&self, call: &Call) -> Database {
+        self.0.database.until(call.deadline)
+    }
+
+    /// Reads the tenant's data.
+    pub(crate) async fn read<T, F, Fut>(&self, call: &Call, query: F) -> Result<T, Fault>
+    where
+        F: FnOnce(Rx) -> Fut + Send,
+        Fut: Future<Output = Result<T, Fault>> + Send,
+    {
+        self.database(call).read(call.tenant(), query).await
+    }
+
+    /// Runs a unit of work once for its receipt; again where the customers it needs grew while it waited for them.
+    /// What it wrote is what this instance's next read answers.
+    pub(crate) async fn change<T, F, Fut>(&self, call: &Call, receipt: Receipt<T>, work: F) -> Result<Answer<T>, Fault>
+    where
+        T: Outcome,
+        F: Fn(Tx) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, Fault>> + Send + 'static,
+    {
+        let (database, work, mut runs) = (self.database(call), Arc::new(work), 0);
+        loop {
+            runs += 1;
+            let unit = Arc::clone(&work);
+            let result = database.write_once(call.tenant(), receipt.clone(), move |tx| unit(tx)).await;
+            match result {
+                Err(fault) if fault.reason == Reason::Contention && runs < MOST_RUNS => {
+                    tokio::time::sleep(Duration::from_millis(u64::from(runs))).await;
+                }
+                Ok(Answer::Fresh(outcome)) => {
+                    self.show(call.tenant(), outcome.written());
+                    return Ok(Answer::Fresh(outcome));
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Makes what was committed visible to this instance's reads.
+    pub(crate) fn show(&self, tenant: TenantId, written: &Written) {
+        let (hot, now) = (&self.0.hot, Instant::now());
+        for profile in &written.live {
+            hot.put(tenant, profile.customer, Known::Live(Arc::clone(profile)), now);
+        }
+        for (id, to, revision) in &written.merged {
+            hot.put(tenant, *id, Known::Merged(*to, *revision), now);
+        }
+        for id in &written.gone {
+            hot.put(tenant, *id, Known::Gone, now);
+        }
+    }
+}
+
+/// That the customers a unit needs grew while it waited: it runs again.
+pub(crate) fn grew() -> Fault {
+    Fault::new(Reason::Contention, "concurrent changes kept winning; try again")
+}

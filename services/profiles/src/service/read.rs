@@ -1,0 +1,216 @@
+//! Reading profiles: hot from this process, cold by one key, or as they were known at an instant.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rapport_data::Rx;
+use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, TenantId, Timestamp};
+use rapport_platform::Call;
+
+use super::Profiles;
+use super::hot::Known;
+use crate::domain::claims::Claims;
+use crate::domain::namespace::Namespaces;
+use crate::domain::profile::{Profile, Record, fold};
+use crate::domain::relink::Held;
+use crate::domain::value::Named;
+use crate::store::{identifier, link, observation, profile, subject};
+
+/// How often a read follows an id that moved while it was read.
+const MOST_HOPS: usize = 4;
+
+impl Profiles {
+    /// A customer's profile now, at `min_revision` or later.
+    ///
+    /// # Errors
+    /// NOT_FOUND; FAILED_PRECONDITION (REVISION_NOT_REACHED).
+    pub async fn get(&self, call: &Call, named: &Named, min_revision: u64) -> Result<Arc<Profile>, Fault> {
+        if let Named::Id(id) = named
+            && let Some(profile) = self.hot(call.tenant(), *id)
+            && profile.revision >= min_revision
+        {
+            return Ok(profile);
+        }
+        let (_, profile) = self.load(call, named).await?;
+        reached(profile, min_revision)
+    }
+
+    /// A customer's profile, and the subject that what is said of it attaches to.
+    ///
+    /// # Errors
+    /// As [`Profiles::get`].
+    pub async fn get_with_subject(
+        &self,
+        call: &Call,
+        named: &Named,
+        min_revision: u64,
+    ) -> Result<(SubjectId, Arc<Profile>), Fault> {
+        if let Named::Id(id) = named {
+            return Ok((*id, self.get(call, named, min_revision).await?));
+        }
+        let (subject, profile) = self.load(call, named).await?;
+        Ok((subject, reached(profile, min_revision)?))
+    }
+
+    /// Many customers' profiles, in the order asked; `None` where there is no such customer.
+    ///
+    /// # Errors
+    /// As [`rapport_data::Database::read`].
+    pub async fn batch(&self, call: &Call, named: &[Named]) -> Result<Vec<Option<Arc<Profile>>>, Fault> {
+        let mut found = Vec::with_capacity(named.len());
+        let mut cold = Vec::new();
+        for named in named {
+            let hot = match named {
+                Named::Id(id) => self.hot(call.tenant(), *id),
+                Named::Identifier(_) => None,
+            };
+            if let (None, Named::Id(id)) = (&hot, named) {
+                cold.push(*id);
+            }
+            found.push(hot);
+        }
+        let this = self.clone();
+        let began = Instant::now();
+        let read = self.read(call, |rx| async move {
+            // One statement for all ids; what is left are ids that lead elsewhere, and identifiers.
+            let mut read = BTreeMap::new();
+            for (id, row) in profile::by_ids(&rx, &cold).await? {
+                if let Ok(profile) = this.keep(&rx, id, row, began) {
+                    read.insert(id, profile);
+                }
+            }
+            for (place, named) in found.iter_mut().zip(named) {
+                if let (None, Named::Id(id)) = (&place, named) {
+                    *place = read.get(id).cloned();
+                }
+                if place.is_none() {
+                    *place = match this.find(&rx, named, began).await {
+                        Ok((_, profile)) => Some(profile),
+                        Err(fault) if fault.reason == Reason::ResourceNotFound => None,
+                        Err(fault) => return Err(fault),
+                    };
+                }
+            }
+            Ok(found)
+        });
+        read.await
+    }
+
+    /// A customer's profile as it was known at an instant: what had been recorded by then, linked as it then was.
+    ///
+    /// # Errors
+    /// NOT_FOUND where it was not known then.
+    pub async fn get_as_of(&self, call: &Call, named: &Named, at: Timestamp) -> Result<Profile, Fault> {
+        let this = self.clone();
+        let read = self.read(call, |rx| async move {
+            let subject = match named {
+                Named::Id(id) => *id,
+                Named::Identifier(identifier) => {
+                    identifier::first_carrier(&rx, identifier, at).await?.ok_or_else(|| named.not_found())?
+                }
+            };
+            let link = link::at(&rx, subject, at).await?.ok_or_else(|| named.not_found())?;
+            past(&rx, link.customer, at, this.namespaces()).await
+        });
+        read.await
+    }
+
+    fn hot(&self, tenant: TenantId, id: CustomerId) -> Option<Arc<Profile>> {
+        let hot = &self.0.hot;
+        match hot.get(tenant, id)? {
+            Known::Live(profile) => Some(profile),
+            Known::Merged(to, _) => match hot.get(tenant, to)? {
+                Known::Live(profile) => Some(profile),
+                Known::Merged(..) | Known::Gone => None,
+            },
+            Known::Gone => None,
+        }
+    }
+
+    async fn load(&self, call: &Call, named: &Named) -> Result<(SubjectId, Arc<Profile>), Fault> {
+        let (this, began) = (self.clone(), Instant::now());
+        let read = self.read(call, |rx| async move { this.find(&rx, named, began).await });
+        read.await
+    }
+
+    /// The customer that holds a subject now, by a read that began at `began`.
+    pub(crate) async fn find(
+        &self,
+        rx: &Rx,
+        named: &Named,
+        began: Instant,
+    ) -> Result<(SubjectId, Arc<Profile>), Fault> {
+        let (subject, mut id) = match named {
+            Named::Id(id) => (*id, *id),
+            Named::Identifier(identifier) => {
+                let subject = identifier::first_carrier(rx, identifier, Timestamp::MAX).await?;
+                let subject = subject.ok_or_else(|| named.not_found())?;
+                let link = link::current(rx, subject).await?.ok_or_else(|| named.not_found())?;
+                (subject, link.customer)
+            }
+        };
+        for _ in 0..MOST_HOPS {
+            match profile::find(rx, id).await? {
+                Some(row) => match self.keep(rx, id, row, began) {
+                    Ok(profile) => return Ok((subject, profile)),
+                    Err(to) => id = to,
+                },
+                // A record that never was a customer's home, or one whose customer changed just now.
+                None => id = link::current(rx, subject).await?.ok_or_else(|| named.not_found())?.customer,
+            }
+        }
+        Err(Fault::new(Reason::Contention, "the customer was merged and split while it was read; try again"))
+    }
+
+    /// Keeps what was read of an id for the next reader; answers the profile, or where the id leads.
+    fn keep(&self, rx: &Rx, id: CustomerId, row: profile::Row, began: Instant) -> Result<Arc<Profile>, CustomerId> {
+        let (known, answer) = match row.held {
+            Held::Live { revision, records } => {
+                let profile = Arc::new(fold(id, revision, row.updated_at, &records, self.namespaces()));
+                (Known::Live(Arc::clone(&profile)), Ok(profile))
+            }
+            Held::Redirect { revision, to } => (Known::Merged(to, revision), Err(to)),
+        };
+        self.0.hot.put(rx.tenant(), id, known, began);
+        answer
+    }
+}
+
+fn reached(profile: Arc<Profile>, min_revision: u64) -> Result<Arc<Profile>, Fault> {
+    if profile.revision >= min_revision {
+        return Ok(profile);
+    }
+    let text = format!("the profile is at revision {}, below the one asked for; try again", profile.revision);
+    let fault = Fault::new(Reason::RevisionNotReached, text).precondition("REVISION", profile.customer.to_string());
+    Err(fault.with("revision", profile.revision))
+}
+
+/// A customer as it was known at an instant.
+async fn past(rx: &Rx, customer: CustomerId, at: Timestamp, namespaces: &Namespaces) -> Result<Profile, Fault> {
+    let (mut revision, mut updated_at) = (0, Timestamp::MIN);
+    let mut members = Vec::new();
+    for link in link::until(rx, customer, at).await? {
+        let ended = link.ended_at.filter(|ended| *ended <= at);
+        revision = revision.max(link.profile_revision).max(ended.and(link.end_revision).unwrap_or(0));
+        updated_at = updated_at.max(link.started_at).max(ended.unwrap_or(Timestamp::MIN));
+        if ended.is_none() {
+            members.push(link.subject);
+        }
+    }
+    let subjects = subject::by_ids(rx, &members).await?;
+    let mut records: BTreeMap<SubjectId, Record> = BTreeMap::new();
+    for (id, subject) in subjects {
+        let claims = Claims::default();
+        records.insert(id, Record { subject: id, name: subject.name, created_at: subject.created_at, claims });
+    }
+    for heard in observation::of_subjects(rx, &members, at).await? {
+        revision = revision.max(heard.profile_revision);
+        updated_at = updated_at.max(heard.recorded_at);
+        if let Some(record) = records.get_mut(&heard.subject) {
+            record.claims.hear(&heard.statement, heard.observed_at);
+        }
+    }
+    let records: Vec<Record> = records.into_values().collect();
+    Ok(fold(customer, revision, updated_at, &records, namespaces))
+}

@@ -1,0 +1,136 @@
+//! Identifiers: which subject carries which value, and since when.
+
+use std::collections::BTreeMap;
+
+use rapport_data::{Rx, Stored as _, Tx};
+use rapport_kernel::{Fault, Private, SubjectId, Timestamp};
+use sea_orm::ActiveValue::Set;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{QueryOrder as _, QuerySelect as _};
+
+use super::{CHUNK, delete_subjects, rows, uuids};
+use crate::domain::value::Identifier;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "identifier")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub namespace: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub value: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub subject_id: Uuid,
+    pub first_seen: i64,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// What a subject carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carried {
+    /// The subject.
+    pub subject: SubjectId,
+    /// The identifier.
+    pub identifier: Identifier,
+    /// The first instant at which it carried it.
+    pub first_seen: Timestamp,
+}
+
+impl From<Model> for Carried {
+    fn from(row: Model) -> Self {
+        Self {
+            subject: SubjectId::from_uuid(row.subject_id),
+            identifier: Identifier { namespace: row.namespace, value: Private::new(row.value) },
+            first_seen: Timestamp::from_column(row.first_seen),
+        }
+    }
+}
+
+/// The subject that first carried an identifier; of several at one instant, the first by its record's name. `by`:
+/// only subjects that were recorded by then.
+pub async fn first_carrier(rx: &Rx, identifier: &Identifier, by: Timestamp) -> Result<Option<SubjectId>, Fault> {
+    let text = "SELECT i.subject_id FROM identifier i JOIN subject s ON s.tenant = i.tenant AND \
+                s.subject_id = i.subject_id WHERE i.tenant = $1 AND i.namespace = $2 AND i.value = $3 AND \
+                s.created_at <= $4 ORDER BY i.first_seen, s.source, s.external_id LIMIT 1";
+    let values = [
+        rx.tenant().uuid().into(),
+        identifier.namespace.clone().into(),
+        identifier.value.expose().clone().into(),
+        by.micros().into(),
+    ];
+    let found = rows(rx, text, values).await?;
+    let id = |row: &sea_orm::QueryResult| row.try_get_by_index::<Uuid>(0).map(SubjectId::from_uuid).stored();
+    found.first().map(id).transpose()
+}
+
+/// Those who carry an identifier, at most `limit`.
+pub async fn carriers(rx: &Rx, identifier: &Identifier, limit: usize) -> Result<Vec<Carried>, Fault> {
+    let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid()));
+    let query = query.filter(Column::Namespace.eq(&identifier.namespace));
+    let query = query.filter(Column::Value.eq(identifier.value.expose())).order_by_asc(Column::SubjectId);
+    let found = query.limit(u64::try_from(limit).unwrap_or(u64::MAX)).all(rx.conn()).await.stored()?;
+    Ok(found.into_iter().map(Carried::from).collect())
+}
+
+/// For each identifier of one namespace that anybody carries, the subject that first did.
+pub async fn first_carriers(rx: &Rx, namespace: &str, values: &[String]) -> Result<BTreeMap<String, SubjectId>, Fault> {
+    let mut found = BTreeMap::new();
+    for some in values.chunks(CHUNK) {
+        let marks: Vec<String> = (0..some.len()).map(|at| format!("${}", at + 3)).collect();
+        let text = format!(
+            "SELECT i.value, i.subject_id FROM identifier i JOIN subject s ON s.tenant = i.tenant AND \
+             s.subject_id = i.subject_id WHERE i.tenant = $1 AND i.namespace = $2 AND i.value IN ({}) \
+             ORDER BY i.value, i.first_seen, s.source, s.external_id",
+            marks.join(", ")
+        );
+        let first = [rx.tenant().uuid().into(), namespace.to_owned().into()];
+        let values = first.into_iter().chain(some.iter().map(|value| value.clone().into()));
+        for row in rows(rx, &text, values).await? {
+            let value = row.try_get_by_index::<String>(0).stored()?;
+            let subject = SubjectId::from_uuid(row.try_get_by_index::<Uuid>(1).stored()?);
+            found.entry(value).or_insert(subject);
+        }
+    }
+    Ok(found)
+}
+
+/// All that subjects carry.
+pub async fn of_subjects(rx: &Rx, subjects: &[SubjectId]) -> Result<Vec<Carried>, Fault> {
+    let mut found = Vec::new();
+    for some in subjects.chunks(CHUNK) {
+        let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid()));
+        let query = query.filter(Column::SubjectId.is_in(uuids(some)));
+        found.extend(query.all(rx.conn()).await.stored()?.into_iter().map(Carried::from));
+    }
+    Ok(found)
+}
+
+/// Notes what subjects carry; of two first instants the earlier one stays.
+pub async fn put(tx: &Tx, carried: &[Carried]) -> Result<(), Fault> {
+    let row = |carried: &Carried| ActiveModel {
+        tenant: Set(tx.tenant().uuid()),
+        namespace: Set(carried.identifier.namespace.clone()),
+        value: Set(carried.identifier.value.expose().clone()),
+        subject_id: Set(carried.subject.uuid()),
+        first_seen: Set(carried.first_seen.micros()),
+    };
+    for some in carried.chunks(CHUNK) {
+        let key = [Column::Tenant, Column::Namespace, Column::Value, Column::SubjectId];
+        let earlier = OnConflict::columns(key)
+            .update_column(Column::FirstSeen)
+            .action_and_where(Expr::cust("excluded.first_seen < identifier.first_seen"))
+            .to_owned();
+        let insert = Entity::insert_many(some.iter().map(row)).on_conflict(earlier);
+        insert.exec_without_returning(tx.conn()).await.stored()?;
+    }
+    Ok(())
+}
+
+/// Deletes what subjects carry; answers how many rows there were.
+pub async fn delete(tx: &Tx, subjects: &[SubjectId]) -> Result<u64, Fault> {
+    delete_subjects(tx, "identifier", subjects).await
+}

@@ -1,0 +1,49 @@
+//! The tables, a file each. Every function takes the unit of work or the read, which know the tenant; nothing outside
+//! sees a row.
+
+pub mod assertion;
+pub mod identifier;
+pub mod interaction;
+mod interaction_key;
+pub mod link;
+pub mod observation;
+pub mod profile;
+pub mod subject;
+pub mod trait_definition;
+
+use rapport_kernel::{Fault, Id, SubjectId};
+use sea_orm::{ConnectionTrait as _, QueryResult, Statement, Value};
+use uuid::Uuid;
+
+use rapport_data::{Rx, Stored as _};
+
+/// How many ids one statement names.
+const CHUNK: usize = 500;
+
+fn uuids<T>(ids: &[Id<T>]) -> Vec<Uuid> {
+    ids.iter().map(|id| id.uuid()).collect()
+}
+
+/// Rows of a query written by hand, with `$1`, `$2`, … on both engines.
+async fn rows(rx: &Rx, text: &str, values: impl IntoIterator<Item = Value>) -> Result<Vec<QueryResult>, Fault> {
+    let statement = Statement::from_sql_and_values(rx.engine().backend(), text, values);
+    rx.conn().query_all_raw(statement).await.stored()
+}
+
+/// Runs a statement written by hand; answers how many rows it changed.
+async fn run(rx: &Rx, text: &str, values: impl IntoIterator<Item = Value>) -> Result<u64, Fault> {
+    let statement = Statement::from_sql_and_values(rx.engine().backend(), text, values);
+    Ok(rx.conn().execute_raw(statement).await.stored()?.rows_affected())
+}
+
+/// Deletes the rows of subjects from a table keyed by them; answers how many.
+async fn delete_subjects(rx: &Rx, table: &'static str, subjects: &[SubjectId]) -> Result<u64, Fault> {
+    let mut deleted = 0;
+    for some in subjects.chunks(CHUNK) {
+        let marks: Vec<String> = (0..some.len()).map(|at| format!("${}", at + 2)).collect();
+        let text = format!("DELETE FROM {table} WHERE tenant = $1 AND subject_id IN ({})", marks.join(", "));
+        let ids = some.iter().map(|subject| Value::from(subject.uuid()));
+        deleted += run(rx, &text, std::iter::once(Value::from(rx.tenant().uuid())).chain(ids)).await?;
+    }
+    Ok(deleted)
+}

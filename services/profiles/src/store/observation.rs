@@ -1,0 +1,105 @@
+//! Observations: what subjects said, append-only. Profiles are folds of them, at any instant.
+
+use rapport_data::{Rx, Stored as _, Tx};
+use rapport_kernel::{Fault, SubjectId, Timestamp};
+use sea_orm::ActiveValue::Set;
+use sea_orm::entity::prelude::*;
+
+use super::{CHUNK, delete_subjects, uuids};
+use crate::domain::claims::Statement;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "observation")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub subject_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub observed_at: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub observation_id: Uuid,
+    pub recorded_at: i64,
+    pub profile_revision: i64,
+    pub body: Vec<u8>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// What a subject said at once.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// Who.
+    pub subject: SubjectId,
+    /// When the source knew it.
+    pub observed_at: Timestamp,
+    /// When we did.
+    pub recorded_at: Timestamp,
+    /// The customer's revision after it.
+    pub profile_revision: u64,
+    /// What.
+    pub statement: Statement,
+}
+
+fn encoded(statement: &Statement) -> Result<Vec<u8>, Fault> {
+    serde_json::to_vec(statement).map_err(|_| Fault::internal("a statement could not be encoded"))
+}
+
+/// Whether the subject has said just this at just that time before.
+pub async fn is_known(
+    rx: &Rx,
+    subject: SubjectId,
+    observed_at: Timestamp,
+    statement: &Statement,
+) -> Result<bool, Fault> {
+    let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid()));
+    let query = query.filter(Column::SubjectId.eq(subject.uuid())).filter(Column::ObservedAt.eq(observed_at.micros()));
+    let body = encoded(statement)?;
+    Ok(query.all(rx.conn()).await.stored()?.iter().any(|row| row.body == body))
+}
+
+/// What subjects had said, as far as it was recorded by an instant.
+pub async fn of_subjects(rx: &Rx, subjects: &[SubjectId], by: Timestamp) -> Result<Vec<Observation>, Fault> {
+    let mut found = Vec::new();
+    for some in subjects.chunks(CHUNK) {
+        let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid()));
+        let query = query.filter(Column::SubjectId.is_in(uuids(some))).filter(Column::RecordedAt.lte(by.micros()));
+        for row in query.all(rx.conn()).await.stored()? {
+            let statement = serde_json::from_slice(&row.body);
+            found.push(Observation {
+                subject: SubjectId::from_uuid(row.subject_id),
+                observed_at: Timestamp::from_column(row.observed_at),
+                recorded_at: Timestamp::from_column(row.recorded_at),
+                profile_revision: row.profile_revision.cast_unsigned(),
+                statement: statement.map_err(|_| Fault::internal("a stored statement could not be decoded"))?,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// Adds observations.
+pub async fn add(tx: &Tx, observations: &[Observation]) -> Result<(), Fault> {
+    let mut models = Vec::with_capacity(observations.len());
+    for observation in observations {
+        models.push(ActiveModel {
+            tenant: Set(tx.tenant().uuid()),
+            subject_id: Set(observation.subject.uuid()),
+            observed_at: Set(observation.observed_at.micros()),
+            observation_id: Set(Uuid::now_v7()),
+            recorded_at: Set(observation.recorded_at.micros()),
+            profile_revision: Set(observation.profile_revision.cast_signed()),
+            body: Set(encoded(&observation.statement)?),
+        });
+    }
+    for some in models.chunks(CHUNK) {
+        Entity::insert_many(some.to_vec()).exec_without_returning(tx.conn()).await.stored()?;
+    }
+    Ok(())
+}
+
+/// Deletes all that subjects said; answers how many rows there were.
+pub async fn delete(tx: &Tx, subjects: &[SubjectId]) -> Result<u64, Fault> {
+    delete_subjects(tx, "observation", subjects).await
+}
