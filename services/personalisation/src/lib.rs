@@ -103,8 +103,7 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, cache: Cache, config:
     let policies = service::Policies::new(db.clone());
     let contexts = peers::Contexts::new(cache, platform.peers.clone());
     let actions = service::Actions::new(db.clone(), policies.clone(), platform.page_key.clone(), config.max_actions);
-    let clock = Arc::clone(&platform.clock);
-    let decisions = service::Decisions::new(db.clone(), policies, contexts, clock, config.exploration);
+    let decisions = service::Decisions::new(platform, db.clone(), policies, contexts, config.exploration);
     let erasures = service::Erasures::new(db);
     let actions = ActionServiceServer::new(rpc::ActionRpc(actions))
         .max_decoding_message_size(MAX_REQUEST_BYTES)

@@ -30,7 +30,7 @@ impl DecisionService for DecisionRpc {
         unary(request, async |call, message| {
             let bytes = message.encode_to_vec();
             let question = convert::decide(message)?;
-            let receipt = Receipt::new("Decide", question.request_id, &bytes, encode);
+            let receipt = question.request_id.map(|id| Receipt::new("Decide", Some(id), &bytes, encode));
             answered(self.0.decide(&call, receipt, question).await?, |made| convert::render(&made.decision))
         })
         .await

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use rapport_data::{Answer, Database, Receipt, Rx, Tx};
+use rapport_data::{Answer, Database, Receipt, Rx};
 use rapport_kernel::{Clock, Fault, Reason, SubjectId};
-use rapport_platform::Call;
+use rapport_platform::{Call, Platform};
 
 use super::Policies;
+use super::commits::Commits;
 use super::turns::Turns;
 use crate::convert::decision::{Question, render};
 use crate::convert::{inputs, profile::Context};
-use crate::domain::{ALGORITHM, ActionId, Ask, Counts, Decision, DecisionId, Draw, Funnel, decide};
+use crate::domain::{ALGORITHM, Ask, Counts, Decision, DecisionId, Draw, Funnel, decide};
 use crate::peers::{Contexts, Resolved};
+use crate::store;
 use crate::store::decision::Kept;
-use crate::{events, store};
 
 /// How often a decision is made again after it lost against another about the same customer.
 const AGAIN: u32 = 3;
@@ -28,6 +29,7 @@ struct Inner {
     contexts: Contexts,
     clock: Arc<dyn Clock>,
     turns: Turns,
+    commits: Commits,
     /// γ of the inverse-gap weighting.
     exploration: f64,
 }
@@ -36,9 +38,9 @@ struct Inner {
 pub struct Made {
     /// The decision.
     pub decision: Decision,
-    kept: Kept,
+    pub(super) kept: Kept,
     /// Of each subject of the customer the version of its contact state that was read.
-    versions: Vec<(SubjectId, i64)>,
+    pub(super) versions: Vec<(SubjectId, i64)>,
 }
 
 impl Made {
@@ -46,6 +48,12 @@ impl Made {
     #[must_use]
     pub fn answer(&self) -> &[u8] {
         &self.kept.answer
+    }
+
+    /// The subjects whose data it was made from, but for the one it is filed under.
+    pub(super) fn sources(&self) -> Vec<SubjectId> {
+        let others = self.versions.iter().map(|(subject, _)| *subject);
+        others.filter(|subject| *subject != self.decision.subject).collect()
     }
 }
 
@@ -60,8 +68,10 @@ pub struct Replayed {
 impl Decisions {
     /// In a database, by policies, about customers of contexts.
     #[must_use]
-    pub fn new(db: Database, policies: Policies, contexts: Contexts, clock: Arc<dyn Clock>, exploration: f64) -> Self {
-        Self(Arc::new(Inner { db, policies, contexts, clock, turns: Turns::new(), exploration }))
+    pub fn new(platform: &Platform, db: Database, policies: Policies, contexts: Contexts, exploration: f64) -> Self {
+        let (clock, turns) = (Arc::clone(&platform.clock), Turns::new());
+        let commits = Commits::new(db.clone(), platform.tasks.clone());
+        Self(Arc::new(Inner { db, policies, contexts, clock, turns, commits, exploration }))
     }
 
     /// Decides, and commits the decision, its ledger entries and its event together; a dry run commits nothing.
@@ -72,7 +82,7 @@ impl Decisions {
     pub async fn decide(
         &self,
         call: &Call,
-        receipt: Receipt<Arc<Made>>,
+        receipt: Option<Receipt<Arc<Made>>>,
         question: Question,
     ) -> Result<Answer<Arc<Made>>, Fault> {
         if question.ask.dry_run {
@@ -155,46 +165,14 @@ impl Decisions {
     async fn commit(
         &self,
         call: &Call,
-        receipt: Receipt<Arc<Made>>,
+        receipt: Option<Receipt<Arc<Made>>>,
         made: Arc<Made>,
     ) -> Result<Answer<Arc<Made>>, Fault> {
-        let unit = move |tx: Tx| {
-            let made = Arc::clone(&made);
-            async move {
-                enter(&tx, &made).await?;
-                Ok(made)
-            }
-        };
-        self.0.db.until(call.deadline).write_once(call.tenant(), receipt, unit).await
-    }
-}
-
-/// Commits a decision, unless another about the same customer was committed since the ledger was read.
-async fn enter(tx: &Tx, made: &Made) -> Result<(), Fault> {
-    let (decision, versions) = (&made.decision, &made.versions);
-    let actions: Vec<ActionId> = decision.chosen.iter().map(|chosen| chosen.action).collect();
-    if actions.is_empty() {
-        // Nothing enters the ledger, so nobody can lose by it; only an erasure must not be missed.
-        let subjects: Vec<SubjectId> = versions.iter().map(|(subject, _)| *subject).collect();
-        tx.lock(&keys(&subjects)).await?;
-        if !tx.is_entombed(&subjects).await?.is_empty() {
-            return Err(erased());
+        match receipt {
+            Some(receipt) => self.0.commits.once(call, receipt, made).await,
+            None => self.0.commits.together(call, Arc::clone(&made)).await.map(|()| Answer::Fresh(made)),
         }
-    } else {
-        if !store::contact::raise(tx, versions).await? {
-            return Err(Fault::new(Reason::Contention, "other decisions about this customer kept winning: try again"));
-        }
-        store::contact::enter(tx, decision.subject, decision.id, decision.at, &actions).await?;
     }
-    let sources: Vec<SubjectId> =
-        versions.iter().map(|(subject, _)| *subject).filter(|subject| *subject != decision.subject).collect();
-    store::decision::insert(tx, &made.kept, &sources).await?;
-    tx.publish(events::made(decision)).await
-}
-
-/// What a decision that enters nothing and an erasure exclude each other by.
-pub(super) fn keys(subjects: &[SubjectId]) -> Vec<String> {
-    subjects.iter().map(|subject| format!("contact/{subject}")).collect()
 }
 
 /// The customer's subjects, and the one a decision is filed under: it is one of them, unless it left a moment ago.

@@ -4,7 +4,7 @@ use rapport_data::{Database, Tx};
 use rapport_kernel::{Fault, SubjectId};
 use rapport_platform::Call;
 
-use super::decisions::keys;
+use super::commits::keys;
 use crate::domain::Erased;
 use crate::store;
 

@@ -1,6 +1,7 @@
 //! What personalisation does, a file for each noun.
 
 pub mod actions;
+mod commits;
 pub mod decisions;
 pub mod erasure;
 pub mod policies;

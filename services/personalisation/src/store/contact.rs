@@ -3,11 +3,12 @@
 //! Whoever decides reads the state's version together with the ledger, and commits only where it is still that one.
 //! So a cap is strict however many decide at once, in this process or another.
 
-use std::time::Duration;
+use std::collections::HashSet;
 
 use rapport_data::{Rx, Stored as _, Tx};
 use rapport_kernel::{Fault, SubjectId, Timestamp};
-use sea_orm::{ConnectionTrait as _, Value};
+use sea_orm::{ConnectionTrait as _, QueryResult, Value};
+use uuid::Uuid;
 
 use super::{list, places, sql};
 use crate::domain::{ActionId, Cap, DecisionId};
@@ -16,7 +17,7 @@ use crate::domain::{ActionId, Cap, DecisionId};
 const ERASED: i64 = -1;
 /// Subjects of one statement.
 const CHUNK: usize = 500;
-/// Up to so many changes a subject's whole ledger is read; of a longer one only the capped actions' entries.
+/// Up to so many changes a subject's whole ledger is read with its state; of a longer one the capped actions' entries.
 const SHORT: i64 = 64;
 
 /// What the ledger held when a decision read it.
@@ -35,108 +36,167 @@ impl Read {
     }
 }
 
-/// Reads the state of subjects, then the entries that the caps need. In this order: what is committed between the
-/// two is seen in the entries only, and the decision then loses where it need not, instead of winning where it must
-/// not.
+/// Reads the state of subjects together with the entries that the caps need: what one statement sees is of one
+/// instant. Of a long history the entries are read after the state; then a decision may lose where it need not, but
+/// never win where it must not.
 ///
 /// # Errors
 /// As the database's.
 pub async fn read(rx: &Rx, subjects: &[SubjectId], caps: &[(ActionId, Cap)], at: Timestamp) -> Result<Read, Fault> {
     let mut read = Read { versions: subjects.iter().map(|subject| (*subject, 0)).collect(), ..Read::default() };
-    for versions in read.versions.chunks_mut(CHUNK) {
-        let text = format!(
-            "SELECT subject_id, version FROM contact_state WHERE tenant = $1 AND subject_id IN ({})",
-            list(1, versions.len())
-        );
-        let mut values: Vec<Value> = vec![rx.tenant().uuid().into()];
-        values.extend(versions.iter().map(|(subject, _)| Value::from(subject.uuid())));
-        for row in rx.conn().query_all_raw(sql(rx.conn(), text, values)).await.stored()? {
-            let subject = SubjectId::from_uuid(row.try_get_by_index(0).stored()?);
-            let version = row.try_get_by_index(1).stored()?;
-            versions.iter_mut().filter(|(held, _)| *held == subject).for_each(|held| held.1 = version);
+    let Some(longest) = caps.iter().map(|(_, cap)| cap.window).max() else {
+        for versions in read.versions.chunks_mut(CHUNK) {
+            states(rx, versions).await?;
         }
-    }
-    let longest = caps.iter().map(|(_, cap)| cap.window).max();
-    if let Some(longest) = longest {
-        let known: Vec<(SubjectId, i64)> = read.versions.iter().copied().filter(|(_, version)| *version > 0).collect();
-        for some in known.chunks(CHUNK) {
-            read.entries.extend(entries(rx, some, caps, longest, at).await?);
+        return Ok(read);
+    };
+    let since = at.minus(longest);
+    for versions in read.versions.chunks_mut(CHUNK) {
+        read.entries.extend(states_and_entries(rx, versions, since).await?);
+        let long: Vec<SubjectId> =
+            versions.iter().filter(|(_, version)| *version > SHORT).map(|(subject, _)| *subject).collect();
+        if !long.is_empty() {
+            read.entries.extend(entries(rx, &long, caps, since).await?);
         }
     }
     Ok(read)
 }
 
+async fn states(rx: &Rx, versions: &mut [(SubjectId, i64)]) -> Result<(), Fault> {
+    let text = format!(
+        "SELECT subject_id, version FROM contact_state WHERE tenant = $1 AND subject_id IN ({})",
+        list(1, versions.len())
+    );
+    let values = of_subjects(rx, versions.iter().map(|(subject, _)| *subject));
+    for row in rx.conn().query_all_raw(sql(rx.conn(), text, values)).await.stored()? {
+        note(versions, &row)?;
+    }
+    Ok(())
+}
+
+async fn states_and_entries(
+    rx: &Rx,
+    versions: &mut [(SubjectId, i64)],
+    since: Timestamp,
+) -> Result<Vec<(ActionId, Timestamp)>, Fault> {
+    let text = format!(
+        "SELECT state.subject_id, state.version, ledger.action_id, ledger.entered_at FROM contact_state AS state \
+         LEFT JOIN ledger ON state.version <= {SHORT} AND ledger.tenant = state.tenant \
+         AND ledger.subject_id = state.subject_id AND ledger.entered_at > ${} \
+         WHERE state.tenant = $1 AND state.subject_id IN ({})",
+        versions.len() + 2,
+        list(1, versions.len())
+    );
+    let mut values = of_subjects(rx, versions.iter().map(|(subject, _)| *subject));
+    values.push(since.micros().into());
+    let mut entries = Vec::new();
+    for row in rx.conn().query_all_raw(sql(rx.conn(), text, values)).await.stored()? {
+        note(versions, &row)?;
+        if let Some(action) = row.try_get_by_index::<Option<Uuid>>(2).stored()? {
+            let entered = Timestamp::from_column(row.try_get_by_index(3).stored()?);
+            entries.push((ActionId::from_uuid(action), entered));
+        }
+    }
+    Ok(entries)
+}
+
+/// Notes the version of a row's subject.
+fn note(versions: &mut [(SubjectId, i64)], row: &QueryResult) -> Result<(), Fault> {
+    let subject = SubjectId::from_uuid(row.try_get_by_index(0).stored()?);
+    let version = row.try_get_by_index(1).stored()?;
+    versions.iter_mut().filter(|(held, _)| *held == subject).for_each(|held| held.1 = version);
+    Ok(())
+}
+
+/// The tenant, then the subjects.
+fn of_subjects(rx: &Rx, subjects: impl Iterator<Item = SubjectId>) -> Vec<Value> {
+    std::iter::once(rx.tenant().uuid()).chain(subjects.map(SubjectId::uuid)).map(Value::from).collect()
+}
+
+/// The entries of the capped actions alone, of which a cap keeps the number small.
 async fn entries(
     rx: &Rx,
-    subjects: &[(SubjectId, i64)],
+    subjects: &[SubjectId],
     caps: &[(ActionId, Cap)],
-    longest: Duration,
-    at: Timestamp,
+    since: Timestamp,
 ) -> Result<Vec<(ActionId, Timestamp)>, Fault> {
-    let mut text = format!(
-        "SELECT action_id, entered_at FROM ledger WHERE tenant = $1 AND entered_at > $2 AND subject_id IN ({})",
-        list(2, subjects.len())
+    let mut values = of_subjects(rx, subjects.iter().copied());
+    let text = format!(
+        "SELECT action_id, entered_at FROM ledger WHERE tenant = $1 AND subject_id IN ({}) AND action_id IN ({}) \
+         AND entered_at > ${}",
+        list(1, subjects.len()),
+        list(values.len(), caps.len()),
+        values.len() + caps.len() + 1
     );
-    let mut values: Vec<Value> = vec![rx.tenant().uuid().into(), at.minus(longest).micros().into()];
-    values.extend(subjects.iter().map(|(subject, _)| Value::from(subject.uuid())));
-    if subjects.iter().map(|(_, version)| version).sum::<i64>() > SHORT {
-        text.push_str(&format!(" AND action_id IN ({})", list(values.len(), caps.len())));
-        values.extend(caps.iter().map(|(action, _)| Value::from(action.uuid())));
-    }
+    values.extend(caps.iter().map(|(action, _)| Value::from(action.uuid())));
+    values.push(since.micros().into());
     let rows = rx.conn().query_all_raw(sql(rx.conn(), text, values)).await.stored()?;
-    let entry = |row: &sea_orm::QueryResult| {
+    let entry = |row: &QueryResult| {
         let action = ActionId::from_uuid(row.try_get_by_index(0).stored()?);
         Ok((action, Timestamp::from_column(row.try_get_by_index(1).stored()?)))
     };
     rows.iter().map(entry).collect()
 }
 
-/// Raises the state of every subject, where all are still as they were read. False: another decision won (or the
-/// subject was erased), and nothing of this unit may be committed.
+/// Raises the state of the subjects that are still as they were read; `versions` names each once. Answers those that
+/// were raised: of another a decision was committed meanwhile, or it was erased.
 ///
 /// # Errors
 /// As the database's.
-pub async fn raise(tx: &Tx, versions: &[(SubjectId, i64)]) -> Result<bool, Fault> {
-    let mut raised = 0;
+pub async fn raise(tx: &Tx, mut versions: Vec<(SubjectId, i64)>) -> Result<HashSet<SubjectId>, Fault> {
     // In the order of their ids, so that no two units wait for each other.
-    let mut versions = versions.to_vec();
     versions.sort_unstable();
+    let mut raised = HashSet::with_capacity(versions.len());
     for some in versions.chunks(CHUNK) {
         let text = format!(
             "INSERT INTO contact_state (tenant, subject_id, version) VALUES {} ON CONFLICT (tenant, subject_id) \
-             DO UPDATE SET version = excluded.version WHERE contact_state.version = excluded.version - 1",
+             DO UPDATE SET version = excluded.version WHERE contact_state.version = excluded.version - 1 \
+             RETURNING subject_id",
             places(some.len(), 3)
         );
         let row = |(subject, version): &(SubjectId, i64)| {
             [tx.tenant().uuid().into(), subject.uuid().into(), Value::from(version + 1)]
         };
         let values = some.iter().flat_map(row).collect();
-        raised += tx.conn().execute_raw(sql(tx.conn(), text, values)).await.stored()?.rows_affected();
+        for row in tx.conn().query_all_raw(sql(tx.conn(), text, values)).await.stored()? {
+            raised.insert(SubjectId::from_uuid(row.try_get_by_index(0).stored()?));
+        }
     }
-    Ok(raised == versions.len() as u64)
+    Ok(raised)
 }
 
-/// Enters actions into a subject's ledger.
+/// What enters the ledger: a subject got an action by a decision.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Who.
+    pub subject: SubjectId,
+    /// What.
+    pub action: ActionId,
+    /// When.
+    pub at: Timestamp,
+    /// By which decision.
+    pub decision: DecisionId,
+}
+
+/// Enters what subjects got.
 ///
 /// # Errors
 /// As the database's.
-pub async fn enter(
-    tx: &Tx,
-    subject: SubjectId,
-    decision: DecisionId,
-    at: Timestamp,
-    actions: &[ActionId],
-) -> Result<(), Fault> {
-    let text = format!(
-        "INSERT INTO ledger (tenant, subject_id, action_id, entered_at, decision_id) VALUES {}",
-        places(actions.len(), 5)
-    );
-    let row = |action: &ActionId| {
-        let (tenant, subject) = (tx.tenant().uuid(), subject.uuid());
-        [tenant.into(), subject.into(), action.uuid().into(), at.micros().into(), Value::from(decision.uuid())]
-    };
-    let values = actions.iter().flat_map(row).collect();
-    tx.conn().execute_raw(sql(tx.conn(), text, values)).await.stored().map(drop)
+pub async fn enter(tx: &Tx, entries: &[Entry]) -> Result<(), Fault> {
+    for some in entries.chunks(CHUNK) {
+        let text = format!(
+            "INSERT INTO ledger (tenant, subject_id, action_id, entered_at, decision_id) VALUES {}",
+            places(some.len(), 5)
+        );
+        let row = |entry: &Entry| {
+            let (tenant, subject, action) = (tx.tenant().uuid(), entry.subject.uuid(), entry.action.uuid());
+            let (at, decision) = (entry.at.micros(), entry.decision.uuid());
+            [tenant.into(), subject.into(), action.into(), at.into(), Value::from(decision)]
+        };
+        let values = some.iter().flat_map(row).collect();
+        tx.conn().execute_raw(sql(tx.conn(), text, values)).await.stored()?;
+    }
+    Ok(())
 }
 
 /// Forgets what the subjects got, and closes their state for ever. Answers how many rows went.
@@ -147,8 +207,7 @@ pub async fn erase(tx: &Tx, subjects: &[SubjectId]) -> Result<u64, Fault> {
     let mut deleted = 0;
     for some in subjects.chunks(CHUNK) {
         let text = format!("DELETE FROM ledger WHERE tenant = $1 AND subject_id IN ({})", list(1, some.len()));
-        let mut values: Vec<Value> = vec![tx.tenant().uuid().into()];
-        values.extend(some.iter().map(|subject| Value::from(subject.uuid())));
+        let values = of_subjects(tx, some.iter().copied());
         // Closed first: a decision that commits meanwhile waits for this unit, and then finds it closed.
         close(tx, some).await?;
         deleted += tx.conn().execute_raw(sql(tx.conn(), text, values)).await.stored()?.rows_affected();

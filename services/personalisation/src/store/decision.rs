@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{list, places, sql};
 use crate::domain::{DecisionId, Draw};
 
-/// Subjects of one statement.
+/// Rows of one statement.
 const CHUNK: usize = 500;
 
 /// A decision as it is kept. Its bytes hold personal data: there is no `Debug`.
@@ -29,16 +29,35 @@ pub struct Kept {
     pub answer: Vec<u8>,
 }
 
-/// Writes a decision; `sources` are the other subjects whose data it was made from.
+/// Writes decisions, each with the other subjects whose data it was made from.
 ///
 /// # Errors
 /// As the database's.
-pub async fn insert(tx: &Tx, kept: &Kept, sources: &[SubjectId]) -> Result<(), Fault> {
-    const TEXT: &str = "INSERT INTO decision (tenant, decision_id, subject_id, decided_at, policy_version, algorithm, \
-                        seed, exploration, asked, profile, counts, answer) \
-                        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-    let (tenant, draw) = (tx.tenant().uuid(), &kept.draw);
-    let values = vec![
+pub async fn insert(tx: &Tx, decisions: &[(&Kept, Vec<SubjectId>)]) -> Result<(), Fault> {
+    let tenant = tx.tenant().uuid();
+    for some in decisions.chunks(CHUNK) {
+        let text = format!(
+            "INSERT INTO decision (tenant, decision_id, subject_id, decided_at, policy_version, algorithm, seed, \
+             exploration, asked, profile, counts, answer) VALUES {}",
+            places(some.len(), 12)
+        );
+        let values = some.iter().flat_map(|(kept, _)| row(tenant, kept)).collect();
+        tx.conn().execute_raw(sql(tx.conn(), text, values)).await.stored()?;
+    }
+    let sources = decisions.iter().flat_map(|(kept, subjects)| subjects.iter().map(|subject| (kept.draw.id, *subject)));
+    for some in sources.collect::<Vec<_>>().chunks(CHUNK) {
+        let text =
+            format!("INSERT INTO decision_source (tenant, decision_id, subject_id) VALUES {}", places(some.len(), 3));
+        let row = |(id, subject): &(DecisionId, SubjectId)| [tenant, id.uuid(), subject.uuid()].map(Value::from);
+        let values = some.iter().flat_map(row).collect();
+        tx.conn().execute_raw(sql(tx.conn(), text, values)).await.stored()?;
+    }
+    Ok(())
+}
+
+fn row(tenant: Uuid, kept: &Kept) -> [Value; 12] {
+    let draw = &kept.draw;
+    [
         tenant.into(),
         draw.id.uuid().into(),
         draw.subject.uuid().into(),
@@ -51,16 +70,7 @@ pub async fn insert(tx: &Tx, kept: &Kept, sources: &[SubjectId]) -> Result<(), F
         kept.profile.clone().into(),
         kept.counts.clone().into(),
         kept.answer.clone().into(),
-    ];
-    tx.conn().execute_raw(sql(tx.conn(), TEXT, values)).await.stored()?;
-    for some in sources.chunks(CHUNK) {
-        let text =
-            format!("INSERT INTO decision_source (tenant, subject_id, decision_id) VALUES {}", places(some.len(), 3));
-        let row = |subject: &SubjectId| [tenant.into(), subject.uuid().into(), Value::from(draw.id.uuid())];
-        let values = some.iter().flat_map(row).collect();
-        tx.conn().execute_raw(sql(tx.conn(), text, values)).await.stored()?;
-    }
-    Ok(())
+    ]
 }
 
 /// What was answered.
