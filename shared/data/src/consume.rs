@@ -16,9 +16,9 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::PARTITIONS;
-use crate::database::Database;
+use crate::database::{Database, Scope, Terms};
 use crate::dead_letters::Letter;
-use crate::unit::Tx;
+use crate::unit::{Lock, Tx};
 
 /// Events of one transaction at most.
 const BATCH: usize = 1_000;
@@ -236,7 +236,9 @@ pub(crate) async fn apply(
             if events.is_empty() { Ok(()) } else { handler.apply(tx, events).await }
         }
     };
-    let write = database.write(tenant, unit);
+    // No erasure comes between looking for tombstones and the commit.
+    let lock = Some(Lock::against_erasure(tenant));
+    let write = database.unit(Terms { scope: Scope::Tenant(tenant), lock }, unit);
     if trace.is_empty() { write.await } else { telemetry::within(&trace, "consume", write).await }
 }
 

@@ -23,7 +23,7 @@ use crate::receipt::{Answer, Receipt};
 use crate::slots::Slots;
 use crate::sqlite::{self, File, Job};
 use crate::system::SystemStore;
-use crate::unit::{Rx, Tx, lock_key};
+use crate::unit::{Lock, Rx, Tx};
 
 /// The database of one service. Cheap to clone.
 #[derive(Clone)]
@@ -73,7 +73,7 @@ impl Scope {
 pub(crate) struct Terms {
     pub(crate) scope: Scope,
     /// The advisory lock that it needs from its start (Postgres).
-    pub(crate) lock: Option<i64>,
+    pub(crate) lock: Option<Lock>,
 }
 
 impl Database {
@@ -177,7 +177,7 @@ impl Database {
         T: Send + Sync + 'static,
     {
         // Those who come with the same id meanwhile wait here for its answer.
-        let lock = receipt.request.map(|request| lock_key(tenant, request.uuid().as_bytes()));
+        let lock = receipt.request.map(|request| Lock::of(tenant, request.uuid().as_bytes()));
         let unit = Arc::new(unit);
         let once = move |tx: Tx| {
             let (unit, receipt) = (Arc::clone(&unit), receipt.clone());
@@ -210,6 +210,17 @@ impl Database {
         F: FnOnce(Rx) -> Fut + Send,
         Fut: Future<Output = Result<T, Fault>> + Send,
     {
+        let began = Instant::now();
+        let result = self.look(scope, query).await;
+        self.inner.metrics.operation(self.engine(), "read", began.elapsed(), &result);
+        result
+    }
+
+    async fn look<T, F, Fut>(&self, scope: Scope, query: F) -> Result<T, Fault>
+    where
+        F: FnOnce(Rx) -> Fut + Send,
+        Fut: Future<Output = Result<T, Fault>> + Send,
+    {
         let slot = match (&self.inner.backend, scope) {
             (Backend::Sqlite { readers, .. }, _) => readers.take(None, self.until).await?,
             (Backend::Postgres(server), Scope::Tenant(tenant)) => server.readers.take(Some(tenant), self.until).await?,
@@ -228,6 +239,7 @@ impl Database {
         Fut: Future<Output = Result<T, Fault>> + Send + 'static,
         T: Send + 'static,
     {
+        let began = Instant::now();
         let run = Run { database: self.clone(), terms, trace: telemetry::traceparent().unwrap_or_default(), unit };
         let work = async {
             match &self.inner.backend {
@@ -235,10 +247,12 @@ impl Database {
                 Backend::Postgres(_) => self.inner.tasks.finish(run.on_postgres()).await,
             }
         };
-        match self.until {
+        let result = match self.until {
             None => work.await,
             Some(until) => timeout_at(until, work).await.unwrap_or_else(|_| Err(Fault::deadline())),
-        }
+        };
+        self.inner.metrics.operation(self.engine(), "write", began.elapsed(), &result);
+        result
     }
 
     /// Hands a unit to SQLite's writer.
@@ -317,7 +331,7 @@ impl<F> Run<F> {
         let database = &self.database;
         let register = matches!(self.terms.scope, Scope::Tenant(tenant) if !database.is_known(tenant));
         let rx = Rx::new(conn, database.engine(), self.terms.scope.tenant(), database.inner.clock.now());
-        let tx = Tx::new(rx, self.trace.clone(), register);
+        let tx = Tx::new(rx, self.trace.clone(), register, self.terms.lock);
         // The unit is made within the guarded block: making it may panic as well.
         let work = AssertUnwindSafe(async { (self.unit)(tx.clone()).await }).catch_unwind();
         let value = work.await.unwrap_or_else(|_| Err(Fault::internal("a unit of work panicked")))?;

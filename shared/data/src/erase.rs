@@ -6,19 +6,21 @@ use sea_orm::{ConnectionTrait as _, EntityTrait as _, QueryFilter as _};
 use crate::database::Database;
 use crate::fault::Stored as _;
 use crate::tables::{dead_letter, outbox, receipt, run_on_subjects, sql, tombstone, wakeup};
-use crate::unit::{Rx, Tx};
+use crate::unit::{Lock, Rx, Tx};
 
 /// Subjects of one statement.
 const CHUNK: usize = 500;
 
 impl Tx {
     /// Forgets subjects, with this unit: their outbox rows, stored answers, inbox rows, dead letters and wakeups go,
-    /// tombstones come. The service deletes its own rows in the same unit, and publishes what tells of it.
+    /// tombstones come. The service deletes its own rows in the same unit, after this, and publishes what tells of
+    /// it. Waits for units that rely on nobody's being erased meanwhile: let it be the unit's first statement.
     ///
     /// # Errors
     /// Where the database fails.
     pub async fn erase(&self, subjects: &[SubjectId]) -> Result<(), Fault> {
         let (conn, tenant) = (self.conn(), self.tenant());
+        self.take(Lock::of(tenant, b"erasure")).await?;
         for some in subjects.chunks(CHUNK) {
             outbox::erase(conn, tenant.uuid(), some).await.stored()?;
             receipt::erase(conn, tenant.uuid(), some).await.stored()?;

@@ -1,11 +1,19 @@
 //! What an operator sees of a database: how full commit groups are, what waits in the outbox, what could not be
 //! applied.
 
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, Opts, Registry};
+use std::time::Duration;
+
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntGauge, Opts, Registry};
 use rapport_kernel::Fault;
+
+use crate::engine::Engine;
+
+/// Seconds: OpenTelemetry's buckets for database clients, with one below.
+const BUCKETS: [f64; 10] = [0.0002, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
 
 #[derive(Clone)]
 pub(crate) struct Metrics {
+    operations: HistogramVec,
     groups: Histogram,
     unsettled: IntGauge,
     dead_letters: IntCounter,
@@ -19,13 +27,20 @@ impl Metrics {
         let groups = HistogramOpts::new("rapport_database_group_units", "Units of work in one commit (SQLite).");
         let groups = groups.const_label("service", service).buckets(vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0]);
         let groups = Histogram::with_opts(groups).map_err(Fault::internal)?;
+        // Named after OpenTelemetry's `db.client.operation.duration`.
+        let help = "How long reads and units of work took, waiting included.";
+        let operations = HistogramOpts::new("db_client_operation_duration_seconds", help).buckets(BUCKETS.to_vec());
+        let operations = operations.const_label("service", service);
+        let operations = HistogramVec::new(operations, &["db_system_name", "db_operation_name", "error_type"]);
+        let operations = operations.map_err(Fault::internal)?;
         let unsettled = options("rapport_outbox_unsettled", "Published events that not every group has committed.");
         let unsettled = IntGauge::with_opts(unsettled).map_err(Fault::internal)?;
         let dead = options("rapport_dead_letters_total", "Events that could not be applied and were set aside.");
         let dead_letters = IntCounter::with_opts(dead).map_err(Fault::internal)?;
         let consumed = options("rapport_events_consumed_total", "Events that consumers of this database applied.");
         let consumed = IntCounter::with_opts(consumed).map_err(Fault::internal)?;
-        let all: [Box<dyn prometheus::core::Collector>; 4] = [
+        let all: [Box<dyn prometheus::core::Collector>; 5] = [
+            Box::new(operations.clone()),
             Box::new(groups.clone()),
             Box::new(unsettled.clone()),
             Box::new(dead_letters.clone()),
@@ -37,9 +52,17 @@ impl Metrics {
                 Err(error) => return Err(Fault::internal(error)),
             }
         }
-        Ok(Self { groups, unsettled, dead_letters, consumed })
+        Ok(Self { operations, groups, unsettled, dead_letters, consumed })
     }
 
+    pub(crate) fn operation<T>(&self, engine: Engine, name: &str, took: Duration, result: &Result<T, Fault>) {
+        let engine = match engine {
+            Engine::Sqlite => "sqlite",
+            Engine::Postgres => "postgresql",
+        };
+        let error = result.as_ref().err().map_or("", |fault| fault.reason.name());
+        self.operations.with_label_values(&[engine, name, error]).observe(took.as_secs_f64());
+    }
     pub(crate) fn group(&self, units: usize) {
         self.groups.observe(f64::from(u32::try_from(units).unwrap_or(u32::MAX)));
     }

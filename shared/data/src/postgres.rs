@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep};
 use crate::config::DatabaseConfig;
 use crate::conn::Conn;
 use crate::slots::{Slots, Target};
+use crate::unit::Lock;
 
 /// How often a unit that lost against a concurrent one is run again.
 const MOST_RUNS: u32 = 8;
@@ -70,7 +71,7 @@ impl Server {
     pub(crate) async fn transact<T, F, Fut>(
         &self,
         tenant: Option<TenantId>,
-        lock: Option<i64>,
+        lock: Option<Lock>,
         until: Option<Instant>,
         run: F,
     ) -> Result<T, Fault>
@@ -114,7 +115,7 @@ impl Server {
         }
     }
 
-    fn prelude(&self, tenant: Option<TenantId>, lock: Option<i64>, until: Option<Instant>) -> String {
+    fn prelude(&self, tenant: Option<TenantId>, lock: Option<Lock>, until: Option<Instant>) -> String {
         let mut text = "BEGIN".to_owned();
         if let Some(tenant) = tenant {
             text.push_str(&format!("; SELECT set_config('rapport.tenant', '{tenant}', true)"));
@@ -124,7 +125,7 @@ impl Server {
             text.push_str(&format!("; SET LOCAL statement_timeout = {left}"));
         }
         if let Some(lock) = lock {
-            text.push_str(&format!("; SELECT pg_advisory_xact_lock('{lock}'::bigint)"));
+            text.push_str(&format!("; {}", lock.statement()));
         }
         text
     }

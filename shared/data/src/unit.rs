@@ -100,6 +100,8 @@ pub(crate) struct Notes {
     /// What the events being consumed are about, so that an erasure finds their inbox rows.
     consumed: HashMap<EventId, SubjectId>,
     register_tenant: bool,
+    /// The lock that the unit began with, or took last against erasures.
+    held: Option<Lock>,
     pub(crate) published: bool,
 }
 
@@ -111,8 +113,8 @@ impl Deref for Tx {
 }
 
 impl Tx {
-    pub(crate) fn new(rx: Rx, traceparent: String, register_tenant: bool) -> Self {
-        let notes = Notes { traceparent, register_tenant, ..Notes::default() };
+    pub(crate) fn new(rx: Rx, traceparent: String, register_tenant: bool, held: Option<Lock>) -> Self {
+        let notes = Notes { traceparent, register_tenant, held, ..Notes::default() };
         Self { rx, notes: Arc::new(Mutex::new(notes)) }
     }
 
@@ -125,7 +127,9 @@ impl Tx {
         if self.engine == Engine::Sqlite || keys.is_empty() {
             return Ok(());
         }
-        let keys: BTreeSet<i64> = keys.iter().map(|key| lock_key(self.tenant, key.as_bytes())).collect();
+        // Another space than that of the locks of this crate, and one order for all.
+        let keys: BTreeSet<i64> =
+            keys.iter().map(|key| Lock::of(self.tenant, format!("key {key}").as_bytes()).key).collect();
         let locks: Vec<String> = keys.iter().map(|key| format!("pg_advisory_xact_lock('{key}'::bigint)")).collect();
         self.conn.execute_unprepared(&format!("SELECT {}", locks.join(", "))).await.stored()?;
         Ok(())
@@ -183,11 +187,22 @@ impl Tx {
         }
     }
 
-    /// Notes that a subject was erased: late events and replays of it are stopped from now on.
+    /// Those of the subjects that were erased. Until the unit ends no other one becomes so: an erasure waits.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn is_entombed(&self, subjects: &[SubjectId]) -> Result<BTreeSet<SubjectId>, Fault> {
+        self.take(Lock::against_erasure(self.tenant)).await?;
+        self.rx.is_entombed(subjects).await
+    }
+
+    /// Notes that a subject was erased: late events and replays of it are stopped from now on. Waits for units that
+    /// rely on its not being so, so let it be the unit's first statement.
     ///
     /// # Errors
     /// Where the database fails.
     pub async fn entomb(&self, subject: SubjectId) -> Result<(), Fault> {
+        self.take(Lock::of(self.tenant, b"erasure")).await?;
         tombstone::add(&self.conn, self.tenant, &[subject], self.now).await.stored()
     }
 
@@ -198,6 +213,15 @@ impl Tx {
     pub async fn first_time(&self, group: &str, event: EventId) -> Result<bool, Fault> {
         let subject = self.notes().consumed.get(&event).copied();
         inbox::first_time(&self.conn, self.tenant, group, event, subject, self.now).await.stored()
+    }
+
+    pub(crate) async fn take(&self, lock: Lock) -> Result<(), Fault> {
+        if self.engine == Engine::Sqlite || self.notes().held == Some(lock) {
+            return Ok(());
+        }
+        self.conn.execute_unprepared(&lock.statement()).await.stored()?;
+        self.notes().held = Some(lock);
+        Ok(())
     }
 
     pub(crate) fn consuming(&self, events: &[(EventId, SubjectId)]) {
@@ -223,8 +247,27 @@ impl Tx {
     }
 }
 
-/// The advisory lock of a key of a tenant.
-pub(crate) fn lock_key(tenant: TenantId, key: &[u8]) -> i64 {
-    let hash = Sha256::new().chain_update(tenant.uuid().as_bytes()).chain_update(key).finalize();
-    i64::from_be_bytes(hash[..8].try_into().expect("eight bytes"))
+/// An advisory lock of Postgres, held until the unit ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lock {
+    key: i64,
+    shared: bool,
+}
+
+impl Lock {
+    /// Of a key of a tenant.
+    pub(crate) fn of(tenant: TenantId, key: &[u8]) -> Self {
+        let hash = Sha256::new().chain_update(tenant.uuid().as_bytes()).chain_update(key).finalize();
+        Self { key: i64::from_be_bytes(hash[..8].try_into().expect("eight bytes")), shared: false }
+    }
+
+    /// Of the erasures of a tenant. Units that rely on nobody being erased meanwhile share it.
+    pub(crate) fn against_erasure(tenant: TenantId) -> Self {
+        Self { shared: true, ..Self::of(tenant, b"erasure") }
+    }
+
+    pub(crate) fn statement(self) -> String {
+        let shared = if self.shared { "_shared" } else { "" };
+        format!("SELECT pg_advisory_xact_lock{shared}('{}'::bigint)", self.key)
+    }
 }

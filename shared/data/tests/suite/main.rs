@@ -1,0 +1,11 @@
+//! What the crate promises, proved on both engines by one suite.
+
+mod calls;
+mod erasures;
+mod events;
+mod ground;
+mod leases;
+mod migrations;
+mod recovery;
+mod units;
+mod walls;
