@@ -23,7 +23,7 @@ const NPS: &str = "nps";
 /// What an event changes here.
 pub enum Change {
     /// A fact has a new state.
-    Fact(FactKey, Arriving),
+    Fact(FactKey, Box<Arriving>),
     /// A subject belongs to a customer as of a revision of its link.
     Link(SubjectId, CustomerId, i64),
     /// A subject was erased.
@@ -59,7 +59,8 @@ pub fn read(event: Event) -> Result<Option<Change>, Fault> {
     };
     let id = event.aggregate_id.parse().map_err(|_| broken("aggregate_id"))?;
     let state = content.map_or(State::Deleted(subject), State::Live);
-    Ok(Some(Change::Fact(FactKey { family, id }, Fact { revision, recorded_at, state })))
+    let fact = Box::new(Fact { revision, recorded_at, state });
+    Ok(Some(Change::Fact(FactKey { family, id }, fact)))
 }
 
 fn interaction(

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::erase;
 use crate::domain::cells::Deltas;
 use crate::domain::dimensions::Dimensions;
-use crate::domain::facts::{Arriving, Fact, FactKey, Kept, State, replace};
+use crate::domain::facts::{Arriving, FactKey, Kept, State, replace};
 use crate::events::Change;
 use crate::store;
 
@@ -54,7 +54,7 @@ pub async fn settle(tx: &Tx, deltas: &Deltas) -> Result<(), Fault> {
 /// The newest of what events say about each thing.
 #[derive(Default)]
 struct Batch {
-    facts: BTreeMap<FactKey, Arriving>,
+    facts: BTreeMap<FactKey, Box<Arriving>>,
     links: BTreeMap<SubjectId, (CustomerId, i64)>,
     erased: BTreeSet<SubjectId>,
 }
@@ -85,7 +85,7 @@ impl Batch {
     }
 
     fn subjects(&self) -> Vec<SubjectId> {
-        let of_facts = self.facts.values().map(Fact::subject);
+        let of_facts = self.facts.values().map(|fact| fact.subject());
         let subjects: BTreeSet<_> = of_facts.chain(self.links.keys().copied()).collect();
         subjects.into_iter().collect()
     }
@@ -102,7 +102,7 @@ async fn link(tx: &Tx, links: &BTreeMap<SubjectId, (CustomerId, i64)>) -> Result
     store::subject_link::put(tx, &rows).await
 }
 
-async fn count(tx: &Tx, facts: BTreeMap<FactKey, Arriving>) -> Result<(), Fault> {
+async fn count(tx: &Tx, facts: BTreeMap<FactKey, Box<Arriving>>) -> Result<(), Fault> {
     let keys: Vec<FactKey> = facts.keys().copied().collect();
     let held = store::fact::find(tx, &keys).await?;
     let mut deltas = Deltas::default();

@@ -7,7 +7,7 @@ use rapport_data::{Rx, Stored as _, Tx};
 use rapport_kernel::Fault;
 use sea_orm::{ConnectionTrait as _, Value};
 
-use super::{ROWS, sql};
+use super::{ROWS, marks, sql};
 use crate::domain::cells::{Amount, CellKey, Deltas};
 use crate::domain::cuts::month_of;
 use crate::domain::facts::Family;
@@ -24,9 +24,8 @@ pub async fn add(tx: &Tx, deltas: &Deltas) -> Result<(), Fault> {
         let mut text =
             "INSERT INTO cell (tenant, family, hour, dimensions, slot, month, facts, units, micros) VALUES ".to_owned();
         for row in 0..some.len() {
-            let marks: Vec<String> = (1..=COLUMNS).map(|column| format!("${}", row * COLUMNS + column)).collect();
             let comma = if row == 0 { "" } else { ", " };
-            write!(text, "{comma}({})", marks.join(", ")).map_err(Fault::internal)?;
+            write!(text, "{comma}({})", marks(tx.engine(), row * COLUMNS + 1, COLUMNS)).map_err(Fault::internal)?;
         }
         text.push_str(
             " ON CONFLICT (tenant, family, hour, dimensions, slot) DO UPDATE SET facts = cell.facts + excluded.facts, \
@@ -67,11 +66,9 @@ async fn remove_empty(tx: &Tx, hours: &[(Family, i64)]) -> Result<(), Fault> {
     for family in [Family::Interactions, Family::Nps, Family::Erased] {
         let hours: Vec<i64> = hours.iter().filter(|(of, _)| *of == family).map(|(_, hour)| *hour).collect();
         for some in hours.chunks(ROWS) {
-            let marks: Vec<String> = (0..some.len()).map(|at| format!("${}", at + 3)).collect();
-            let text = format!(
-                "DELETE FROM cell WHERE tenant = $1 AND family = $2 AND facts = 0 AND hour IN ({})",
-                marks.join(", ")
-            );
+            let (head, hours) = (marks(tx.engine(), 1, 2), marks(tx.engine(), 3, some.len()));
+            let text =
+                format!("DELETE FROM cell WHERE (tenant, family) = ({head}) AND facts = 0 AND hour IN ({hours})");
             let head = [Value::from(tx.tenant().uuid()), Value::from(family.column())];
             let values = head.into_iter().chain(some.iter().map(|hour| Value::from(*hour))).collect();
             tx.conn().execute_raw(sql(tx.conn(), text, values)).await.stored()?;

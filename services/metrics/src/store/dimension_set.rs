@@ -1,14 +1,13 @@
 //! The sets of dimensions that facts have, each once, under the name that its content gives it. One that no cell has any
 //! longer goes: the value of a trait may be personal.
 
-use rapport_data::{Rx, Stored as _, Tx};
+use rapport_data::{Engine, Rx, Stored as _, Tx};
 use rapport_kernel::Fault;
 use sea_orm::ActiveValue::Set;
-use sea_orm::Value;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
 
-use super::{ROWS, sql, unreadable};
+use super::{ROWS, list, sql, unreadable};
 use crate::domain::dimensions::Dimensions;
 
 #[sea_orm::model]
@@ -59,16 +58,18 @@ pub async fn keep(tx: &Tx, sets: &[(Uuid, &Dimensions)]) -> Result<(), Fault> {
 /// # Errors
 /// Where the database fails.
 pub async fn remove_unused(tx: &Tx, sets: &[Uuid]) -> Result<(), Fault> {
-    for some in sets.chunks(ROWS) {
-        let marks: Vec<String> = (0..some.len()).map(|at| format!("${}", at + 2)).collect();
-        let text = format!(
-            "DELETE FROM dimension_set WHERE tenant = $1 AND id IN ({}) AND NOT EXISTS \
-             (SELECT 1 FROM cell WHERE cell.tenant = $1 AND cell.dimensions = dimension_set.id)",
-            marks.join(", ")
-        );
-        let tenant = std::iter::once(Value::from(tx.tenant().uuid()));
-        let values = tenant.chain(some.iter().map(|id| Value::from(*id))).collect();
-        tx.conn().execute_raw(sql(tx.conn(), text, values)).await.stored()?;
+    if sets.is_empty() {
+        return Ok(());
     }
+    let leaving = match tx.engine() {
+        Engine::Sqlite => "SELECT unhex(value) FROM json_each($2)",
+        Engine::Postgres => "SELECT value::uuid FROM jsonb_array_elements_text($2::jsonb)",
+    };
+    let text = format!(
+        "DELETE FROM dimension_set WHERE tenant = $1 AND id IN ({leaving}) AND NOT EXISTS (SELECT 1 FROM cell \
+         WHERE cell.tenant = dimension_set.tenant AND cell.dimensions = dimension_set.id)"
+    );
+    let values = vec![tx.tenant().uuid().into(), list(sets.iter().copied())];
+    tx.conn().execute_raw(sql(tx.conn(), text, values)).await.stored()?;
     Ok(())
 }

@@ -103,7 +103,7 @@ impl House {
     }
 
     pub async fn refusal(&self, query: QueryMetricRequest) -> Status {
-        self.ask_as(self.tenant, query).await.err().expect("a refusal")
+        self.ask_as(self.tenant, query).await.expect_err("a refusal")
     }
 
     pub fn client(&self) -> MetricServiceClient<rapport_platform::PeerChannel> {
