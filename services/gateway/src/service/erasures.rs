@@ -19,8 +19,8 @@ use crate::store;
 
 /// How often what another instance stored, or left, is looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long one instance has the erasures to itself, unless it takes them again.
-const LEASE: Duration = Duration::from_secs(60);
+/// How long one instance has the erasures to itself, unless it takes them again. Two at once would do no harm.
+const LEASE: Duration = Duration::from_secs(10);
 /// The first pause before a service is asked again, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How many are looked at in one round, and how many at once.
