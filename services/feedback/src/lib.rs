@@ -13,6 +13,7 @@ pub mod domain;
 pub mod events;
 pub mod migrations;
 pub mod peers;
+pub mod rebuild;
 pub mod rpc;
 pub mod service;
 pub mod store;
@@ -67,4 +68,14 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let routes = Routes::new(surveys).add_service(responses).add_service(erasures);
     Ok(Module { name: "feedback", routes, readiness: Readiness::new() })
+}
+
+/// Tells the current state of every response again, so that consumers that lost theirs become whole. Answers how many
+/// events that took.
+///
+/// # Errors
+/// Where the database cannot be opened or read.
+pub async fn replay(platform: &Platform, config: Config) -> Result<u64, Fault> {
+    let db = Database::open(&config.database, "feedback", migrations::all(), platform).await?;
+    db.replay(Arc::new(rebuild::State)).await
 }

@@ -1,23 +1,30 @@
 //! What the operator does without the network: the same as `TenantService`, for the command line and the first start.
 
+use std::sync::Arc;
+
 use rapport_api::admin::v1::CreateTenantRequest;
 use rapport_data::Database;
-use rapport_kernel::{Caller, Fault};
-use rapport_platform::Platform;
+use rapport_kernel::{Caller, Clock, Fault, Scope, TenantId};
+use rapport_platform::{Call, Platform};
 
 use crate::config::Config;
 use crate::convert;
-use crate::domain::Tenant;
+use crate::domain::{ApiKeyId, Tenant};
+use crate::door::Keys;
 use crate::migrations;
-use crate::service::{Made, Tenants};
+use crate::service::{ApiKeys, Made, Tenants};
 
 /// The operator's own access.
 #[derive(Clone)]
-pub struct Admin(Tenants);
+pub struct Admin {
+    tenants: Tenants,
+    keys: ApiKeys,
+    clock: Arc<dyn Clock>,
+}
 
 impl Admin {
-    pub(crate) const fn new(tenants: Tenants) -> Self {
-        Self(tenants)
+    pub(crate) const fn new(tenants: Tenants, keys: ApiKeys, clock: Arc<dyn Clock>) -> Self {
+        Self { tenants, keys, clock }
     }
 
     /// Opens the gateway's database without serving: for the command line beside a running suite.
@@ -26,7 +33,9 @@ impl Admin {
     /// Where the database cannot be opened.
     pub async fn open(platform: &Platform, config: &Config) -> Result<Self, Fault> {
         let db = Database::open(&config.database, "gateway", migrations::all(), platform).await?;
-        Ok(Self(Tenants::new(db, platform.page_key.clone())))
+        let tenants = Tenants::new(db.clone(), platform.page_key.clone());
+        let keys = ApiKeys::new(db.clone(), platform.page_key.clone(), Keys::new(db, config.keys.clone()));
+        Ok(Self::new(tenants, keys, Arc::clone(&platform.clock)))
     }
 
     /// Makes a tenant, and its first key with every scope. The key's secret is in the answer and nowhere else.
@@ -35,7 +44,7 @@ impl Admin {
     /// INVALID_ARGUMENT for a name that breaks the contract's rules; ALREADY_EXISTS where another tenant has it.
     pub async fn create_tenant(&self, name: &str) -> Result<Made, Fault> {
         let name = convert::tenant::create(CreateTenantRequest { name: name.to_owned() })?;
-        self.0.create(&Caller::operator(), name).await
+        self.tenants.create(&Caller::operator(), name).await
     }
 
     /// The tenant of a name, if there is one.
@@ -43,6 +52,27 @@ impl Admin {
     /// # Errors
     /// As the database's.
     pub async fn find_tenant(&self, name: &str) -> Result<Option<Tenant>, Fault> {
-        self.0.named(name.to_owned()).await
+        self.tenants.named(name.to_owned()).await
+    }
+
+    /// Makes a key of a tenant, and answers its id and secret: for work of the operator's own, which revokes it again.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT for a scope that does not exist; else as the database's.
+    pub async fn create_key(&self, tenant: TenantId, name: &str, scopes: &[&str]) -> Result<(ApiKeyId, String), Fault> {
+        let scopes: Result<Vec<Scope>, _> = scopes.iter().map(|scope| scope.parse()).collect();
+        let scopes = scopes.map_err(|why: String| Fault::invalid_field("scopes", "scope", why))?;
+        let call = Call::internal(tenant, self.clock.now());
+        let (key, secret) = self.keys.create(&call, name.to_owned(), scopes).await?;
+        Ok((key.id, secret.expose().to_owned()))
+    }
+
+    /// Revokes a key of a tenant.
+    ///
+    /// # Errors
+    /// NOT_FOUND; else as the database's.
+    pub async fn revoke_key(&self, tenant: TenantId, key: ApiKeyId) -> Result<(), Fault> {
+        let call = Call::internal(tenant, self.clock.now());
+        self.keys.revoke(&call, key).await.map(drop)
     }
 }

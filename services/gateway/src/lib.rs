@@ -63,11 +63,12 @@ pub async fn build(platform: &Platform, config: Config) -> Result<Gateway, Fault
     keys.start(platform);
     let tenants = service::Tenants::new(db.clone(), platform.page_key.clone());
     let api_keys = service::ApiKeys::new(db.clone(), platform.page_key.clone(), keys.clone());
+    let admin = Admin::new(tenants.clone(), api_keys.clone(), Arc::clone(&platform.clock));
     let services = peers::Services::new(platform.peers.clone());
     let erasures = service::Erasures::new(db, services, Arc::clone(&platform.clock));
     erasures.start(platform);
     let door = Door::new(Parts {
-        own: own(tenants.clone(), api_keys, erasures),
+        own: own(tenants, api_keys, erasures),
         keys,
         operator,
         quota: Quota::new(&config.quota),
@@ -77,7 +78,7 @@ pub async fn build(platform: &Platform, config: Config) -> Result<Gateway, Fault
         clock: Arc::clone(&platform.clock),
     });
     let service = Stacked::new(outer(door, platform));
-    Ok(Gateway { name: "gateway", service, readiness: Readiness::new(), admin: Admin::new(tenants) })
+    Ok(Gateway { name: "gateway", service, readiness: Readiness::new(), admin })
 }
 
 /// The gateway's own services.

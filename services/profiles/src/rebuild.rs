@@ -1,4 +1,5 @@
-//! Tells the current state of this service again: every link, every profile, every id that was merged away.
+//! Tells the current state of this service again: every link, every profile, every id that was merged away,
+//! every interaction.
 
 use futures::future::BoxFuture;
 use rapport_data::{Rebuild, Retold, Tx};
@@ -9,7 +10,7 @@ use crate::domain::namespace::Namespaces;
 use crate::domain::profile::fold;
 use crate::domain::relink::Held;
 use crate::events;
-use crate::store::{link, profile};
+use crate::store::{interaction, link, profile};
 
 /// How many aggregates a page tells of.
 const PAGE: u64 = 300;
@@ -22,6 +23,9 @@ impl Rebuild for State {
         Box::pin(async move {
             let after = after.unwrap_or_else(|| format!("link/{}", Uuid::nil()));
             let (kind, id) = after.split_once('/').ok_or_else(|| Fault::internal("a cursor of a rebuild"))?;
+            if kind == "interaction" {
+                return interactions(&tx, id).await;
+            }
             let id: Uuid = id.parse().map_err(Fault::internal)?;
             if kind == "link" {
                 let links = link::after(&tx, id, PAGE).await?;
@@ -31,14 +35,23 @@ impl Rebuild for State {
                 return Ok(Retold { events, next: Some(next) });
             }
             let rows = profile::after(&tx, id, PAGE).await?;
-            let next = rows.last().map(|(id, _)| format!("profile/{id}"));
+            let next = rows.last().map_or("interaction/".to_owned(), |(id, _)| format!("profile/{id}"));
             let event = |(id, row): (_, profile::Row)| match row.held {
                 Held::Live { revision, records } => {
                     events::profile_changed(&fold(id, revision, row.updated_at, &records, &self.0), row.updated_at)
                 }
                 Held::Redirect { revision, to } => events::merged_away(id, to, revision, row.updated_at),
             };
-            Ok(Retold { events: rows.into_iter().map(event).collect(), next })
+            Ok(Retold { events: rows.into_iter().map(event).collect(), next: Some(next) })
         })
     }
+}
+
+async fn interactions(tx: &Tx, after: &str) -> Result<Retold, Fault> {
+    let after: Option<interaction::Place> = serde_json::from_str(after).ok();
+    let rows = interaction::after(tx, after, PAGE).await?;
+    let place = rows.last().map(interaction::place);
+    let next = place.map(|place| serde_json::to_string(&place)).transpose().map_err(Fault::internal)?;
+    let events = rows.iter().map(events::interaction_changed).collect();
+    Ok(Retold { events, next: next.map(|next| format!("interaction/{next}")) })
 }

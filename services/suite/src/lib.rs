@@ -1,1 +1,13 @@
-//! rapport-suite
+//! The one binary: command line, configuration, and the assembly of roles into processes. `rapport up` runs every role
+//! in one process, `rapport serve ROLE` one of them; which roles are there is a list, never a question.
+//!
+//! The suite knows every service; no service knows the suite, nor another service.
+
+pub mod assembly;
+pub mod call;
+pub mod cli;
+pub mod client;
+pub mod demo;
+pub mod secrets;
+pub mod settings;
+pub mod up;

@@ -1,1 +1,113 @@
-fn main() {}
+//! The program `rapport`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser as _;
+use rapport_gateway::Admin;
+use rapport_kernel::{Fault, Reason, SystemClock};
+use rapport_platform::config::{self, Loaded, Sources};
+use rapport_platform::{Contract, Platform, telemetry};
+use rapport_suite::assembly::Roles;
+use rapport_suite::cli::{Cli, Command, Config, Tenant};
+use rapport_suite::settings::{Role, Settings};
+use rapport_suite::{call, secrets, up};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            // The operator sits here: it may see the cause.
+            eprintln!("rapport: {fault:?}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Fault> {
+    match &cli.command {
+        Command::Up(arguments) => {
+            let below = vec![secrets::file(&arguments.data)?];
+            let loaded = load(&cli, below, Settings::embedded(&arguments.data, arguments.listen))?;
+            let telemetry = telemetry::init(&loaded.value.telemetry, "up")?;
+            let ended = up::up(arguments, loaded.value, signals()?).await;
+            telemetry.shutdown(Duration::from_secs(2)).await;
+            ended
+        }
+        Command::Serve(arguments) => serve(&cli, arguments.role).await,
+        Command::Replay(arguments) => replay(&cli, arguments.role).await,
+        Command::Call(arguments) => call::call(arguments).await,
+        Command::Tenant(Tenant::Create { name }) => create_tenant(&cli, name).await,
+        Command::Config(Config::Show) => {
+            print!("{}", load(&cli, Vec::new(), Vec::new())?.show()?);
+            Ok(())
+        }
+        Command::Config(Config::Reference) => {
+            print!("{}", config::reference::<Settings>()?);
+            Ok(())
+        }
+    }
+}
+
+/// The configuration in its layers: what the command sets by itself lies below the files of the command line.
+fn load(cli: &Cli, mut files: Vec<PathBuf>, set: Vec<(String, String)>) -> Result<Loaded<Settings>, Fault> {
+    files.extend(cli.files.iter().cloned());
+    let flags = set.into_iter().chain(cli.set.iter().cloned()).collect();
+    config::load(&Sources::of_process(files, flags))
+}
+
+async fn serve(cli: &Cli, role: Role) -> Result<(), Fault> {
+    let settings = load(cli, Vec::new(), Vec::new())?.value;
+    let telemetry = telemetry::init(&settings.telemetry, role.name())?;
+    let roles = Roles::build(&[role], &settings).await?;
+    let served = roles.serve(role, &settings.host).await?;
+    tracing::info!(role = role.name(), address = %served.address()?, "serving");
+    let ended = served.run(signals()?.cancelled_owned()).await;
+    roles.stop().await;
+    telemetry.shutdown(Duration::from_secs(2)).await;
+    ended
+}
+
+async fn replay(cli: &Cli, role: Role) -> Result<(), Fault> {
+    let settings = load(cli, Vec::new(), Vec::new())?.value;
+    let platform = Platform::new(&settings.platform, Arc::new(SystemClock), Contract::suite()?)?;
+    let events = match role {
+        Role::Profiles => rapport_profiles::replay(&platform, settings.profiles).await?,
+        Role::Feedback => rapport_feedback::replay(&platform, settings.feedback).await?,
+        Role::Personalisation | Role::Metrics | Role::Gateway => {
+            let text = format!("{} tells nothing that others rebuild from; profiles and feedback do", role.name());
+            return Err(Fault::new(Reason::InvalidField, text));
+        }
+    };
+    println!("{events} events are told again; the running relay publishes them");
+    platform.stop(Duration::from_secs(3)).await;
+    Ok(())
+}
+
+async fn create_tenant(cli: &Cli, name: &str) -> Result<(), Fault> {
+    let settings = load(cli, Vec::new(), Vec::new())?.value;
+    let platform = Platform::new(&settings.platform, Arc::new(SystemClock), Contract::suite()?)?;
+    let made = Admin::open(&platform, &settings.gateway).await?.create_tenant(name).await?;
+    println!("{}", serde_json::json!({ "tenant": made.tenant.id.to_string(), "key": made.secret.expose() }));
+    platform.stop(Duration::from_secs(3)).await;
+    Ok(())
+}
+
+/// Cancelled by SIGTERM or SIGINT.
+fn signals() -> Result<CancellationToken, Fault> {
+    let stop = CancellationToken::new();
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let (mut signal, stop) = (signal(kind).map_err(Fault::internal)?, stop.clone());
+        // Lives as long as the process: it is the process that it ends.
+        tokio::spawn(async move {
+            signal.recv().await;
+            stop.cancel();
+        });
+    }
+    Ok(stop)
+}

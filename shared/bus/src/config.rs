@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use rapport_kernel::{Fault, Private, Violations};
+use rapport_kernel::{Fault, Violations};
+use rapport_platform::config::{About, Address, Describe};
 use serde::{Deserialize, Serialize};
 
 /// The bus keeps an entry for an hour at most: a receipt of erasure is given when that has passed.
@@ -14,7 +15,7 @@ const MOST_RETENTION: u64 = 3_600;
 pub struct BusConfig {
     /// The Redis (7.0 or newer) that carries events between processes: `redis://…`, or `rediss://…` for TLS.
     /// Without it the bus is in memory. It must not evict the bus's keys: `noeviction`, or a `volatile-…` policy.
-    pub redis: Option<Private<String>>,
+    pub redis: Option<Address>,
     /// What every key in Redis begins with.
     pub prefix: String,
     /// How many entries a partition holds before publishing waits for the slowest group.
@@ -41,6 +42,28 @@ impl Default for BusConfig {
             lease_seconds: 10,
             timeout_millis: 1_000,
         }
+    }
+}
+
+impl Describe for BusConfig {
+    fn describe(about: &mut About) {
+        about
+            .key(
+                "redis",
+                "the Redis (7.0 or newer) that carries events between processes: `redis://…`, or `rediss://…` for TLS",
+            )
+            .key("prefix", "what every key in Redis begins with")
+            .key("max_entries", "how many entries a partition holds before publishing waits for the slowest group")
+            .key(
+                "max_bytes",
+                "how many bytes of bodies a partition holds before publishing waits for the slowest group",
+            )
+            .key("retention_seconds", "the longest time Redis keeps an entry")
+            .key(
+                "lease_seconds",
+                "how long a member of a group that has gone silent keeps its partition from the others",
+            )
+            .key("timeout_millis", "how long a call of Redis may take");
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use rapport_kernel::{Fault, Private, Violations};
+use rapport_kernel::{Fault, Violations};
+use rapport_platform::config::{About, Address, Describe};
 use serde::{Deserialize, Serialize};
 
 /// No entry outlives this in Redis: a receipt of erasure is given when that has passed.
@@ -13,7 +14,7 @@ const MOST_KEEP: u64 = 3_600;
 #[serde(deny_unknown_fields, default)]
 pub struct CacheConfig {
     /// The Redis (7.0 or newer) that processes share: `redis://…`, or `rediss://…` for TLS. It may evict.
-    pub redis: Option<Private<String>>,
+    pub redis: Option<Address>,
     /// What every key in Redis begins with.
     pub prefix: String,
     /// How many entries this process holds; none for 0.
@@ -39,6 +40,19 @@ impl Default for CacheConfig {
             read_timeout_millis: 20,
             write_timeout_millis: 500,
         }
+    }
+}
+
+impl Describe for CacheConfig {
+    fn describe(about: &mut About) {
+        about
+            .key("redis", "the Redis (7.0 or newer) that processes share: `redis://…`, or `rediss://…` for TLS")
+            .key("prefix", "what every key in Redis begins with")
+            .key("max_entries", "how many entries this process holds; none for 0")
+            .key("max_bytes", "how many encoded bytes this process holds; decoded, they take a few times as much")
+            .key("keep_seconds", "how long Redis keeps an entry that nobody changes, an hour at most")
+            .key("read_timeout_millis", "how long a reader waits for Redis before it counts as a miss")
+            .key("write_timeout_millis", "how long a writer waits for Redis, or anyone for a connection");
     }
 }
 

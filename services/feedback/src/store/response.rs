@@ -68,6 +68,24 @@ pub async fn get(conn: &impl ConnectionTrait, tenant: TenantId, id: ResponseId) 
     found(Entity::find_by_id((tenant.uuid(), id.uuid())).one(conn).await.stored()?, id)
 }
 
+/// The responses after an id, in the order of ids.
+///
+/// # Errors
+/// As the database's.
+pub async fn after(
+    conn: &impl ConnectionTrait,
+    tenant: TenantId,
+    after: Option<ResponseId>,
+    limit: u64,
+) -> Result<Vec<Response>, Fault> {
+    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.uuid()));
+    if let Some(after) = after {
+        query = query.filter(Column::ResponseId.gt(after.uuid()));
+    }
+    let rows = query.order_by_asc(Column::ResponseId).limit(limit).all(conn).await.stored()?;
+    rows.into_iter().map(response).collect()
+}
+
 /// Reads a response in order to change it: nobody else changes it meanwhile.
 ///
 /// # Errors

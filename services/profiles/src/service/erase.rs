@@ -13,7 +13,7 @@ use super::{Outcome, Profiles, Written, apply};
 use crate::domain::linking::partition;
 use crate::domain::namespace::Namespaces;
 use crate::events;
-use crate::store::{assertion, identifier, link, observation, profile, subject};
+use crate::store::{assertion, identifier, interaction, link, observation, profile, subject};
 
 /// What an erasure did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,6 +80,7 @@ async fn erase(tx: &Tx, namespaces: &Namespaces, erasure: &str, erased: &[Subjec
     deleted += identifier::delete(tx, erased).await?;
     deleted += link::delete(tx, erased).await?;
     deleted += profile::delete(tx, erased).await?;
+    deleted += interaction::erase(tx, erased).await?;
     deleted += subject::delete(tx, erased).await?;
     tx.erase(erased).await?;
     let survivors: Vec<SubjectId> = seeds.into_iter().filter(|subject| !erased.contains(subject)).collect();

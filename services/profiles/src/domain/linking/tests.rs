@@ -143,7 +143,10 @@ fn record(number: usize, identifiers: &[(&str, usize, i64)]) -> Record {
 
 #[test]
 fn a_shared_phone_never_joins_two_customer_numbers() {
-    let records = [record(0, &[("customer_number", 1, 1), ("phone", 9, 1)]), record(1, &[("customer_number", 2, 1), ("phone", 9, 1)])];
+    let records = [
+        record(0, &[("customer_number", 1, 1), ("phone", 9, 1)]),
+        record(1, &[("customer_number", 2, 1), ("phone", 9, 1)]),
+    ];
     assert_eq!(partition(&evidence(&records, Vec::new()), &Namespaces::default()).clusters.len(), 2);
 }
 
@@ -155,7 +158,10 @@ fn a_record_s_second_customer_number_neither_links_nor_breaks_its_links() {
         record(2, &[("customer_number", 2, 1)]),
     ];
     let partition = partition(&evidence(&records, Vec::new()), &Namespaces::default());
-    assert_eq!(groups(&partition), BTreeSet::from([BTreeSet::from([subject(0), subject(1)]), BTreeSet::from([subject(2)])]));
+    assert_eq!(
+        groups(&partition),
+        BTreeSet::from([BTreeSet::from([subject(0), subject(1)]), BTreeSet::from([subject(2)])])
+    );
 }
 
 #[test]

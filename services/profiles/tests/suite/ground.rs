@@ -1,0 +1,204 @@
+//! Profiles as it is served: in its stack, over a real bus, on either engine, with the shared context beside it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use prost::Message as _;
+use rapport_api::common::v1::erasure_service_client::ErasureServiceClient;
+use rapport_api::common::v1::{CustomerRef, Identifier, Value, customer_ref::Ref, value::Kind};
+use rapport_api::convert::timestamp;
+use rapport_api::events::v1::Event;
+use rapport_api::profiles::v1::context_service_client::ContextServiceClient;
+use rapport_api::profiles::v1::identity_service_client::IdentityServiceClient;
+use rapport_api::profiles::v1::profile_service_client::ProfileServiceClient;
+use rapport_api::profiles::v1::trait_service_client::TraitServiceClient;
+use rapport_api::profiles::v1::{GetProfileRequest, IdentifyRequest, IdentifyResponse, Profile, SourceRecord};
+use rapport_bus::{Bus, BusConfig, MemoryBus, Subscription};
+use rapport_cache::{CacheConfig, ContextCache};
+use rapport_data::{DatabaseConfig, Engine};
+use rapport_harness::shared_postgres;
+use rapport_kernel::{Clock as _, ManualClock, TenantId, Timestamp};
+use rapport_platform::config::{Address, Period};
+use rapport_platform::stack::stack;
+use rapport_platform::{Call, Contract, PeerChannel, Platform, PlatformConfig};
+use rapport_profiles::Config;
+use tonic::{Response, Status};
+use tonic_types::StatusExt as _;
+
+/// Where a test stands.
+pub struct Ground {
+    pub clock: Arc<ManualClock>,
+    pub platform: Platform,
+    pub cache: ContextCache<Bytes>,
+    bus: Arc<dyn Bus>,
+    _folder: tempfile::TempDir,
+}
+
+impl Ground {
+    pub async fn new(engine: Engine) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let url = (engine == Engine::Postgres).then(|| Address::new(shared_postgres().database("profiles")));
+        let acquire = Period::secs(10);
+        let database = DatabaseConfig { url, folder: folder.path().to_owned(), acquire, ..DatabaseConfig::default() };
+        let clock = Arc::new(ManualClock::new(Timestamp::from_column(1_750_000_000_000_000)));
+        let contract = Contract::suite().expect("the suite's contract");
+        let platform = Platform::new(&PlatformConfig::default(), Arc::clone(&clock) as Arc<_>, contract);
+        let platform = platform.expect("a platform");
+        let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new(&BusConfig::default()));
+        let cache = ContextCache::open(&CacheConfig::default(), Arc::clone(&clock) as Arc<_>, |body| Ok(body.clone()));
+        let cache = cache.expect("a cache");
+        let config = Config { database, phone_region: "DE".to_owned() };
+        let module = rapport_profiles::build(&platform, Arc::clone(&bus), cache.clone(), config).await;
+        platform.peers.link("profiles", stack(module.expect("profiles builds").routes, &platform));
+        Self { clock, platform, cache, bus, _folder: folder }
+    }
+
+    pub fn channel(&self, tenant: TenantId) -> PeerChannel {
+        self.platform.peers.channel("profiles", &Call::internal(tenant, self.clock.now()))
+    }
+    pub fn profiles(&self, tenant: TenantId) -> ProfileServiceClient<PeerChannel> {
+        ProfileServiceClient::new(self.channel(tenant)).max_decoding_message_size(rapport_api::MAX_RESPONSE_BYTES)
+    }
+    pub fn traits(&self, tenant: TenantId) -> TraitServiceClient<PeerChannel> {
+        TraitServiceClient::new(self.channel(tenant))
+    }
+    pub fn identity(&self, tenant: TenantId) -> IdentityServiceClient<PeerChannel> {
+        IdentityServiceClient::new(self.channel(tenant))
+    }
+    pub fn contexts(&self, tenant: TenantId) -> ContextServiceClient<PeerChannel> {
+        ContextServiceClient::new(self.channel(tenant))
+    }
+    pub fn erasures(&self, tenant: TenantId) -> ErasureServiceClient<PeerChannel> {
+        ErasureServiceClient::new(self.channel(tenant))
+    }
+
+    /// Time goes by.
+    pub fn wait(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    pub async fn identify(&self, tenant: TenantId, request: IdentifyRequest) -> IdentifyResponse {
+        self.profiles(tenant).identify(request).await.expect("it is heard").into_inner()
+    }
+
+    /// A record that carries identifiers, and the customer it makes or joins.
+    pub async fn record(&self, tenant: TenantId, name: &str, identifiers: &[(&str, &str)]) -> IdentifyResponse {
+        self.identify(tenant, says(name, identifiers)).await
+    }
+
+    pub async fn get(&self, tenant: TenantId, customer: CustomerRef) -> Result<Profile, Status> {
+        let request = GetProfileRequest { customer: Some(customer), ..GetProfileRequest::default() };
+        self.profiles(tenant).get_profile(request).await.map(Response::into_inner)
+    }
+
+    /// What profiles publishes, as the group "metrics" reads it.
+    pub fn reader(&self) -> Reader {
+        let subscribe = |partition| self.bus.subscribe("profiles", partition, "metrics");
+        Reader { subscriptions: (0..rapport_data::PARTITIONS).map(subscribe).collect() }
+    }
+}
+
+/// Reads the topic.
+pub struct Reader {
+    subscriptions: Vec<Box<dyn Subscription>>,
+}
+
+impl Reader {
+    /// The next `count` events, in order within each partition.
+    pub async fn next(&mut self, count: usize) -> Vec<Event> {
+        let mut found = Vec::new();
+        for _ in 0..500 {
+            for subscription in &mut self.subscriptions {
+                let deliveries = subscription.next(100, Duration::from_millis(2)).await.expect("the bus is up");
+                if let Some(last) = deliveries.last() {
+                    subscription.commit(last.id).await.expect("the bus is up");
+                }
+                let events = deliveries.iter().filter(|delivery| delivery.position > 0 && !delivery.body.is_empty());
+                found.extend(events.map(|delivery| Event::decode(&*delivery.body).expect("an event")));
+            }
+            if found.len() >= count {
+                return found;
+            }
+        }
+        panic!("{} of {count} events came", found.len());
+    }
+}
+
+/// A record of the source "crm".
+pub fn says(name: &str, identifiers: &[(&str, &str)]) -> IdentifyRequest {
+    let identifier = |(namespace, value): &(&str, &str)| Identifier {
+        namespace: (*namespace).to_owned(),
+        value: (*value).to_owned(),
+    };
+    IdentifyRequest {
+        source: "crm".to_owned(),
+        external_id: name.to_owned(),
+        identifiers: identifiers.iter().map(identifier).collect(),
+        ..IdentifyRequest::default()
+    }
+}
+
+/// A record that states texts as traits, as it knew them `seconds` after the epoch of the tests.
+pub fn states(name: &str, traits: &[(&str, &str)], seconds: i64) -> IdentifyRequest {
+    let set = |(trait_name, value): &(&str, &str)| ((*trait_name).to_owned(), text(value));
+    let traits: BTreeMap<String, Value> = traits.iter().map(set).collect();
+    IdentifyRequest { traits, observed_at: Some(at(seconds)), ..says(name, &[]) }
+}
+
+pub fn text(value: &str) -> Value {
+    Value { kind: Some(Kind::TextValue(value.to_owned())) }
+}
+
+/// An instant before the tests' now.
+pub fn at(seconds: i64) -> prost_types::Timestamp {
+    timestamp(Timestamp::from_column(1_740_000_000_000_000 + seconds * 1_000_000))
+}
+
+pub fn by_id(id: &str) -> CustomerRef {
+    CustomerRef { r#ref: Some(Ref::CustomerId(id.to_owned())) }
+}
+pub fn by_identifier(namespace: &str, value: &str) -> CustomerRef {
+    let identifier = Identifier { namespace: namespace.to_owned(), value: value.to_owned() };
+    CustomerRef { r#ref: Some(Ref::Identifier(identifier)) }
+}
+pub fn named(name: &str) -> SourceRecord {
+    SourceRecord { source: "crm".to_owned(), external_id: name.to_owned() }
+}
+
+/// The customer of an answer.
+pub fn customer(response: &IdentifyResponse) -> String {
+    profile(response).customer_id.clone()
+}
+pub fn profile(response: &IdentifyResponse) -> &Profile {
+    response.profile.as_ref().expect("an answer has a profile")
+}
+/// The names of a profile's records, in order.
+pub fn names(profile: &Profile) -> Vec<String> {
+    let name =
+        |record: &rapport_api::profiles::v1::ProfileRecord| record.record.clone().unwrap_or_default().external_id;
+    let mut names: Vec<String> = profile.records.iter().map(name).collect();
+    names.sort();
+    names
+}
+/// The text of a trait.
+pub fn trait_text(profile: &Profile, name: &str) -> Option<String> {
+    match profile.traits.get(name)?.value.as_ref()?.kind.as_ref()? {
+        Kind::TextValue(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// The reason of a refusal.
+pub fn reason<T>(result: Result<T, Status>) -> String {
+    let status = result.err().expect("it is refused");
+    status.get_error_details().error_info().map(|info| info.reason.clone()).unwrap_or_default()
+}
+/// The fields that a refusal names, and what it says of them.
+pub fn violations<T>(result: Result<T, Status>) -> Vec<(String, String)> {
+    let status = result.err().expect("it is refused");
+    let details = status.get_error_details();
+    let violations = details.bad_request().map(|bad| bad.field_violations.clone()).unwrap_or_default();
+    violations.into_iter().map(|violation| (violation.field, violation.description)).collect()
+}

@@ -1,0 +1,12 @@
+//! What profiles promises, through its calls, on both engines.
+
+mod batch_and_bounds;
+mod catalogue;
+mod consents;
+mod erasure;
+mod ground;
+mod history;
+mod identify;
+mod merges;
+mod races;
+mod told;

@@ -1,0 +1,116 @@
+//! The command line: what there is to say to `rapport`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::settings::Role;
+
+/// The customer-experience backend: profiles, feedback, personalisation and metrics behind one gateway.
+#[derive(Debug, Parser)]
+#[command(name = "rapport", version, propagate_version = true)]
+pub struct Cli {
+    /// Configuration files (TOML), a later one above an earlier one; above them RAPPORT_SECTION__KEY variables.
+    #[arg(long = "config", global = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// One key of the configuration, above everything else; may be repeated.
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub set: Vec<(String, String)>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the whole suite in one process, on SQLite files in a data folder.
+    Up(Up),
+    /// Run one role, on its own database, with the shared Redis.
+    Serve(Serve),
+    /// Publish a role's state again, so that consumers rebuild what they derived from it.
+    Replay(Serve),
+    /// Make one call of the contract, JSON in and out.
+    Call(Call),
+    /// Tenants, on the gateway's database.
+    #[command(subcommand)]
+    Tenant(Tenant),
+    /// The configuration.
+    #[command(subcommand)]
+    Config(Config),
+}
+
+/// How `up` runs.
+#[derive(Debug, Args)]
+pub struct Up {
+    /// Where the databases are kept; made if it is not there.
+    #[arg(long, default_value = "rapport-data", value_name = "DIR")]
+    pub data: PathBuf,
+    /// Where gRPC is served; port 0 finds a free one.
+    #[arg(long, default_value = "127.0.0.1:50051", value_name = "ADDR")]
+    pub listen: SocketAddr,
+    /// Load the demo: real purchases, and plainly labelled synthetic feedback. Loading it twice changes nothing.
+    #[arg(long)]
+    pub demo: bool,
+    /// What is printed on standard output when the suite is ready.
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+}
+
+/// What is printed on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// A few lines for people.
+    Text,
+    /// Exactly one line: {"grpc": "host:port", "tenant": "…", "key": "…"}, the key only when it was just made.
+    Json,
+}
+
+/// Which role.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// The role.
+    #[arg(value_enum)]
+    pub role: Role,
+}
+
+/// One call.
+#[derive(Debug, Args)]
+pub struct Call {
+    /// Where the suite is.
+    #[arg(long, default_value = "127.0.0.1:50051", value_name = "HOST:PORT")]
+    pub address: String,
+    /// The API key.
+    #[arg(long, value_name = "KEY")]
+    pub key: String,
+    /// The call, as rapport.profiles.v1.ProfileService/GetProfile, or just GetProfile.
+    pub method: String,
+    /// The request, as JSON.
+    #[arg(default_value = "{}")]
+    pub body: String,
+}
+
+/// What to do with tenants.
+#[derive(Debug, Subcommand)]
+pub enum Tenant {
+    /// Make a tenant and its first API key, and print both as one JSON line.
+    Create {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Print the effective configuration, each key with where its value came from. Secrets are not shown.
+    Show,
+    /// Print every key with its default and meaning, as a Markdown table.
+    Reference,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("KEY=VALUE is needed, as metrics.suppression_threshold=10")?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}

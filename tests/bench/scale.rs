@@ -1,0 +1,116 @@
+//! How much is measured: what the command line asks for, and what that means in seconds and rows.
+
+use std::time::Duration;
+
+/// The databases that the suite runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// A file for each role, with the bus and the cache in memory.
+    Sqlite,
+    /// A database for each role, on a Postgres that waits for the disk, with Redis as bus and cache.
+    Postgres,
+}
+
+impl Engine {
+    /// Its name in the table.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "Postgres",
+        }
+    }
+}
+
+/// What the command line asks for.
+pub struct Options {
+    /// On which engines.
+    pub engines: Vec<Engine>,
+    /// A minute at most, and rougher.
+    pub quick: bool,
+}
+
+impl Options {
+    /// Reads the command line.
+    pub fn read(words: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut options = Self { engines: vec![Engine::Sqlite, Engine::Postgres], quick: false };
+        let mut words = words;
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                // Cargo says so to every benchmark.
+                "--bench" => {}
+                "--quick" => options.quick = true,
+                "--engine" => match words.next().as_deref() {
+                    Some("sqlite") => options.engines = vec![Engine::Sqlite],
+                    Some("postgres") => options.engines = vec![Engine::Postgres],
+                    _ => return Err("--engine takes sqlite or postgres".to_owned()),
+                },
+                other => return Err(format!("{other:?} is not known; there are --engine sqlite|postgres and --quick")),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// How much is measured on each engine.
+pub struct Scale {
+    /// Rounds that count; one more goes before them to warm up.
+    pub rounds: u32,
+    /// No round is begun after this.
+    pub budget: Duration,
+    /// How long one load with many calls in flight lasts.
+    pub window: Duration,
+    /// How long one load with one call at a time lasts.
+    pub single: Duration,
+    /// Rows of one import.
+    pub rows: u32,
+    /// Customers that are read once in a round.
+    pub cold: u32,
+    /// Customers that decisions are made for.
+    pub deciding: u32,
+    /// How long writes come at a steady pace.
+    pub steady: Duration,
+}
+
+impl Scale {
+    /// As asked for.
+    pub fn of(options: &Options) -> Self {
+        let (millis, secs) = (Duration::from_millis, Duration::from_secs);
+        if options.quick {
+            Self {
+                rounds: 3,
+                budget: secs(22),
+                window: millis(300),
+                single: millis(150),
+                rows: 5_000,
+                cold: 1_000,
+                deciding: 500,
+                steady: millis(1_500),
+            }
+        } else {
+            Self {
+                rounds: 5,
+                budget: secs(95),
+                window: secs(1),
+                single: millis(400),
+                rows: 20_000,
+                cold: 4_000,
+                deciding: 1_000,
+                steady: secs(3),
+            }
+        }
+    }
+
+    /// The round that warms up.
+    pub fn warm_up(&self) -> Self {
+        Self {
+            rounds: 1,
+            budget: self.budget,
+            window: self.window / 2,
+            single: self.single / 2,
+            rows: self.rows / 4,
+            cold: self.cold,
+            deciding: self.deciding,
+            steady: Duration::from_millis(500),
+        }
+    }
+}
