@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rapport_harness::{Postgres, Redis};
-use rapport_kernel::{Caller, Clock, Private, TenantId};
+use rapport_kernel::{Caller, Clock, TenantId};
 use rapport_platform::TokenIssuer;
 use rapport_platform::config::Address;
 use rapport_platform::host::HostConfig;
@@ -120,7 +120,7 @@ impl Suite {
             tokio::time::sleep(Duration::from_millis(150)).await;
             let families = self.roles.platform.metrics.gather();
             let unsettled = families.iter().filter(|family| family.name() == "rapport_outbox_unsettled");
-            if unsettled.flat_map(|family| family.get_metric()).all(|metric| metric.get_gauge().value() == 0.0) {
+            if unsettled.flat_map(|family| family.get_metric()).all(|metric| metric.get_gauge().get_value() == 0.0) {
                 return Ok(());
             }
             if started.elapsed() > PATIENCE {
@@ -163,8 +163,8 @@ fn settings(folder: &TempDir, servers: Option<&(Postgres, Redis)>) -> (Settings,
             profiles = url;
         }
     }
-    settings.bus.redis = Some(Private::new(redis.url()));
-    settings.cache.redis = Some(Private::new(redis.url()));
+    settings.bus.redis = Some(redis.url().into());
+    settings.cache.redis = Some(redis.url().into());
     (settings, Where::Url(profiles))
 }
 

@@ -38,7 +38,7 @@ async fn profile(client: &Client, record: &str, email: &str) -> Profile {
 async fn keys_are_checked(suite: &Suite) {
     let get = GetProfileRequest { customer: Some(by("email", "nobody@example.com")), ..Default::default() };
     let unauthenticated = Code::Unauthenticated;
-    for key in ["", "rk_", "rk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "\u{7e}\u{7e}"] {
+    for key in ["", "rk_", "rk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE", "\u{7e}\u{7e}"] {
         let mut profiles = ProfileServiceClient::new(suite.client_with(key).await);
         refused(profiles.get_profile(get.clone()).await, unauthenticated, "INVALID_CREDENTIALS");
     }

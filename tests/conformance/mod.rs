@@ -3,7 +3,9 @@
 mod bad_input;
 mod tenants;
 
-use rapport_tests::{Client, Suite};
+use rapport_api::admin::v1::CreateTenantRequest;
+use rapport_api::admin::v1::tenant_service_client::TenantServiceClient;
+use rapport_tests::{Client, OPERATOR_KEY, Suite};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
@@ -20,11 +22,11 @@ pub fn fields(status: &Status) -> Vec<String> {
     fields
 }
 
-/// A second tenant of the same suite.
+/// A second tenant of the same suite, made by the operator.
 pub async fn other_tenant(suite: &Suite) -> Client {
-    let made = suite.command(&["tenant", "create", "other"]);
-    let made: serde_json::Value = serde_json::from_str(&made).expect("one JSON line");
-    suite.client_with(made["key"].as_str().expect("a key")).await
+    let mut tenants = TenantServiceClient::new(suite.client_with(OPERATOR_KEY).await);
+    let made = tenants.create_tenant(CreateTenantRequest { name: "other".into() }).await.expect("made").into_inner();
+    suite.client_with(&made.secret).await
 }
 
 /// Checks a refusal's code and reason.

@@ -32,6 +32,10 @@ pub enum Shape {
 /// The roles, those that others call first.
 pub const ROLES: [&str; 5] = ["profiles", "personalisation", "feedback", "metrics", "gateway"];
 
+/// The operator's key of every suite under test, and its SHA-256: known to everybody who reads this.
+pub const OPERATOR_KEY: &str = "rk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const OPERATOR_KEY_SHA256: &str = "f09559e766f61996b6306a064fff75a4e32b0b3c6642ba0a9640cdd908f70863";
+
 /// A running suite with one tenant.
 pub struct Suite {
     /// How it runs.
@@ -92,7 +96,9 @@ impl Suite {
     #[must_use]
     pub fn start_with(shape: Shape, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let operator = ("gateway.operator_key_sha256", OPERATOR_KEY_SHA256);
+        let settings = [settings, &[operator]].concat();
+        let settings = settings.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
         match shape {
             Shape::Embedded => Self::embedded(folder, settings),
             Shape::Production => Self::production(folder, settings),

@@ -40,6 +40,7 @@ fn code() -> BTreeMap<String, String> {
     let is_test = |name: &str| {
         name.split('/').any(|part| part == "tests" || part == "benches" || part == "testing" || part == "build")
             || name.ends_with("testing.rs")
+            || name.ends_with("/tests.rs")
     };
     all.retain(|name, _| !is_test(name));
     // What stands in `mod tests` is for tests: by the house's style it is the last thing in a file.

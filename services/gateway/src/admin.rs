@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use rapport_api::admin::v1::CreateTenantRequest;
 use rapport_data::Database;
 use rapport_kernel::{Caller, Clock, Fault, Scope, TenantId};
 use rapport_platform::{Call, Platform};
@@ -43,7 +42,7 @@ impl Admin {
     /// # Errors
     /// INVALID_ARGUMENT for a name that breaks the contract's rules; ALREADY_EXISTS where another tenant has it.
     pub async fn create_tenant(&self, name: &str) -> Result<Made, Fault> {
-        let name = convert::tenant::create(CreateTenantRequest { name: name.to_owned() })?;
+        let name = convert::tenant::name(name)?;
         self.tenants.create(&Caller::operator(), name).await
     }
 

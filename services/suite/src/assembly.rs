@@ -94,6 +94,13 @@ impl Roles {
     }
 }
 
+/// Ends at SIGTERM or SIGINT. Where the system does not tell of them, nobody could ask the process to stop: it does.
+pub async fn asked_to_stop() {
+    if let Err(fault) = rapport_platform::host::asked_to_stop().await {
+        tracing::error!(%fault, "signals cannot be heard");
+    }
+}
+
 /// A role bound to its address.
 pub struct Served {
     host: Host,

@@ -1,5 +1,7 @@
 //! `rapport call`: any call of the contract from the command line, JSON in and out. A newcomer has no gRPC client yet.
 
+use std::io::Write as _;
+
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, SerializeOptions};
 use rapport_kernel::{Fault, Reason};
@@ -30,9 +32,14 @@ pub async fn call(arguments: &Call) -> Result<(), Fault> {
     let answer = grpc.streaming(request, path, Dynamic(method)).await;
     let mut answers = answer.map_err(|status| refused(&status))?.into_inner();
     while let Some(answer) = answers.message().await.map_err(|status| refused(&status))? {
-        let mut out = serde_json::Serializer::pretty(std::io::stdout().lock());
+        let mut text = Vec::new();
+        let mut out = serde_json::Serializer::pretty(&mut text);
         answer.serialize_with_options(&mut out, &SerializeOptions::new()).map_err(Fault::internal)?;
-        println!();
+        text.push(b'\n');
+        // Whoever reads may have seen enough.
+        if std::io::stdout().write_all(&text).is_err() {
+            break;
+        }
     }
     Ok(())
 }

@@ -10,12 +10,10 @@ use rapport_gateway::Admin;
 use rapport_kernel::{Fault, Reason, SystemClock};
 use rapport_platform::config::{self, Loaded, Sources};
 use rapport_platform::{Contract, Platform, telemetry};
-use rapport_suite::assembly::Roles;
+use rapport_suite::assembly::{Roles, asked_to_stop};
 use rapport_suite::cli::{Cli, Command, Config, Tenant};
 use rapport_suite::settings::{Role, Settings};
 use rapport_suite::{call, secrets, up};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -35,7 +33,7 @@ async fn run(cli: Cli) -> Result<(), Fault> {
             let below = vec![secrets::file(&arguments.data)?];
             let loaded = load(&cli, below, Settings::embedded(&arguments.data, arguments.listen))?;
             let telemetry = telemetry::init(&loaded.value.telemetry, "up")?;
-            let ended = up::up(arguments, loaded.value, signals()?).await;
+            let ended = up::up(arguments, loaded.value).await;
             telemetry.shutdown(Duration::from_secs(2)).await;
             ended
         }
@@ -67,7 +65,7 @@ async fn serve(cli: &Cli, role: Role) -> Result<(), Fault> {
     let roles = Roles::build(&[role], &settings).await?;
     let served = roles.serve(role, &settings.host).await?;
     tracing::info!(role = role.name(), address = %served.address()?, "serving");
-    let ended = served.run(signals()?.cancelled_owned()).await;
+    let ended = served.run(asked_to_stop()).await;
     roles.stop().await;
     telemetry.shutdown(Duration::from_secs(2)).await;
     ended
@@ -96,18 +94,4 @@ async fn create_tenant(cli: &Cli, name: &str) -> Result<(), Fault> {
     println!("{}", serde_json::json!({ "tenant": made.tenant.id.to_string(), "key": made.secret.expose() }));
     platform.stop(Duration::from_secs(3)).await;
     Ok(())
-}
-
-/// Cancelled by SIGTERM or SIGINT.
-fn signals() -> Result<CancellationToken, Fault> {
-    let stop = CancellationToken::new();
-    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
-        let (mut signal, stop) = (signal(kind).map_err(Fault::internal)?, stop.clone());
-        // Lives as long as the process: it is the process that it ends.
-        tokio::spawn(async move {
-            signal.recv().await;
-            stop.cancel();
-        });
-    }
-    Ok(stop)
 }

@@ -8,7 +8,7 @@ use rapport_kernel::{Fault, TenantId};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::assembly::Roles;
+use crate::assembly::{Roles, asked_to_stop};
 use crate::cli::{Output, Up};
 use crate::demo::{self, Loaded};
 use crate::settings::{Role, Settings};
@@ -16,11 +16,11 @@ use crate::settings::{Role, Settings};
 /// The name of the tenant that `up` makes.
 const TENANT: &str = "default";
 
-/// Runs until `stop` is cancelled.
+/// Runs until it is asked to stop.
 ///
 /// # Errors
 /// What kept it from starting, or made it end.
-pub async fn up(arguments: &Up, settings: Settings, stop: CancellationToken) -> Result<(), Fault> {
+pub async fn up(arguments: &Up, settings: Settings) -> Result<(), Fault> {
     let started = Instant::now();
     let roles = Roles::build(&Role::ALL, &settings).await?;
     let gateway = roles.serve(Role::Gateway, &settings.host).await?;
@@ -34,8 +34,15 @@ pub async fn up(arguments: &Up, settings: Settings, stop: CancellationToken) -> 
         }
     };
     let ready = started.elapsed();
+    let failed = CancellationToken::new();
     let serving = async {
-        let ended = gateway.run(stop.cancelled()).await;
+        let stop = async {
+            tokio::select! {
+                () = asked_to_stop() => {}
+                () = failed.cancelled() => {}
+            }
+        };
+        let ended = gateway.run(stop).await;
         roles.stop().await;
         ended
     };
@@ -52,7 +59,7 @@ pub async fn up(arguments: &Up, settings: Settings, stop: CancellationToken) -> 
     tokio::select! {
         served = &mut serving => return served,
         greeted = greeting => if let Err(fault) = greeted {
-            stop.cancel();
+            failed.cancel();
             serving.await?;
             return Err(fault);
         },

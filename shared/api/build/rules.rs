@@ -56,6 +56,15 @@ pub fn generate(pool: &DescriptorPool) -> Result<String> {
             }
         }
     }
+    for of in pool.all_enums().filter(|of| of.parent_file().package_name().starts_with("rapport.")) {
+        // An enum's value is no personal data: it prints its name.
+        writeln!(
+            code,
+            "impl std::fmt::Debug for {} {{\n    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {{ \
+             f.write_str(self.as_str_name()) }}\n}}",
+            names::enumeration(&of)
+        )?;
+    }
     Ok(code)
 }
 

@@ -17,6 +17,14 @@ pub fn create(message: proto::CreateTenantRequest) -> Result<String, Fault> {
     Ok(message.name)
 }
 
+/// The name of a tenant that the operator makes without the network: by the same rules.
+///
+/// # Errors
+/// INVALID_ARGUMENT with every broken rule.
+pub fn name(name: &str) -> Result<String, Fault> {
+    create(proto::CreateTenantRequest { name: name.to_owned() })
+}
+
 /// Which tenant to return.
 ///
 /// # Errors

@@ -127,6 +127,12 @@ impl Address {
     }
 }
 
+impl From<String> for Address {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.expose();

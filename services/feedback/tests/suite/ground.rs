@@ -1,0 +1,202 @@
+//! Feedback as it is served (in its stack, over a real bus, on either engine), beside a small profiles that knows the
+//! customers a test tells it of.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use prost::Message as _;
+use rapport_api::common::v1::erasure_service_client::ErasureServiceClient;
+use rapport_api::common::v1::{CustomerRef, Identifier, customer_ref::Ref};
+use rapport_api::events::v1::{CustomerContext, Event, ResponseChanged, event::Payload};
+use rapport_api::feedback::v1::response_service_client::ResponseServiceClient;
+use rapport_api::feedback::v1::survey_service_client::SurveyServiceClient;
+use rapport_api::feedback::v1::{CreateSurveyRequest, PublishSurveyRequest, SubmitResponseRequest, Survey, SurveyKind};
+use rapport_api::profiles::v1::context_service_server::{ContextService, ContextServiceServer};
+use rapport_api::profiles::v1::{GetContextRequest, GetContextResponse};
+use rapport_bus::{Bus, BusConfig, MemoryBus, Subscription};
+use rapport_data::{DatabaseConfig, Engine};
+use rapport_feedback::Config;
+use rapport_harness::shared_postgres;
+use rapport_kernel::{Clock as _, Fault, ManualClock, SubjectId, TenantId, Timestamp};
+use rapport_platform::config::{Address, Period};
+use rapport_platform::rpc::unary;
+use rapport_platform::stack::stack;
+use rapport_platform::{Call, Contract, PeerChannel, Platform, PlatformConfig};
+use tonic::{Request, Response, Status};
+use tonic_types::StatusExt as _;
+
+/// Where a test stands.
+pub struct Ground {
+    pub clock: Arc<ManualClock>,
+    pub platform: Platform,
+    pub profiles: Profiles,
+    bus: Arc<dyn Bus>,
+    _folder: tempfile::TempDir,
+}
+
+impl Ground {
+    pub async fn new(engine: Engine) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let url = (engine == Engine::Postgres).then(|| Address::new(shared_postgres().database("feedback")));
+        let acquire = Period::secs(5);
+        let database = DatabaseConfig { url, folder: folder.path().to_owned(), acquire, ..DatabaseConfig::default() };
+        let clock = Arc::new(ManualClock::new(Timestamp::from_column(1_750_000_000_000_000)));
+        let contract = Contract::suite().expect("the suite's contract");
+        let platform = Platform::new(&PlatformConfig::default(), Arc::clone(&clock) as Arc<_>, contract);
+        let platform = platform.expect("a platform");
+        let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new(&BusConfig::default()));
+        let profiles = Profiles::default();
+        let routes = tonic::service::Routes::new(ContextServiceServer::new(profiles.clone()));
+        platform.peers.link("profiles", stack(routes, &platform));
+        let module = rapport_feedback::build(&platform, Arc::clone(&bus), Config { database }).await;
+        platform.peers.link("feedback", stack(module.expect("feedback builds").routes, &platform));
+        Self { clock, platform, profiles, bus, _folder: folder }
+    }
+
+    fn channel(&self, tenant: TenantId) -> PeerChannel {
+        self.platform.peers.channel("feedback", &Call::internal(tenant, self.clock.now()))
+    }
+    pub fn surveys(&self, tenant: TenantId) -> SurveyServiceClient<PeerChannel> {
+        SurveyServiceClient::new(self.channel(tenant))
+    }
+    pub fn responses(&self, tenant: TenantId) -> ResponseServiceClient<PeerChannel> {
+        ResponseServiceClient::new(self.channel(tenant)).max_decoding_message_size(rapport_api::MAX_RESPONSE_BYTES)
+    }
+    pub fn erasures(&self, tenant: TenantId) -> ErasureServiceClient<PeerChannel> {
+        ErasureServiceClient::new(self.channel(tenant))
+    }
+
+    /// A draft.
+    pub async fn draft(&self, tenant: TenantId) -> Survey {
+        let survey = Survey {
+            name: "Spring".to_owned(),
+            kind: SurveyKind::Nps.into(),
+            question: "How likely are you to recommend us?".to_owned(),
+            ..Survey::default()
+        };
+        let request = CreateSurveyRequest { survey: Some(survey), ..CreateSurveyRequest::default() };
+        self.surveys(tenant).create_survey(request).await.expect("a survey").into_inner()
+    }
+
+    /// An open survey.
+    pub async fn open(&self, tenant: TenantId) -> Survey {
+        let survey_id = self.draft(tenant).await.survey_id;
+        let request = PublishSurveyRequest { survey_id, ..PublishSurveyRequest::default() };
+        self.surveys(tenant).publish_survey(request).await.expect("a draft opens").into_inner()
+    }
+
+    /// What feedback publishes, as the group that must settle it reads it.
+    pub fn reader(&self) -> Reader {
+        let subscribe = |partition| self.bus.subscribe("feedback", partition, "metrics");
+        Reader { subscriptions: (0..rapport_data::PARTITIONS).map(subscribe).collect() }
+    }
+}
+
+/// Reads the topic.
+pub struct Reader {
+    subscriptions: Vec<Box<dyn Subscription>>,
+}
+
+impl Reader {
+    /// The next `count` events, in order within each partition; without those that an erasure emptied.
+    pub async fn next(&mut self, count: usize) -> Vec<(Event, ResponseChanged)> {
+        let mut found = Vec::new();
+        for _ in 0..500 {
+            for subscription in &mut self.subscriptions {
+                let deliveries = subscription.next(100, Duration::from_millis(2)).await.expect("the bus is up");
+                if let Some(last) = deliveries.last() {
+                    subscription.commit(last.id).await.expect("the bus is up");
+                }
+                for delivery in deliveries {
+                    let mut event = Event::decode(delivery.body).expect("an event");
+                    if let Some(Payload::ResponseChanged(changed)) = event.payload.take() {
+                        found.push((event, changed));
+                    }
+                }
+            }
+            if found.len() >= count {
+                break;
+            }
+        }
+        assert_eq!(found.len(), count, "events");
+        found
+    }
+}
+
+/// A customer that profiles knows.
+#[derive(Clone)]
+pub struct Known {
+    pub subject: SubjectId,
+    pub subjects: Vec<SubjectId>,
+    pub dimensions: BTreeMap<String, String>,
+}
+
+/// A small profiles. Customers are looked up by tenant and reference.
+#[derive(Clone, Default)]
+pub struct Profiles(Arc<Mutex<HashMap<(TenantId, String), Known>>>);
+
+impl Profiles {
+    pub fn tell(&self, tenant: TenantId, reference: &CustomerRef, known: Known) {
+        self.0.lock().expect("no panic").insert((tenant, name(reference)), known);
+    }
+    /// A customer of one subject.
+    pub fn customer(&self, tenant: TenantId) -> (CustomerRef, SubjectId) {
+        let subject = SubjectId::new();
+        let dimensions = [("region".to_owned(), "north".to_owned())].into();
+        self.tell(tenant, &by_id(subject), Known { subject, subjects: vec![subject], dimensions });
+        (by_id(subject), subject)
+    }
+}
+
+fn name(reference: &CustomerRef) -> String {
+    match reference.r#ref.as_ref().expect("a reference") {
+        Ref::CustomerId(id) => id.clone(),
+        Ref::Identifier(Identifier { namespace, value }) => format!("{namespace}:{value}"),
+    }
+}
+
+pub fn by_id(customer: SubjectId) -> CustomerRef {
+    CustomerRef { r#ref: Some(Ref::CustomerId(customer.to_string())) }
+}
+
+#[tonic::async_trait]
+impl ContextService for Profiles {
+    async fn get_context(&self, request: Request<GetContextRequest>) -> Result<Response<GetContextResponse>, Status> {
+        unary(request, async |call, message| {
+            let reference = message.customer.expect("the contract requires it");
+            let known = self.0.lock().expect("no panic").get(&(call.tenant(), name(&reference))).cloned();
+            let known = known.ok_or_else(|| Fault::not_found("customer", ""))?;
+            let subject_ids = known.subjects.iter().map(SubjectId::to_string).collect::<Vec<_>>();
+            let customer_id = subject_ids[0].clone();
+            let context = CustomerContext { customer_id, subject_ids, ..CustomerContext::default() };
+            let subject_id = known.subject.to_string();
+            Ok(GetContextResponse { context: Some(context), subject_id, dimensions: known.dimensions })
+        })
+        .await
+    }
+}
+
+/// A response to submit.
+pub fn answer(survey: &Survey, score: i32) -> SubmitResponseRequest {
+    SubmitResponseRequest {
+        survey_id: survey.survey_id.clone(),
+        score: Some(score),
+        ..SubmitResponseRequest::default()
+    }
+}
+
+/// Why a call was refused.
+pub fn reason<T>(result: Result<T, Status>) -> String {
+    let status = result.err().expect("the call is refused");
+    let info = status.get_error_details().error_info().cloned();
+    info.unwrap_or_else(|| panic!("no reason: {status:?}")).reason
+}
+
+/// Which fields a call was refused for.
+pub fn fields<T>(result: Result<T, Status>) -> Vec<String> {
+    let status = result.err().expect("the call is refused");
+    let details = status.get_error_details();
+    let violations = details.bad_request().map(|request| request.field_violations.clone()).unwrap_or_default();
+    violations.into_iter().map(|violation| violation.field).collect()
+}

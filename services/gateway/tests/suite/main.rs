@@ -1,0 +1,10 @@
+//! What the gateway promises, through its calls: on both engines, with services behind it in process and over TCP.
+
+mod erasure;
+mod forwarding;
+mod ground;
+mod hostile;
+mod keys;
+mod peers;
+mod scopes;
+mod tenants;
