@@ -50,8 +50,8 @@ where
 {
     let (next, started) = (Arc::new(AtomicU64::new(0)), Instant::now());
     let mut places = JoinSet::new();
-    for client in clients.iter().cycle().take(in_flight).cloned() {
-        let (call, next) = (call.clone(), Arc::clone(&next));
+    for client in clients.iter().cycle().take(in_flight) {
+        let (client, call, next) = (client.clone(), call.clone(), Arc::clone(&next));
         places.spawn(async move {
             let mut took = Vec::new();
             loop {

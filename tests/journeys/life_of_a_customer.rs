@@ -148,7 +148,7 @@ async fn every_figure_follows_the_life_of_a_customer(shape: Shape) {
     let request =
         MergeProfilesRequest { target: Some(id(&anna)), sources: vec![id(&ana)], ..MergeProfilesRequest::default() };
     let merged = profiles.merge_profiles(request).await.expect("merged").into_inner();
-    assert_eq!(merged.merged_customer_ids, [ana.clone()]);
+    assert_eq!(merged.merged_customer_ids, [ana.as_str()]);
     let request = GetProfileRequest { customer: Some(id(&ana)), ..GetProfileRequest::default() };
     let profile = profiles.get_profile(request).await.expect("a merged-away id works").into_inner();
     assert_eq!(profile.customer_id, anna);
@@ -174,7 +174,7 @@ async fn every_figure_follows_the_life_of_a_customer(shape: Shape) {
         ..SplitProfileRequest::default()
     };
     let split = profiles.split_profile(request).await.expect("split").into_inner();
-    assert_eq!(split.separated.iter().map(|profile| profile.customer_id.clone()).collect::<Vec<_>>(), [ana.clone()]);
+    assert_eq!(split.separated.iter().map(|profile| profile.customer_id.as_str()).collect::<Vec<_>>(), [ana.as_str()]);
     expect(&client, "split", [Some(4.0), Some(150.0), Some(3.0), Some(1.0 / 3.0), Some(3.0), Some(0.0)]).await;
     // The same source tells the same again: the split stands.
     assert_eq!(identify(&client, "2", "ana@example.org", "Cluj").await, ana);

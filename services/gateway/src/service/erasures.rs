@@ -54,7 +54,10 @@ impl Erasures {
     ) -> Result<Answer<Erasure>, Fault> {
         let (customer_id, subjects) = match self.services.resolve(call, &customer).await {
             Ok(resolved) => resolved,
-            Err(fault) => return self.erased_before(call, &customer, fault).await.map(Answer::Fresh),
+            Err(fault) if fault.kind() == Kind::NotFound || fault.reason == Reason::Erased => {
+                return self.erased_before(call, receipt, &customer).await;
+            }
+            Err(fault) => return Err(fault),
         };
         let (id, key) = (ErasureId::new(), call.caller.key);
         let unit = move |tx: Tx| {
@@ -77,15 +80,20 @@ impl Erasures {
         Ok(answer)
     }
 
-    /// Profiles knows no such customer: it may be one that was erased.
-    async fn erased_before(&self, call: &Call, customer: &Customer, fault: Fault) -> Result<Erasure, Fault> {
-        let gone = fault.kind() == Kind::NotFound || fault.reason == Reason::Erased;
-        let (true, Customer::Id(id)) = (gone, customer) else { return Err(fault) };
-        let subjects: [SubjectId; 1] = [*id];
-        let query = move |rx: rapport_data::Rx| async move {
-            store::erasure::covering(rx.conn(), rx.tenant(), &subjects).await
+    /// Profiles knows no such customer: it may be one that was erased, or the request one that was made before.
+    async fn erased_before(
+        &self,
+        call: &Call,
+        receipt: Receipt<Erasure>,
+        customer: &Customer,
+    ) -> Result<Answer<Erasure>, Fault> {
+        let subject = if let Customer::Id(id) = customer { Some(*id) } else { None };
+        let unit = move |tx: Tx| async move {
+            let subjects: Vec<SubjectId> = subject.into_iter().collect();
+            let known = store::erasure::covering(tx.conn(), tx.tenant(), &subjects).await?;
+            known.ok_or_else(|| Fault::not_found("customer", subject.map(|id| id.to_string()).unwrap_or_default()))
         };
-        self.db.until(call.deadline).read(call.tenant(), query).await?.ok_or(fault)
+        self.db.until(call.deadline).write_once(call.tenant(), receipt, unit).await
     }
 
     /// Returns an erasure.

@@ -58,7 +58,7 @@ pub type Keyed = InterceptedService<Channel, ShowKey>;
 
 /// Shows a key.
 #[derive(Clone)]
-pub struct ShowKey(String);
+pub struct ShowKey(pub String);
 
 impl tonic::service::Interceptor for ShowKey {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {

@@ -1,6 +1,6 @@
 //! The policy of the whole contract: each call is refused without its scope, and let through with it.
 
-use http::{Request, Response};
+use http::Request;
 use rapport_api::admin::v1::CreateApiKeyRequest;
 use rapport_api::admin::v1::api_key_service_client::ApiKeyServiceClient;
 use rapport_api::policy::{self, Policy};
@@ -21,9 +21,7 @@ async fn raw(ground: &Ground, path: &str, key: &str) -> Option<Status> {
         .header("authorization", format!("Bearer {key}"))
         .body(Body::new(http_body_util::Full::new(bytes::Bytes::from_static(&[0, 0, 0, 0, 0]))))
         .expect("a request");
-    let answer: Response<Body> = match ground.first.gateway.service.clone().call(request).await {
-        Ok(answer) => answer,
-    };
+    let Ok(answer) = ground.first.gateway.service.clone().call(request).await;
     Status::from_header_map(answer.headers())
 }
 

@@ -138,7 +138,7 @@ impl Unit<'_> {
     async fn lock(&self) -> Result<(), Fault> {
         let name = &self.input.name;
         let mut keys = vec![format!("record/{}/{}", name.source, name.external_id.expose())];
-        keys.extend(self.strong().map(|it| identifier_key(it)));
+        keys.extend(self.strong().map(identifier_key));
         self.tx.lock(&keys).await
     }
 
