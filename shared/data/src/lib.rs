@@ -26,6 +26,7 @@ mod replay;
 pub mod rls;
 mod slots;
 mod sqlite;
+mod statistics;
 mod sweep;
 mod system;
 mod tables;

@@ -20,7 +20,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
 use tokio::time::{Instant, sleep};
 
 use crate::fault::{Stored as _, sqlx_fault};
-use crate::{migrations, postgres};
+use crate::{migrations, postgres, statistics};
 
 /// How long an instance waits for another that migrates.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
@@ -45,7 +45,11 @@ pub(crate) async fn sqlite(path: &Path, own: &[Box<dyn MigrationTrait>]) -> Resu
         .disable_statement_logging();
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
     let pool = pool.map_err(|error| sqlx_fault(&error))?;
-    let result = run(&SqlxSqliteConnector::from_sqlx_sqlite_pool(pool.clone()), own).await;
+    let connection = SqlxSqliteConnector::from_sqlx_sqlite_pool(pool.clone());
+    let result = match run(&connection, own).await {
+        Ok(()) => statistics::write(&connection).await,
+        failed => failed,
+    };
     pool.close().await;
     result
     // The lock goes with the file's handle.

@@ -81,8 +81,12 @@ impl Profiles {
         self.change(call, receipt, move |tx| {
             let (profiles, declared, telling) = (profiles.clone(), Arc::clone(&declared), telling.clone());
             async move {
-                let (mut results, written) = profiles.take(&tx, &declared, vec![telling]).await?;
-                let recorded = results.pop().unwrap_or_else(|| Err(Fault::internal("one telling has one result")))?;
+                let (batch, written) = profiles.take(&tx, &declared, vec![telling]).await?;
+                let recorded = batch
+                    .results(&tx)
+                    .await?
+                    .pop()
+                    .unwrap_or_else(|| Err(Fault::internal("one telling has one result")))?;
                 tx.about(recorded.interaction.subject);
                 Ok(One { recorded, written })
             }
@@ -90,15 +94,11 @@ impl Profiles {
         .await
     }
 
-    /// Records many in one commit: one result for each, in order.
+    /// Records many in one commit: what became of each, in order.
     ///
     /// # Errors
     /// Where the commit fails: then nothing was recorded.
-    pub async fn record_many(
-        &self,
-        call: &Call,
-        tellings: Vec<Telling>,
-    ) -> Result<Vec<Result<Recorded, Fault>>, Fault> {
+    pub async fn record_many(&self, call: &Call, tellings: Vec<Telling>) -> Result<Vec<Result<Outcome, Fault>>, Fault> {
         if tellings.is_empty() {
             return Ok(Vec::new());
         }
@@ -109,7 +109,10 @@ impl Profiles {
             let (profiles, declared, tellings) = (self.clone(), Arc::clone(&declared), Arc::clone(&tellings));
             let unit = move |tx: Tx| {
                 let (profiles, declared, tellings) = (profiles.clone(), Arc::clone(&declared), Arc::clone(&tellings));
-                async move { profiles.take(&tx, &declared, tellings.to_vec()).await }
+                async move {
+                    let (batch, written) = profiles.take(&tx, &declared, tellings.to_vec()).await?;
+                    Ok((batch.outcomes(), written))
+                }
             };
             match self.database(call).write(call.tenant(), unit).await {
                 Ok((results, written)) => {
@@ -151,13 +154,8 @@ impl Profiles {
         Ok(Timeline { customer, items: page.items, next })
     }
 
-    /// Takes tellings within a unit of work: one result for each, in order.
-    async fn take(
-        &self,
-        tx: &Tx,
-        declared: &Declared,
-        tellings: Vec<Telling>,
-    ) -> Result<(Vec<Result<Recorded, Fault>>, Written), Fault> {
+    /// Takes tellings within a unit of work.
+    async fn take(&self, tx: &Tx, declared: &Declared, tellings: Vec<Telling>) -> Result<(Batch, Written), Fault> {
         let keys: Vec<_> = tellings.iter().map(|telling| telling.key.clone()).collect();
         tx.lock(&stripes(&keys)).await?;
         let mut batch = Batch { held: interaction::held(tx, &keys).await?, ..Batch::default() };
@@ -170,7 +168,7 @@ impl Profiles {
             batch.take(tx, declared, telling, place);
         }
         batch.write(tx).await?;
-        Ok((batch.results(tx).await?, written))
+        Ok((batch, written))
     }
 }
 
@@ -245,7 +243,12 @@ impl Batch {
         Ok(())
     }
 
-    /// The results, with what is held at the end and whose it is now.
+    /// What became of each telling, in order.
+    fn outcomes(self) -> Vec<Result<Outcome, Fault>> {
+        self.results.into_iter().map(|result| result.map(|(_, outcome)| outcome)).collect()
+    }
+
+    /// The same, with what is held at the end and whose it is now.
     async fn results(self, tx: &Tx) -> Result<Vec<Result<Recorded, Fault>>, Fault> {
         let mut held = self.held;
         held.extend(self.new.into_iter().map(|interaction| (interaction.key.clone(), interaction)));

@@ -13,7 +13,7 @@ use super::{CHUNK, delete_subjects, rows, uuids};
 use crate::domain::value::Identifier;
 
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "identifier")]
 pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -28,6 +28,19 @@ pub(crate) struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The row holds personal data: it prints its id only.
+        f.debug_struct("Identifier").field("subject_id", &self.subject_id).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for ModelEx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Identifier")
+    }
+}
 
 /// What a subject carries.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use crate::domain::interaction::{Content, Interaction, InteractionKey};
 const ROWS: usize = 1_000;
 
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "interaction")]
 pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -44,6 +44,19 @@ pub(crate) struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The row holds personal data: it prints its id only.
+        f.debug_struct("Interaction").field("interaction_id", &self.interaction_id).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for ModelEx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Interaction")
+    }
+}
 
 /// Those of the keys that are held, with what is held.
 ///

@@ -10,7 +10,7 @@ use sea_orm::{ActiveValue::Set, sea_query::OnConflict};
 use crate::domain::interaction::{Interaction, InteractionKey};
 
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "interaction_key")]
 pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -26,6 +26,19 @@ pub(crate) struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The row holds personal data: it prints its id only.
+        f.debug_struct("InteractionKey").field("interaction_id", &self.interaction_id).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for ModelEx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("InteractionKey")
+    }
+}
 
 /// Where those of the keys lie that are held.
 pub(crate) async fn places(tx: &Tx, keys: &[InteractionKey]) -> Result<Vec<Model>, Fault> {

@@ -15,7 +15,7 @@ use crate::domain::profile::Record;
 use crate::domain::relink::Held;
 
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "profile")]
 pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -29,6 +29,19 @@ pub(crate) struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The row holds personal data: it prints its id only.
+        f.debug_struct("Profile").field("customer_id", &self.customer_id).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for ModelEx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Profile")
+    }
+}
 
 /// What is held of a customer id, and since when.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::{CHUNK, delete_subjects, uuids};
 use crate::domain::value::SourceRecord;
 
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "subject")]
 pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -24,6 +24,19 @@ pub(crate) struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The row holds personal data: it prints its id only.
+        f.debug_struct("Subject").field("subject_id", &self.subject_id).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for ModelEx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Subject")
+    }
+}
 
 /// A subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
