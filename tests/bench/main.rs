@@ -1,4 +1,5 @@
-//! The suite's benchmark: `cargo bench -p rapport-tests`, with `-- --engine sqlite|postgres` and `-- --quick`.
+//! The suite's benchmark: `cargo bench -p rapport-tests`, with `-- --engine sqlite|postgres`, `-- --quick` and
+//! `-- --only reads|decisions|imports|visibility`.
 //!
 //! Every figure stands beside a baseline that was measured in the same round, on the same machine, with the same client:
 //! a call beside a call of a bare tonic server, an import beside the bare insert of the same rows. What counts is the

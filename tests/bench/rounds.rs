@@ -9,7 +9,7 @@ use tonic::transport::Channel;
 use crate::load::{IN_FLIGHT, Until};
 use crate::raw::Raw;
 use crate::report::{Figure, Report, Target, Unit};
-use crate::scale::Scale;
+use crate::scale::{Part, Scale};
 use crate::suite::{Client, Suite};
 use crate::{Outcome, decisions, import, limit, people, reads, visibility};
 
@@ -117,7 +117,25 @@ impl<'a> Bench<'a> {
         let empty_single = limit::measure(&self.limit, 1, one).await?.p50;
         report.note(engine, &EMPTY, empty, None);
         report.note(engine, &EMPTY_SINGLE, empty_single, None);
-        self.reads(scale, report, empty, empty_single).await?;
+        if scale.has(Part::Reads) {
+            self.reads(scale, report, empty, empty_single).await?;
+        }
+        if scale.has(Part::Decisions) {
+            self.decisions(scale, report, empty, empty_single).await?;
+        }
+        if scale.has(Part::Imports) {
+            self.imports(round, scale, report).await?;
+            self.suite.rest().await?;
+        }
+        if scale.has(Part::Visibility) {
+            self.visible(round, scale, report).await?;
+            self.suite.rest().await?;
+        }
+        Ok(())
+    }
+
+    async fn decisions(&self, scale: &Scale, report: &mut Report, empty: f64, empty_single: f64) -> Outcome<()> {
+        let (many, one, engine) = (Until::Time(scale.window), Until::Time(scale.single), self.suite.engine);
         let Deciding { clients, customers } = &self.few;
         let decided = decisions::decide(clients, customers, IN_FLIGHT, many).await?;
         report.note(engine, &DECIDE_FEW, decided.per_second, Some(empty));
@@ -126,10 +144,6 @@ impl<'a> Bench<'a> {
         report.note(engine, &DECIDE_MANY, decided.per_second, Some(empty));
         let decided = decisions::decide(clients, customers, 1, one).await?;
         report.note(engine, &DECIDE_SINGLE, decided.p50, Some(empty_single));
-        self.suite.rest().await?;
-        self.imports(round, scale, report).await?;
-        self.suite.rest().await?;
-        self.visible(round, scale, report).await?;
         self.suite.rest().await
     }
 

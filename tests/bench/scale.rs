@@ -27,12 +27,36 @@ pub struct Options {
     pub engines: Vec<Engine>,
     /// A minute at most, and rougher.
     pub quick: bool,
+    /// Only these parts; all where none is named. To look at one part with a profiler.
+    pub parts: Vec<Part>,
+}
+
+/// What can be measured by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Reading profiles.
+    Reads,
+    /// Deciding.
+    Decisions,
+    /// Importing.
+    Imports,
+    /// From acknowledged to visible.
+    Visibility,
+}
+
+impl Part {
+    const ALL: [(&str, Self); 4] = [
+        ("reads", Self::Reads),
+        ("decisions", Self::Decisions),
+        ("imports", Self::Imports),
+        ("visibility", Self::Visibility),
+    ];
 }
 
 impl Options {
     /// Reads the command line.
     pub fn read(words: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut options = Self { engines: vec![Engine::Sqlite, Engine::Postgres], quick: false };
+        let mut options = Self { engines: vec![Engine::Sqlite, Engine::Postgres], quick: false, parts: Vec::new() };
         let mut words = words;
         while let Some(word) = words.next() {
             match word.as_str() {
@@ -44,7 +68,16 @@ impl Options {
                     Some("postgres") => options.engines = vec![Engine::Postgres],
                     _ => return Err("--engine takes sqlite or postgres".to_owned()),
                 },
-                other => return Err(format!("{other:?} is not known; there are --engine sqlite|postgres and --quick")),
+                "--only" => {
+                    let word = words.next().unwrap_or_default();
+                    let part = Part::ALL.iter().find(|(name, _)| *name == word);
+                    let (_, part) = part.ok_or("--only takes reads, decisions, imports or visibility")?;
+                    options.parts.push(*part);
+                }
+                other => {
+                    let known = "--engine sqlite|postgres, --only PART and --quick";
+                    return Err(format!("{other:?} is not known; there are {known}"));
+                }
             }
         }
         Ok(options)
@@ -53,6 +86,8 @@ impl Options {
 
 /// How much is measured on each engine.
 pub struct Scale {
+    /// Only these parts; all where none is named.
+    pub parts: Vec<Part>,
     /// Rounds that count; one more goes before them to warm up.
     pub rounds: u32,
     /// No round is begun after this.
@@ -77,6 +112,7 @@ impl Scale {
         let (millis, secs) = (Duration::from_millis, Duration::from_secs);
         if options.quick {
             Self {
+                parts: options.parts.clone(),
                 rounds: 3,
                 budget: secs(22),
                 window: millis(300),
@@ -88,6 +124,7 @@ impl Scale {
             }
         } else {
             Self {
+                parts: options.parts.clone(),
                 rounds: 5,
                 budget: secs(95),
                 window: secs(1),
@@ -100,9 +137,15 @@ impl Scale {
         }
     }
 
+    /// Whether a part is measured.
+    pub fn has(&self, part: Part) -> bool {
+        self.parts.is_empty() || self.parts.contains(&part)
+    }
+
     /// The round that warms up.
     pub fn warm_up(&self) -> Self {
         Self {
+            parts: self.parts.clone(),
             rounds: 1,
             budget: self.budget,
             window: self.window / 2,
