@@ -108,7 +108,11 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
     let erasure = ErasureServiceServer::new(rpc::erasure::ErasureRpc(profiles.clone()))
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let interactions = rpc::interactions::InteractionRpc(profiles.clone(), platform.page_key.clone());
+    let interactions = rpc::interactions::InteractionRpc {
+        profiles: profiles.clone(),
+        page_key: platform.page_key.clone(),
+        clock: Arc::clone(&platform.clock),
+    };
     let interactions = InteractionServiceServer::new(interactions)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);

@@ -117,7 +117,7 @@ impl Conn {
         self.0.gone.load(Ordering::Relaxed)
     }
 
-    async fn live(&self) -> Result<Loan<'_>, DbErr> {
+    pub(crate) async fn live(&self) -> Result<Loan<'_>, DbErr> {
         let guard = self.0.live.lock().await;
         if guard.is_none() {
             return Err(DbErr::Custom("the unit of work that this connection was lent to is over".to_owned()));
@@ -139,21 +139,21 @@ impl Conn {
         self.note(&error);
         DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)))
     }
-    fn exec_error(&self, error: sqlx::Error) -> DbErr {
+    pub(crate) fn exec_error(&self, error: sqlx::Error) -> DbErr {
         self.note(&error);
         DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error)))
     }
 }
 
-struct Loan<'a>(MutexGuard<'a, Option<Live>>);
+pub(crate) struct Loan<'a>(MutexGuard<'a, Option<Live>>);
 
 impl Loan<'_> {
-    fn start(&mut self) -> &mut Live {
+    pub(crate) fn start(&mut self) -> &mut Live {
         let live = self.0.as_mut().expect("Conn::live looked");
         live.busy = true;
         live
     }
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         self.0.as_mut().expect("Conn::live looked").busy = false;
     }
 }

@@ -7,6 +7,7 @@
 //!
 //! Nothing outside this crate asks which engine it is on, but for a few statements that differ ([`Rx::engine`]).
 
+mod bulk;
 mod config;
 mod conn;
 mod consume;
@@ -32,6 +33,7 @@ mod system;
 mod tables;
 mod unit;
 
+pub use bulk::{Bulk, Column};
 pub use config::DatabaseConfig;
 pub use conn::Conn;
 pub use consume::Consumer;

@@ -22,6 +22,8 @@ use crate::fault::sqlx_fault;
 use crate::metrics::Metrics;
 use crate::slots::Target;
 
+/// Prepared statements that the writer keeps: those of all tables, in all sizes of [`crate::bulk`].
+const STATEMENTS: usize = 512;
 const MOST_UNITS: usize = 64;
 const LONGEST_GROUP: Duration = Duration::from_millis(2);
 /// A unit that takes longer does something else than its transaction, and holds everybody up.
@@ -70,6 +72,7 @@ impl File {
                 .auto_vacuum(SqliteAutoVacuum::Incremental)
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full)
+                .statement_cache_capacity(STATEMENTS)
                 .pragma("wal_autocheckpoint", "0")
                 .pragma("journal_size_limit", CHECKPOINT_BYTES.to_string())
                 .pragma("temp_store", "memory"),
@@ -137,16 +140,17 @@ async fn write(
 /// Runs and commits a group of units. An error means that the connection is of no more use; then every unit of the
 /// group was told that it did not happen.
 async fn group(mut live: Live, first: Job, queue: &mut mpsc::Receiver<Job>, metrics: &Metrics) -> Result<Live, Fault> {
-    live.run("BEGIN IMMEDIATE".to_owned()).await.map_err(|error| sqlx_fault(&error))?;
     let started = Instant::now();
     let mut answers: Vec<Answer> = Vec::new();
+    // Each text is a way to the connection's thread and back: what ends one unit goes with what begins the next.
+    let mut before = "BEGIN IMMEDIATE; ";
     let mut next = Some(first);
     while let Some(job) = next.take() {
         // Whoever waited for it has been told DEADLINE_EXCEEDED.
         if job.until.is_none_or(|until| Instant::now() < until) {
-            match unit(live, job).await {
-                Ok((kept, answer)) => {
-                    live = kept;
+            match unit(live, before, job).await {
+                Ok((kept, end, answer)) => {
+                    (live, before) = (kept, end);
                     answers.push(answer);
                 }
                 Err(fault) => return Err(refuse(answers, fault)),
@@ -156,7 +160,10 @@ async fn group(mut live: Live, first: Job, queue: &mut mpsc::Receiver<Job>, metr
             next = queue.try_recv().ok();
         }
     }
-    if let Err(error) = live.run("COMMIT".to_owned()).await {
+    if answers.is_empty() {
+        return Ok(live);
+    }
+    if let Err(error) = live.run(format!("{before}COMMIT")).await {
         return Err(refuse(answers, sqlx_fault(&error)));
     }
     metrics.group(answers.len());
@@ -173,18 +180,15 @@ fn refuse(answers: Vec<Answer>, fault: Fault) -> Fault {
     fault
 }
 
-async fn unit(mut live: Live, job: Job) -> Result<(Live, Answer), Fault> {
-    live.run("SAVEPOINT unit".to_owned()).await.map_err(|error| sqlx_fault(&error))?;
+/// Runs a unit under a savepoint, after the text that ends what came before; answers the text that ends it.
+async fn unit(mut live: Live, before: &str, job: Job) -> Result<(Live, &'static str, Answer), Fault> {
+    live.run(format!("{before}SAVEPOINT unit")).await.map_err(|error| sqlx_fault(&error))?;
     let conn = Conn::lend(live);
     let outcome = timeout(LONGEST_UNIT, (job.run)(conn.clone())).await;
     let lost = || Fault::internal("the writing connection was not given back");
-    let mut live = conn.take_back().await.ok_or_else(lost)?;
+    let live = conn.take_back().await.ok_or_else(lost)?;
     let (keep, answer) = outcome.unwrap_or_else(|_| (false, Box::new(|_| ())));
-    let end = if keep { "RELEASE unit" } else { "ROLLBACK TO unit; RELEASE unit" };
-    match live.run(end.to_owned()).await {
-        Ok(()) => Ok((live, answer)),
-        Err(error) => Err(refuse(vec![answer], sqlx_fault(&error))),
-    }
+    Ok((live, if keep { "RELEASE unit; " } else { "ROLLBACK TO unit; RELEASE unit; " }, answer))
 }
 
 /// Brings the log into the file while the writer goes on. One file of the folder at a time: the disk is one.

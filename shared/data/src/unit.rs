@@ -9,7 +9,7 @@ use prost::Message as _;
 use rapport_api::convert::timestamp;
 use rapport_api::events::v1::{Event, event::Payload};
 use rapport_kernel::{EventId, Fault, SubjectId, TenantId, Timestamp};
-use sea_orm::{ActiveValue::Set, ConnectionTrait as _};
+use sea_orm::ConnectionTrait as _;
 use sha2::{Digest as _, Sha256};
 
 use crate::PARTITIONS;
@@ -94,7 +94,7 @@ pub struct Tx {
 #[derive(Default)]
 pub(crate) struct Notes {
     traceparent: String,
-    events: Vec<outbox::ActiveModel>,
+    events: Vec<outbox::New>,
     /// What the unit is about, so that an erasure finds its receipt.
     pub(crate) subjects: BTreeSet<SubjectId>,
     /// What the events being consumed are about, so that an erasure finds their inbox rows.
@@ -159,13 +159,10 @@ impl Tx {
             payload: Some(event.payload),
         };
         notes.subjects.insert(event.subject);
-        notes.events.push(outbox::ActiveModel {
-            tenant: Set(self.tenant.uuid()),
-            subject_id: Set(event.subject.uuid()),
-            partition: Set(i16::try_from(event.subject.partition(PARTITIONS)).expect("there are few partitions")),
-            body: Set(body.encode_to_vec()),
-            recorded_at: Set(self.now.micros()),
-            ..Default::default()
+        notes.events.push(outbox::New {
+            subject: event.subject,
+            partition: i16::try_from(event.subject.partition(PARTITIONS)).expect("there are few partitions"),
+            body: body.encode_to_vec(),
         });
         Ok(())
     }
@@ -243,7 +240,7 @@ impl Tx {
         if register_tenant {
             tenant::register(&self.conn, self.tenant, self.now).await.stored()?;
         }
-        outbox::add(&self.conn, events).await.stored()
+        outbox::add(&self.conn, self.tenant.uuid(), events, self.now.micros()).await.stored()
     }
 }
 

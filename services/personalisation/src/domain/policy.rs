@@ -1,8 +1,10 @@
 //! A policy version: the actions as they stood in it, compiled. Immutable, so any number of decisions share one.
 
+use std::time::Duration;
+
 use rapport_conditions::Program;
 
-use super::action::Action;
+use super::action::{Action, ActionId, Cap};
 
 /// The set of a tenant's actions as of one version.
 #[derive(Debug)]
@@ -10,6 +12,7 @@ pub struct Policy {
     /// The version.
     pub version: i64,
     candidates: Vec<Candidate>,
+    caps: Vec<(ActionId, Cap)>,
 }
 
 /// An action, ready to be looked at.
@@ -39,7 +42,20 @@ impl Policy {
     pub fn new(version: i64, actions: Vec<Action>) -> Self {
         let mut candidates: Vec<Candidate> = actions.into_iter().map(Candidate::new).collect();
         candidates.sort_unstable_by_key(|candidate| candidate.action.id);
-        Self { version, candidates }
+        let caps = candidates.iter().filter_map(|of| Some((of.action.id, of.action.draft.cap?))).collect();
+        Self { version, candidates, caps }
+    }
+
+    /// The caps of all actions.
+    #[must_use]
+    pub fn caps(&self) -> Vec<(ActionId, Cap)> {
+        self.caps.clone()
+    }
+
+    /// How far back the caps look.
+    #[must_use]
+    pub fn longest_window(&self) -> Duration {
+        self.caps.iter().map(|(_, cap)| cap.window).max().unwrap_or_default()
     }
 
     /// The candidates, by id.

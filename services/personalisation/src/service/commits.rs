@@ -132,15 +132,15 @@ async fn enter(tx: &Tx, batch: &[Arc<Made>]) -> Result<Vec<Result<(), Fault>>, F
     let (mut claimed, mut doubled) = (BTreeMap::new(), HashSet::new());
     for made in batch.iter().filter(|made| !made.decision.chosen.is_empty()) {
         // Two about one customer read the same version: the second lost.
-        if made.versions.iter().any(|(subject, _)| claimed.contains_key(subject)) {
+        if made.ledger.versions.iter().any(|(subject, _)| claimed.contains_key(subject)) {
             doubled.insert(made.decision.id);
         } else {
-            claimed.extend(made.versions.iter().copied());
+            claimed.extend(made.ledger.versions.iter().copied());
         }
     }
     let raised = store::contact::raise(tx, claimed.into_iter().collect()).await?;
     let outcome = |made: &Arc<Made>| {
-        let mut subjects = made.versions.iter().map(|(subject, _)| subject);
+        let mut subjects = made.ledger.versions.iter().map(|(subject, _)| subject);
         if made.decision.chosen.is_empty() {
             if subjects.any(|subject| erased.contains(subject)) { Err(lost()) } else { Ok(()) }
         } else if doubled.contains(&made.decision.id) || !subjects.all(|subject| raised.contains(subject)) {
@@ -166,7 +166,8 @@ async fn enter(tx: &Tx, batch: &[Arc<Made>]) -> Result<Vec<Result<(), Fault>>, F
 /// nobody can lose by it and nothing there tells of an erasure: it and an erasure exclude each other by a lock.
 async fn erased(tx: &Tx, batch: &[Arc<Made>]) -> Result<std::collections::BTreeSet<SubjectId>, Fault> {
     let empty = batch.iter().filter(|made| made.decision.chosen.is_empty());
-    let subjects: Vec<SubjectId> = empty.flat_map(|made| made.versions.iter().map(|(subject, _)| *subject)).collect();
+    let subjects: Vec<SubjectId> =
+        empty.flat_map(|made| made.ledger.versions.iter().map(|(subject, _)| *subject)).collect();
     if subjects.is_empty() {
         return Ok(std::collections::BTreeSet::new());
     }

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use rapport_data::{Answer, Database, Receipt, Rx};
-use rapport_kernel::{Clock, Fault, Reason, SubjectId};
+use rapport_kernel::{Clock, Fault, Reason, SubjectId, Timestamp};
 use rapport_platform::{Call, Platform};
 
 use super::Policies;
 use super::commits::Commits;
+use super::ledgers::{Ledgers, after};
 use super::turns::Turns;
 use crate::convert::decision::{Question, render};
 use crate::convert::{inputs, profile::Context};
-use crate::domain::{ALGORITHM, Ask, Counts, Decision, DecisionId, Draw, Funnel, decide};
+use crate::domain::{ALGORITHM, Ask, Counts, Decision, DecisionId, Draw, Funnel, Policy, decide};
 use crate::peers::{Contexts, Resolved};
 use crate::store;
+use crate::store::contact::Read;
 use crate::store::decision::Kept;
 
 /// How often a decision is made again after it lost against another about the same customer.
@@ -29,6 +31,7 @@ struct Inner {
     contexts: Contexts,
     clock: Arc<dyn Clock>,
     turns: Turns,
+    ledgers: Ledgers,
     commits: Commits,
     /// γ of the inverse-gap weighting.
     exploration: f64,
@@ -39,8 +42,10 @@ pub struct Made {
     /// The decision.
     pub decision: Decision,
     pub(super) kept: Kept,
-    /// Of each subject of the customer the version of its contact state that was read.
-    pub(super) versions: Vec<(SubjectId, i64)>,
+    /// The ledger it was made from; where the decision was planned for another instant, as of that one.
+    pub(super) ledger: Read,
+    /// The ledger holds all that was entered after this; `None`: it is not one to go on from.
+    since: Option<Timestamp>,
 }
 
 impl Made {
@@ -52,7 +57,7 @@ impl Made {
 
     /// The subjects whose data it was made from, but for the one it is filed under.
     pub(super) fn sources(&self) -> Vec<SubjectId> {
-        let others = self.versions.iter().map(|(subject, _)| *subject);
+        let others = self.ledger.versions.iter().map(|(subject, _)| *subject);
         others.filter(|subject| *subject != self.decision.subject).collect()
     }
 }
@@ -69,9 +74,9 @@ impl Decisions {
     /// In a database, by policies, about customers of contexts.
     #[must_use]
     pub fn new(platform: &Platform, db: Database, policies: Policies, contexts: Contexts, exploration: f64) -> Self {
-        let (clock, turns) = (Arc::clone(&platform.clock), Turns::new());
+        let (clock, turns, ledgers) = (Arc::clone(&platform.clock), Turns::new(), Ledgers::new());
         let commits = Commits::new(db.clone(), platform.tasks.clone());
-        Self(Arc::new(Inner { db, policies, contexts, clock, turns, commits, exploration }))
+        Self(Arc::new(Inner { db, policies, contexts, clock, turns, ledgers, commits, exploration }))
     }
 
     /// Decides, and commits the decision, its ledger entries and its event together; a dry run commits nothing.
@@ -92,7 +97,13 @@ impl Decisions {
         let mut again = AGAIN;
         loop {
             let made = Arc::new(self.make(call, &question).await?);
-            match self.commit(call, receipt.clone(), made).await {
+            let outcome = self.commit(call, receipt.clone(), Arc::clone(&made)).await;
+            match &outcome {
+                Ok(Answer::Fresh(made)) => self.keep(call, made),
+                Ok(Answer::Replayed(_)) => {}
+                Err(_) => self.0.ledgers.forget(call.tenant(), made.decision.subject),
+            }
+            match outcome {
                 Err(lost) if lost.reason == Reason::Contention && again > 0 => again -= 1,
                 outcome => return outcome,
             }
@@ -137,12 +148,18 @@ impl Decisions {
         let at = question.at.unwrap_or_else(|| inner.clock.now());
         let draw = Draw { id: DecisionId::new(), subject, seed: rand::random(), at, exploration: inner.exploration };
         let funnel = Funnel::open(&policy, profile, ask, at);
-        let caps = funnel.capped();
-        let (subjects, asked) = (filed_and_all(subject, &profile.subjects), caps.clone());
-        let query = move |rx: Rx| async move { store::contact::read(&rx, &subjects, &asked, at).await };
-        let mut ledger = inner.db.until(call.deadline).read(call.tenant(), query).await?;
-        if ledger.erased().any(|erased| erased == subject) {
-            return Err(erased());
+        let (caps, subjects) = (funnel.capped(), filed_and_all(subject, &profile.subjects));
+        let since = at.minus(policy.longest_window());
+        // What is only asked is answered from the newest; what is to be committed proves then whether it was.
+        let now = question.at.is_none() && !ask.dry_run;
+        let held = now.then(|| inner.ledgers.get(call.tenant(), subject, &subjects, policy.version, since)).flatten();
+        let mut ledger = match held {
+            Some(held) => held,
+            None => self.read(call, subjects, &policy, at).await?,
+        };
+        if let Some(gone) = ledger.erased().next() {
+            // Of another subject of the customer the context has yet to learn it.
+            return Err(if gone == subject { erased() } else { behind() });
         }
         if let Some(planned) = question.at {
             // What was entered after the instant that is planned for had not happened by then.
@@ -159,7 +176,24 @@ impl Decisions {
             counts: inputs::counted(&counts),
             answer: prost::Message::encode_to_vec(&render(&decision)),
         };
-        Ok(Made { decision, kept, versions: ledger.versions })
+        Ok(Made { decision, kept, ledger, since: now.then_some(since) })
+    }
+
+    /// Reads the ledger of a customer's subjects, as far back as the policy's caps look.
+    async fn read(&self, call: &Call, subjects: Vec<SubjectId>, policy: &Policy, at: Timestamp) -> Result<Read, Fault> {
+        let caps = policy.caps();
+        let query = move |rx: Rx| async move { store::contact::read(&rx, &subjects, &caps, at).await };
+        self.0.db.until(call.deadline).read(call.tenant(), query).await
+    }
+
+    /// Keeps the ledger at hand as a committed decision left it.
+    fn keep(&self, call: &Call, made: &Made) {
+        if let Some(since) = made.since {
+            let decision = &made.decision;
+            let chosen = decision.chosen.iter().map(|chosen| chosen.action);
+            let ledger = after(made.ledger.clone(), chosen, decision.at);
+            self.0.ledgers.put(call.tenant(), decision.subject, made.kept.policy_version, since, ledger);
+        }
     }
 
     async fn commit(
@@ -182,6 +216,10 @@ fn filed_and_all(filed: SubjectId, subjects: &[SubjectId]) -> Vec<SubjectId> {
         all.push(filed);
     }
     all
+}
+
+fn behind() -> Fault {
+    Fault::new(Reason::Contention, "the customer's record changes right now: try again")
 }
 
 fn erased() -> Fault {

@@ -4,6 +4,7 @@ pub mod actions;
 mod commits;
 pub mod decisions;
 pub mod erasure;
+mod ledgers;
 pub mod policies;
 mod turns;
 

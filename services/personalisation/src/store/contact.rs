@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use rapport_data::{Rx, Stored as _, Tx};
+use rapport_data::{Bulk, Column, Rx, Stored as _, Tx};
 use rapport_kernel::{Fault, SubjectId, Timestamp};
 use sea_orm::{ConnectionTrait as _, QueryResult, Value};
 use uuid::Uuid;
@@ -146,24 +146,21 @@ async fn entries(
 pub async fn raise(tx: &Tx, mut versions: Vec<(SubjectId, i64)>) -> Result<HashSet<SubjectId>, Fault> {
     // In the order of their ids, so that no two units wait for each other.
     versions.sort_unstable();
-    let mut raised = HashSet::with_capacity(versions.len());
-    for some in versions.chunks(CHUNK) {
-        let text = format!(
-            "INSERT INTO contact_state (tenant, subject_id, version) VALUES {} ON CONFLICT (tenant, subject_id) \
-             DO UPDATE SET version = excluded.version WHERE contact_state.version = excluded.version - 1 \
-             RETURNING subject_id",
-            places(some.len(), 3)
-        );
-        let row = |(subject, version): &(SubjectId, i64)| {
-            [tx.tenant().uuid().into(), subject.uuid().into(), Value::from(version + 1)]
-        };
-        let values = some.iter().flat_map(row).collect();
-        for row in tx.conn().query_all_raw(sql(tx.conn(), text, values)).await.stored()? {
-            raised.insert(SubjectId::from_uuid(row.try_get_by_index(0).stored()?));
-        }
-    }
-    Ok(raised)
+    let subjects = versions.iter().map(|(subject, _)| subject.uuid()).collect();
+    let next = versions.iter().map(|(_, version)| version + 1).collect();
+    let tenants = Column::same_id(tx.tenant().uuid(), versions.len());
+    let raised = RAISE.insert_returning(tx.conn(), vec![tenants, Column::Ids(subjects), Column::Numbers(next)]).await?;
+    Ok(raised.into_iter().map(SubjectId::from_uuid).collect())
 }
+
+const RAISE: Bulk = Bulk {
+    table: "contact_state",
+    columns: &["tenant", "subject_id", "version"],
+    suffix: "ON CONFLICT (tenant, subject_id) DO UPDATE SET version = excluded.version \
+             WHERE contact_state.version = excluded.version - 1 AND contact_state.version >= 0 RETURNING subject_id",
+};
+const ENTER: Bulk =
+    Bulk { table: "ledger", columns: &["tenant", "subject_id", "action_id", "entered_at", "decision_id"], suffix: "" };
 
 /// What enters the ledger: a subject got an action by a decision.
 #[derive(Clone, Copy, Debug)]
@@ -183,20 +180,15 @@ pub struct Entry {
 /// # Errors
 /// As the database's.
 pub async fn enter(tx: &Tx, entries: &[Entry]) -> Result<(), Fault> {
-    for some in entries.chunks(CHUNK) {
-        let text = format!(
-            "INSERT INTO ledger (tenant, subject_id, action_id, entered_at, decision_id) VALUES {}",
-            places(some.len(), 5)
-        );
-        let row = |entry: &Entry| {
-            let (tenant, subject, action) = (tx.tenant().uuid(), entry.subject.uuid(), entry.action.uuid());
-            let (at, decision) = (entry.at.micros(), entry.decision.uuid());
-            [tenant.into(), subject.into(), action.into(), at.into(), Value::from(decision)]
-        };
-        let values = some.iter().flat_map(row).collect();
-        tx.conn().execute_raw(sql(tx.conn(), text, values)).await.stored()?;
-    }
-    Ok(())
+    let id = |of: fn(&Entry) -> Uuid| Column::Ids(entries.iter().map(of).collect());
+    let columns = vec![
+        Column::same_id(tx.tenant().uuid(), entries.len()),
+        id(|entry| entry.subject.uuid()),
+        id(|entry| entry.action.uuid()),
+        Column::Numbers(entries.iter().map(|entry| entry.at.micros()).collect()),
+        id(|entry| entry.decision.uuid()),
+    ];
+    ENTER.insert(tx.conn(), columns).await
 }
 
 /// Forgets what the subjects got, and closes their state for ever. Answers how many rows went.

@@ -1,6 +1,6 @@
 //! The table of decisions: what was answered, and all that it was made from, until one of its subjects is erased.
 
-use rapport_data::{Rx, Stored as _, Tx};
+use rapport_data::{Bulk, Column, Rx, Stored as _, Tx};
 use rapport_kernel::{Fault, Reason, SubjectId, Timestamp};
 use sea_orm::{ConnectionTrait as _, QueryResult, Value};
 use uuid::Uuid;
@@ -29,48 +29,55 @@ pub struct Kept {
     pub answer: Vec<u8>,
 }
 
+const INSERT: Bulk = Bulk {
+    table: "decision",
+    columns: &[
+        "tenant",
+        "decision_id",
+        "subject_id",
+        "decided_at",
+        "policy_version",
+        "algorithm",
+        "seed",
+        "exploration",
+        "asked",
+        "profile",
+        "counts",
+        "answer",
+    ],
+    suffix: "",
+};
+const INSERT_SOURCE: Bulk =
+    Bulk { table: "decision_source", columns: &["tenant", "decision_id", "subject_id"], suffix: "" };
+
 /// Writes decisions, each with the other subjects whose data it was made from.
 ///
 /// # Errors
 /// As the database's.
 pub async fn insert(tx: &Tx, decisions: &[(&Kept, Vec<SubjectId>)]) -> Result<(), Fault> {
     let tenant = tx.tenant().uuid();
-    for some in decisions.chunks(CHUNK) {
-        let text = format!(
-            "INSERT INTO decision (tenant, decision_id, subject_id, decided_at, policy_version, algorithm, seed, \
-             exploration, asked, profile, counts, answer) VALUES {}",
-            places(some.len(), 12)
-        );
-        let values = some.iter().flat_map(|(kept, _)| row(tenant, kept)).collect();
-        tx.conn().execute_raw(sql(tx.conn(), text, values)).await.stored()?;
-    }
+    let number = |of: fn(&Kept) -> i64| Column::Numbers(decisions.iter().map(|(kept, _)| of(kept)).collect());
+    let id = |of: fn(&Kept) -> Uuid| Column::Ids(decisions.iter().map(|(kept, _)| of(kept)).collect());
+    let bytes = |of: fn(&Kept) -> &Vec<u8>| Column::Bytes(decisions.iter().map(|(kept, _)| of(kept).clone()).collect());
+    let columns = vec![
+        Column::same_id(tenant, decisions.len()),
+        id(|kept| kept.draw.id.uuid()),
+        id(|kept| kept.draw.subject.uuid()),
+        number(|kept| kept.draw.at.micros()),
+        number(|kept| kept.policy_version),
+        Column::Smalls(decisions.iter().map(|(kept, _)| kept.algorithm).collect()),
+        number(|kept| kept.draw.seed.cast_signed()),
+        Column::Reals(decisions.iter().map(|(kept, _)| kept.draw.exploration).collect()),
+        bytes(|kept| &kept.asked),
+        bytes(|kept| &kept.profile),
+        bytes(|kept| &kept.counts),
+        bytes(|kept| &kept.answer),
+    ];
+    INSERT.insert(tx.conn(), columns).await?;
     let sources = decisions.iter().flat_map(|(kept, subjects)| subjects.iter().map(|subject| (kept.draw.id, *subject)));
-    for some in sources.collect::<Vec<_>>().chunks(CHUNK) {
-        let text =
-            format!("INSERT INTO decision_source (tenant, decision_id, subject_id) VALUES {}", places(some.len(), 3));
-        let row = |(id, subject): &(DecisionId, SubjectId)| [tenant, id.uuid(), subject.uuid()].map(Value::from);
-        let values = some.iter().flat_map(row).collect();
-        tx.conn().execute_raw(sql(tx.conn(), text, values)).await.stored()?;
-    }
-    Ok(())
-}
-
-fn row(tenant: Uuid, kept: &Kept) -> [Value; 12] {
-    let draw = &kept.draw;
-    [
-        tenant.into(),
-        draw.id.uuid().into(),
-        draw.subject.uuid().into(),
-        draw.at.micros().into(),
-        kept.policy_version.into(),
-        kept.algorithm.into(),
-        draw.seed.cast_signed().into(),
-        draw.exploration.into(),
-        kept.asked.clone().into(),
-        kept.profile.clone().into(),
-        kept.counts.clone().into(),
-        kept.answer.clone().into(),
-    ]
+    let (ids, subjects): (Vec<Uuid>, Vec<Uuid>) = sources.map(|(id, subject)| (id.uuid(), subject.uuid())).unzip();
+    let columns = vec![Column::same_id(tenant, ids.len()), Column::Ids(ids), Column::Ids(subjects)];
+    INSERT_SOURCE.insert(tx.conn(), columns).await
 }
 
 /// What was answered.

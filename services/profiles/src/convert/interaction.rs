@@ -1,5 +1,7 @@
 //! Interactions between the contract and the domain.
 
+use std::sync::Arc;
+
 use rapport_api::common::v1::{CustomerRef, customer_ref::Ref};
 use rapport_api::convert::{amount, instant, money, timestamp};
 use rapport_api::{check, profiles::v1 as pb};
@@ -56,7 +58,7 @@ fn telling(
         named: customer.ok_or_else(missing)?,
         key: InteractionKey { source: interaction.source, external_id: Private::new(interaction.external_id) },
         version: interaction.version,
-        content: Content {
+        content: Arc::new(Content {
             kind: interaction.r#type,
             channel: interaction.channel,
             touchpoint: interaction.touchpoint,
@@ -65,7 +67,7 @@ fn telling(
             occurred_at: occurred_at.ok_or_else(missing)?,
             value: worth,
             attributes,
-        },
+        }),
     })
 }
 
@@ -92,7 +94,7 @@ pub fn list(request: pb::ListInteractionsRequest, namespaces: &Namespaces) -> Re
 #[must_use]
 pub fn interaction(held: Interaction, customer: CustomerId) -> pb::Interaction {
     let reference = Ref::CustomerId(customer.to_string());
-    let content = held.content;
+    let content = Arc::unwrap_or_clone(held.content);
     pb::Interaction {
         interaction_id: held.id.to_string(),
         customer: Some(CustomerRef { r#ref: Some(reference) }),

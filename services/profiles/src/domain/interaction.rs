@@ -1,6 +1,7 @@
 //! What happened between a party and the company: one interaction, and what a newer version of it may change.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rapport_kernel::{Id, Money, Private, SubjectId, Timestamp};
 
@@ -30,7 +31,7 @@ pub struct Telling {
     /// The source's version: a higher one replaces a lower one.
     pub version: i64,
     /// What is told.
-    pub content: Content,
+    pub content: Arc<Content>,
 }
 
 /// What is told of an interaction.
@@ -66,7 +67,7 @@ pub struct Interaction {
     /// The source's version held.
     pub version: i64,
     /// What is told.
-    pub content: Content,
+    pub content: Arc<Content>,
     /// What the party was when it was first recorded.
     pub party: Party,
     /// The customer's declared traits when it was first recorded: a fact keeps the dimensions it had.
@@ -114,7 +115,7 @@ mod tests {
             named: Named::Identifier(identifier),
             key: InteractionKey { source: "shop".into(), external_id: Private::new("1".into()) },
             version,
-            content: Content {
+            content: Arc::new(Content {
                 kind: "purchase".into(),
                 channel: String::new(),
                 touchpoint: String::new(),
@@ -123,7 +124,7 @@ mod tests {
                 occurred_at: Timestamp::MIN,
                 value: None,
                 attributes: BTreeMap::new(),
-            },
+            }),
         }
     }
 
@@ -147,7 +148,7 @@ mod tests {
             }
             let highest = versions.iter().max().expect("not empty");
             prop_assert_eq!(held.version, *highest);
-            prop_assert_eq!(held.content.product, highest.to_string());
+            prop_assert_eq!(&held.content.product, &highest.to_string());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The calls, a file per proto service: parse, do, render.
 
+mod bulk;
 pub mod catalogue;
 pub mod context;
 pub mod erasure;

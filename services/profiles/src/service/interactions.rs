@@ -198,6 +198,8 @@ struct Batch {
     /// What is new, and where in it each key is.
     new: Vec<Interaction>,
     places: BTreeMap<InteractionKey, usize>,
+    /// Whose subjects they are, as far as it was looked up.
+    customers: BTreeMap<SubjectId, CustomerId>,
     results: Vec<Result<(InteractionKey, Outcome), Fault>>,
 }
 
@@ -221,6 +223,7 @@ impl Batch {
             Ok((key, self.new[*at].hear(telling)))
         } else if let Some(Some(attached)) = place {
             self.places.insert(key.clone(), self.new.len());
+            self.customers.insert(attached.subject, attached.profile.customer);
             self.new.push(begin(tx, declared, telling, &attached));
             Ok((key, Outcome::Created))
         } else {
@@ -252,11 +255,16 @@ impl Batch {
     async fn results(self, tx: &Tx) -> Result<Vec<Result<Recorded, Fault>>, Fault> {
         let mut held = self.held;
         held.extend(self.new.into_iter().map(|interaction| (interaction.key.clone(), interaction)));
+        let mut customers = self.customers;
         let subjects: BTreeSet<SubjectId> = held.values().map(|interaction| interaction.subject).collect();
-        let links = link::current_of(tx, &subjects.into_iter().collect::<Vec<_>>()).await?;
+        let others: Vec<SubjectId> = subjects.into_iter().filter(|of| !customers.contains_key(of)).collect();
+        if !others.is_empty() {
+            let links = link::current_of(tx, &others).await?;
+            customers.extend(links.into_iter().map(|(subject, link)| (subject, link.customer)));
+        }
         let recorded = |(key, outcome): (InteractionKey, Outcome)| {
             let interaction = held.get(&key).ok_or_else(|| Fault::internal("what was taken is held"))?.clone();
-            let customer = links.get(&interaction.subject).map_or(interaction.subject, |link| link.customer);
+            let customer = customers.get(&interaction.subject).copied().unwrap_or(interaction.subject);
             Ok(Recorded { interaction, customer, outcome })
         };
         Ok(self.results.into_iter().map(|result| result.and_then(recorded)).collect())

@@ -1,8 +1,9 @@
 //! The timeline: one row for each interaction, keyed so that a subject's history lies together, newest last.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use rapport_data::{Rx, Stored as _, Tx};
+use rapport_data::{Bulk, Column as Values, Rx, Stored as _, Tx};
 use rapport_kernel::{Currency, Fault, Id, Money, Private, SubjectId, Timestamp};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _};
@@ -85,17 +86,71 @@ pub async fn held(tx: &Tx, keys: &[InteractionKey]) -> Result<HashMap<Interactio
     Ok(found)
 }
 
+const INSERT: Bulk = Bulk {
+    table: "interaction",
+    columns: &[
+        "tenant",
+        "subject_id",
+        "occurred_at",
+        "interaction_id",
+        "source",
+        "external_id",
+        "version",
+        "revision",
+        "kind",
+        "channel",
+        "touchpoint",
+        "stage",
+        "product",
+        "amount_micros",
+        "currency",
+        "attributes",
+        "party",
+        "dimensions",
+        "recorded_at",
+    ],
+    suffix: "",
+};
+
 /// Adds interactions that are not held.
 ///
 /// # Errors
 /// Where the database fails; a key that came to be held meanwhile is a fault that runs the unit again.
 pub async fn add(tx: &Tx, interactions: &[Interaction]) -> Result<(), Fault> {
-    for some in interactions.chunks(ROWS) {
-        interaction_key::add(tx, some).await?;
-        let rows: Vec<_> = some.iter().map(|interaction| write(tx, interaction)).collect::<Result<_, _>>()?;
-        Entity::insert_many(rows).exec_without_returning(tx.conn()).await.stored()?;
-    }
-    Ok(())
+    interaction_key::add(tx, interactions).await?;
+    let text =
+        |of: fn(&Interaction) -> &String| Values::Texts(interactions.iter().map(|one| of(one).clone()).collect());
+    let number = |of: fn(&Interaction) -> i64| Values::Numbers(interactions.iter().map(of).collect());
+    let id = |of: fn(&Interaction) -> Uuid| Values::Ids(interactions.iter().map(of).collect());
+    let json = |of: fn(&Interaction) -> Result<String, serde_json::Error>| {
+        let texts: Result<_, _> = interactions.iter().map(of).collect();
+        texts.map(Values::Texts).map_err(Fault::internal)
+    };
+    let amounts = interactions.iter().map(|one| one.content.value.map(|value| value.micros));
+    let currencies = interactions.iter().map(|one| one.content.value.map(|value| value.currency.to_string()));
+    let revisions = interactions.iter().map(|one| i64::try_from(one.revision).map_err(Fault::internal));
+    let columns = vec![
+        Values::same_id(tx.tenant().uuid(), interactions.len()),
+        id(|one| one.subject.uuid()),
+        number(|one| one.content.occurred_at.micros()),
+        id(|one| one.id.uuid()),
+        text(|one| &one.key.source),
+        text(|one| one.key.external_id.expose()),
+        number(|one| one.version),
+        Values::Numbers(revisions.collect::<Result<_, _>>()?),
+        text(|one| &one.content.kind),
+        text(|one| &one.content.channel),
+        text(|one| &one.content.touchpoint),
+        text(|one| &one.content.stage),
+        text(|one| &one.content.product),
+        Values::MaybeNumbers(amounts.collect()),
+        Values::MaybeTexts(currencies.collect()),
+        json(|one| serde_json::to_string(&one.content.attributes))?,
+        json(|one| serde_json::to_string(&one.party))?,
+        json(|one| serde_json::to_string(&one.dimensions))?,
+        number(|one| one.recorded_at.micros()),
+    ];
+    INSERT.insert(tx.conn(), columns).await
 }
 
 /// Replaces an interaction by its newer version. It may lie at another time.
@@ -221,7 +276,7 @@ fn read(row: Model) -> Result<Interaction, Fault> {
         key: InteractionKey { source: row.source, external_id: Private::new(row.external_id) },
         version: row.version,
         revision: u64::try_from(row.revision).map_err(Fault::internal)?,
-        content: Content {
+        content: Arc::new(Content {
             kind: row.kind,
             channel: row.channel,
             touchpoint: row.touchpoint,
@@ -230,7 +285,7 @@ fn read(row: Model) -> Result<Interaction, Fault> {
             occurred_at: Timestamp::from_column(row.occurred_at),
             value,
             attributes: serde_json::from_str(&row.attributes).map_err(|_| unreadable())?,
-        },
+        }),
         party: serde_json::from_str(&row.party).map_err(|_| unreadable())?,
         dimensions: serde_json::from_str(&row.dimensions).map_err(|_| unreadable())?,
         recorded_at: Timestamp::from_column(row.recorded_at),

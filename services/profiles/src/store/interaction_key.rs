@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rapport_data::{Stored as _, Tx};
+use rapport_data::{Bulk, Column as Values, Stored as _, Tx};
 use rapport_kernel::Fault;
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, sea_query::OnConflict};
@@ -57,10 +57,27 @@ pub(crate) async fn places(tx: &Tx, keys: &[InteractionKey]) -> Result<Vec<Model
     Ok(found)
 }
 
+const INSERT: Bulk = Bulk {
+    table: "interaction_key",
+    columns: &["tenant", "source", "external_id", "interaction_id", "subject_id", "occurred_at", "version"],
+    suffix: "",
+};
+
 pub(crate) async fn add(tx: &Tx, interactions: &[Interaction]) -> Result<(), Fault> {
-    let rows = interactions.iter().map(|interaction| row(tx, interaction));
-    Entity::insert_many(rows).exec_without_returning(tx.conn()).await.stored()?;
-    Ok(())
+    let text =
+        |of: fn(&Interaction) -> &String| Values::Texts(interactions.iter().map(|one| of(one).clone()).collect());
+    let number = |of: fn(&Interaction) -> i64| Values::Numbers(interactions.iter().map(of).collect());
+    let id = |of: fn(&Interaction) -> Uuid| Values::Ids(interactions.iter().map(of).collect());
+    let columns = vec![
+        Values::same_id(tx.tenant().uuid(), interactions.len()),
+        text(|one| &one.key.source),
+        text(|one| one.key.external_id.expose()),
+        id(|one| one.id.uuid()),
+        id(|one| one.subject.uuid()),
+        number(|one| one.content.occurred_at.micros()),
+        number(|one| one.version),
+    ];
+    INSERT.insert(tx.conn(), columns).await
 }
 
 pub(crate) async fn replace(tx: &Tx, interaction: &Interaction) -> Result<(), Fault> {

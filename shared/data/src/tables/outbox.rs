@@ -6,10 +6,11 @@ use sea_orm::ExprTrait as _;
 use sea_orm::entity::prelude::*;
 
 use super::uuids;
+use crate::bulk::{Bulk, Column as Values};
 use crate::conn::Conn;
 
-/// Rows of one insert.
-const CHUNK: usize = 250;
+const INSERT: Bulk =
+    Bulk { table: "outbox", columns: &["tenant", "subject_id", "partition", "body", "recorded_at"], suffix: "" };
 
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "outbox")]
@@ -38,13 +39,31 @@ impl std::fmt::Debug for Model {
     }
 }
 
-pub(crate) async fn add(conn: &Conn, mut events: Vec<ActiveModel>) -> Result<(), DbErr> {
-    while !events.is_empty() {
-        let rest = events.split_off(events.len().min(CHUNK));
-        Entity::insert_many(events).exec_without_returning(conn).await?;
-        events = rest;
+/// An event to add.
+pub(crate) struct New {
+    pub(crate) subject: SubjectId,
+    pub(crate) partition: i16,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Adds a unit's events, in their order.
+pub(crate) async fn add(conn: &Conn, tenant: Uuid, events: Vec<New>, at: i64) -> Result<(), DbErr> {
+    let rows = events.len();
+    let (mut subjects, mut partitions, mut bodies) =
+        (Vec::with_capacity(rows), Vec::with_capacity(rows), Vec::with_capacity(rows));
+    for event in events {
+        subjects.push(event.subject.uuid());
+        partitions.push(event.partition);
+        bodies.push(event.body);
     }
-    Ok(())
+    let columns = vec![
+        Values::same_id(tenant, rows),
+        Values::Ids(subjects),
+        Values::Smalls(partitions),
+        Values::Bytes(bodies),
+        Values::Numbers(vec![at; rows]),
+    ];
+    INSERT.run(conn, columns, false).await.map(drop)
 }
 
 /// Deletes what has no position, and empties what has: a missing position would look like a loss.

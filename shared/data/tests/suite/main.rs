@@ -1,5 +1,6 @@
 //! What the crate promises, proved on both engines by one suite.
 
+mod bulk;
 mod calls;
 mod erasures;
 mod events;
