@@ -16,12 +16,11 @@ use std::sync::Arc;
 use http::{HeaderMap, Request, Response};
 use rapport_kernel::{Caller, Clock, Fault, Private, Timestamp};
 use rapport_platform::stack::{Inner, Passage};
-use rapport_platform::{Call, Peers, TokenIssuer, status, token};
+use rapport_platform::{Call, Peers, Routes, TokenIssuer, status, token};
 use subtle::ConstantTimeEq as _;
 use tokio::time::Instant;
 use tonic::Status;
 use tonic::body::Body;
-use tonic::service::Routes;
 use tower::Service as _;
 use tracing::Span;
 
@@ -53,17 +52,16 @@ pub(crate) struct Parts {
 
 /// The door.
 pub struct Door {
-    own: Routes,
-    shared: Arc<Parts>,
+    shared: Parts,
 }
 
 impl Door {
     pub(crate) fn new(parts: Parts) -> Self {
-        Self { own: parts.own.clone().prepare(), shared: Arc::new(parts) }
+        Self { shared: parts }
     }
 
     async fn answered(&self, request: Request<Body>) -> Result<Response<Body>, Refused> {
-        let shared = &*self.shared;
+        let shared = &self.shared;
         metadata::check(request.headers(), shared.metadata_bytes)?;
         let now = shared.clock.now();
         let caller = shared.caller(request.headers(), deadline(&request)).await?;
@@ -77,7 +75,7 @@ impl Door {
                 let call = call(&request, caller, now);
                 let mut request = request;
                 request.extensions_mut().insert(call);
-                let Ok(answer) = self.own.clone().call(request).await;
+                let (answer, ()) = shared.own.answer(request).await;
                 Ok(answer)
             }
             Route::Peer(role) => {

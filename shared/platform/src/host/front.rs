@@ -7,13 +7,13 @@ use http::{HeaderMap, Request};
 use rapport_kernel::{Fault, Reason};
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
-use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
 use crate::module::Readiness;
 use crate::platform::Platform;
+use crate::routes::Routes;
 use crate::stack::{Answer, Stacked, outer_until, refuse};
 
 /// How often health asks whether the service is ready.
@@ -106,7 +106,7 @@ impl Front {
         let routes = Routes::new(health)
             .add_service(reflection().build_v1().map_err(Fault::internal)?)
             .add_service(reflection().build_v1alpha().map_err(Fault::internal)?);
-        let open = Stacked::new(outer_until(routes.prepare(), platform, ending));
+        let open = Stacked::new(outer_until(routes, platform, ending));
         Ok(Self { service, open, metadata_bytes })
     }
 

@@ -19,7 +19,6 @@ mod stacked;
 pub mod trace;
 
 use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
 
 pub use body::End;
 pub(crate) use body::{code_in, refuse};
@@ -34,6 +33,7 @@ pub use stacked::{Answer, Inner, Stacked};
 pub use trace::Trace;
 
 use crate::platform::Platform;
+use crate::routes::Routes;
 
 /// All layers but the innermost, around a service that says who calls.
 pub type Outer<S> = CatchPanic<NameRequest<Trace<Measure<Shed<KeepDeadline<S>>>>>>;
@@ -41,7 +41,7 @@ pub type Outer<S> = CatchPanic<NameRequest<Trace<Measure<Shed<KeepDeadline<S>>>>
 /// The stack around a service's routes.
 #[must_use]
 pub fn stack(routes: Routes, platform: &Platform) -> Stacked {
-    Stacked::new(outer(CheckCaller::new(routes.prepare(), platform), platform))
+    Stacked::new(outer(CheckCaller::new(routes, platform), platform))
 }
 
 /// All layers but `caller`: for a service that finds out for itself who calls (the gateway).

@@ -2,6 +2,7 @@
 //! collector where one is configured; figures are in [`metrics`](crate::metrics).
 
 pub mod context;
+mod fields;
 
 use std::io::IsTerminal as _;
 use std::panic::PanicHookInfo;
@@ -77,8 +78,11 @@ pub fn init(config: &TelemetryConfig, role: &str) -> Result<Telemetry, Fault> {
     let filter = EnvFilter::try_new(&config.filter).map_err(|why| refused("filter", why.to_string()))?;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = match config.format {
-        Format::Console => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
-        Format::Json => lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed(),
+        Format::Console => lines.with_ansi(std::io::stderr().is_terminal()).fmt_fields(fields::Words).boxed(),
+        Format::Json => {
+            let lines = lines.json().flatten_event(true).with_current_span(true).with_span_list(false);
+            lines.fmt_fields(fields::Json).boxed()
+        }
     };
     let provider = match &config.otlp {
         None => None,

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rapport_kernel::TenantId;
+use rapport_platform::stack::Stacked;
 use rapport_platform::{Call, Platform, TokenIssuer};
 use tonic::Code;
 
@@ -164,7 +165,7 @@ async fn the_trace_of_the_caller_goes_on() {
 #[tokio::test]
 async fn a_request_that_went_round_the_stack_is_refused() {
     let platform: Platform = platform();
-    let status = client(Probe::routes(&platform)).check(ask("ok")).await.expect_err("refused");
+    let status = client(Stacked::new(Probe::routes(&platform))).check(ask("ok")).await.expect_err("refused");
     assert_eq!(reason(&status), "NOT_THROUGH_GATEWAY");
 }
 
