@@ -19,7 +19,9 @@ use uuid::Uuid;
 use crate::rpc::not_through_gateway;
 
 /// The header (gRPC metadata key) that carries the token.
-pub const HEADER: HeaderName = HeaderName::from_static("x-rapport-token");
+pub const HEADER: &str = "x-rapport-token";
+/// [`HEADER`], parsed once.
+pub const NAME: HeaderName = HeaderName::from_static(HEADER);
 /// How long a token lives.
 pub const LIFE: Duration = Duration::from_secs(60);
 /// How far the clocks of two machines may be apart.

@@ -109,7 +109,7 @@ impl Parts {
         *request.uri_mut() = given.uri;
         *request.version_mut() = given.version;
         *request.headers_mut() = metadata::allowed(&given.headers);
-        request.headers_mut().insert(token::HEADER, token);
+        request.headers_mut().insert(token::NAME, token);
         // The way to the service passes on what remains of it.
         if let Some(passage) = given.extensions.get::<Passage>() {
             request.extensions_mut().insert(passage.clone());

@@ -197,7 +197,7 @@ impl Service<Request<Body>> for PeerChannel {
         let deadline = self.deadline.or_else(|| unary.then(|| since + UNBOUNDED));
         let headers = request.headers_mut();
         if let Some(token) = &self.token {
-            headers.insert(token::HEADER, token.clone());
+            headers.insert(token::NAME, token.clone());
         }
         headers.insert(request_id::HEADER, self.request_id.clone());
         if let Some(deadline) = deadline {

@@ -45,7 +45,7 @@ impl<S> CheckCaller<S> {
 }
 
 fn caller(verifier: &TokenVerifier, headers: &HeaderMap, now: Timestamp) -> Result<Arc<Caller>, Fault> {
-    let token = headers.get(token::HEADER).and_then(|token| token.to_str().ok()).ok_or_else(not_through_gateway)?;
+    let token = headers.get(token::NAME).and_then(|token| token.to_str().ok()).ok_or_else(not_through_gateway)?;
     verifier.verify(token, now)
 }
 

@@ -38,6 +38,7 @@ async fn a_panic_within_a_stream_ends_it_with_internal() {
     stream.message().await.expect("the first message");
     let status = stream.message().await.expect_err("it panics");
     assert_eq!(status.code(), Code::Internal);
+    assert_eq!(counted(&platform, "test.v1.Probe/Watch", "INTERNAL"), 1);
     assert!(!format!("{status:?}").contains(SECRET));
 }
 
