@@ -28,9 +28,8 @@ use rapport_bus::Bus;
 use rapport_data::{Database, DatabaseConfig};
 use rapport_kernel::Fault;
 use rapport_platform::config::{About, Describe};
-use rapport_platform::{Module, Platform, Readiness};
+use rapport_platform::{Module, Platform, Readiness, Routes};
 use serde::{Deserialize, Serialize};
-use tonic::service::Routes;
 
 /// Feedback's configuration.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

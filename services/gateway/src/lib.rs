@@ -30,8 +30,7 @@ use rapport_api::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES};
 use rapport_data::Database;
 use rapport_kernel::Fault;
 use rapport_platform::stack::{Stacked, outer};
-use rapport_platform::{Platform, Readiness};
-use tonic::service::Routes;
+use rapport_platform::{Platform, Readiness, Routes};
 
 pub use admin::Admin;
 pub use config::Config;

@@ -29,9 +29,8 @@ use rapport_bus::Bus;
 use rapport_data::{Consumer, Database, DatabaseConfig, Tx};
 use rapport_kernel::Fault;
 use rapport_platform::config::{About, Describe};
-use rapport_platform::{Module, Platform, Readiness};
+use rapport_platform::{Module, Platform, Readiness, Routes};
 use serde::{Deserialize, Serialize};
-use tonic::service::Routes;
 
 /// The role's name.
 pub const NAME: &str = "metrics";

@@ -28,9 +28,8 @@ use rapport_cache::{CacheConfig, ContextCache};
 use rapport_data::{Database, DatabaseConfig};
 use rapport_kernel::Fault;
 use rapport_platform::config::{About, Describe};
-use rapport_platform::{Module, OnFailure, Platform, Readiness};
+use rapport_platform::{Module, OnFailure, Platform, Readiness, Routes};
 use serde::{Deserialize, Serialize};
-use tonic::service::Routes;
 
 use crate::convert::profile::Context;
 

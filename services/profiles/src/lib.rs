@@ -32,9 +32,8 @@ use rapport_cache::ContextCache;
 use rapport_data::{Database, DatabaseConfig};
 use rapport_kernel::Fault;
 use rapport_platform::config::{About, Describe};
-use rapport_platform::{Module, Platform, Readiness};
+use rapport_platform::{Module, Platform, Readiness, Routes};
 use serde::{Deserialize, Serialize};
-use tonic::service::Routes;
 
 use crate::domain::namespace::Namespaces;
 use crate::service::Profiles;

@@ -30,6 +30,8 @@ pub struct Method {
     pub server_streams: bool,
     /// What it needs; `None` where the contract lays down no access (health, reflection).
     pub access: Option<Access>,
+    /// Its place among the contract's calls, from 0: what is kept for each call is found by it.
+    pub(crate) number: usize,
 }
 
 impl Method {
@@ -78,8 +80,9 @@ impl Contract {
                             name: name.into(),
                             client_streams: method.client_streaming(),
                             server_streams: method.server_streaming(),
+                            number: methods.len(),
                         };
-                        methods.insert(path, Arc::new(method));
+                        methods.entry(path).or_insert_with(|| Arc::new(method));
                     }
                 }
             }
@@ -91,6 +94,11 @@ impl Contract {
     #[must_use]
     pub fn find(&self, path: &str) -> Option<&Arc<Method>> {
         self.methods.get(path)
+    }
+
+    /// How many calls there are.
+    pub(crate) fn len(&self) -> usize {
+        self.methods.len()
     }
 
     /// The encoded descriptor sets, for reflection.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tonic::service::Routes;
+use crate::routes::Routes;
 
 /// A built service.
 pub struct Module {

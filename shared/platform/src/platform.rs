@@ -149,7 +149,7 @@ impl Platform {
     /// INVALID_ARGUMENT where a key or an endpoint of the configuration is not valid.
     pub fn new(config: &PlatformConfig, clock: Arc<dyn Clock>, contract: Contract) -> Result<Self, Fault> {
         let metrics = Registry::new();
-        let rpc = RpcMetrics::new(&metrics)?;
+        let rpc = RpcMetrics::new(&metrics, &contract)?;
         let tasks = Tasks::new(&metrics)?;
         let issuer = TokenIssuer::new(&key("keys.signing", config.keys.signing.as_ref())?)?;
         let mut trusted = vec![bytes("the public key", &issuer.public_key())?];

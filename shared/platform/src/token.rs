@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use http::{HeaderName, HeaderValue};
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use rapport_kernel::{Caller, Fault, Scope, TenantId, Timestamp};
@@ -19,6 +20,8 @@ use crate::rpc::not_through_gateway;
 
 /// The header (gRPC metadata key) that carries the token.
 pub const HEADER: &str = "x-rapport-token";
+/// [`HEADER`], parsed once.
+pub const NAME: HeaderName = HeaderName::from_static(HEADER);
 /// How long a token lives.
 pub const LIFE: Duration = Duration::from_secs(60);
 /// How far the clocks of two machines may be apart.
@@ -43,7 +46,7 @@ struct Claims {
 
 struct Issued {
     scopes: Vec<Scope>,
-    token: Arc<str>,
+    token: HeaderValue,
     at: Timestamp,
 }
 
@@ -84,6 +87,14 @@ impl TokenIssuer {
     /// # Errors
     /// INTERNAL where signing fails.
     pub fn issue(&self, caller: &Caller, now: Timestamp) -> Result<Arc<str>, Fault> {
+        self.header(caller, now)?.to_str().map(Into::into).map_err(Fault::internal)
+    }
+
+    /// [`issue`](Self::issue), as the value of [`HEADER`]: the same for each call, and shared by them.
+    ///
+    /// # Errors
+    /// INTERNAL where signing fails.
+    pub fn header(&self, caller: &Caller, now: Timestamp) -> Result<HeaderValue, Fault> {
         let who = (caller.tenant, caller.key);
         {
             let issued = self.0.issued.read().unwrap_or_else(PoisonError::into_inner);
@@ -92,7 +103,7 @@ impl TokenIssuer {
                 && issued.at <= now
                 && now.since(issued.at) < LIFE / 2
             {
-                return Ok(Arc::clone(&issued.token));
+                return Ok(issued.token.clone());
             }
         }
         let claims = Claims {
@@ -104,12 +115,12 @@ impl TokenIssuer {
             exp: now.plus(LIFE).micros().div_euclid(1_000_000),
         };
         let token = jsonwebtoken::encode(&Header::new(Algorithm::EdDSA), &claims, &self.0.key);
-        let token: Arc<str> = token.map_err(Fault::internal)?.into();
+        let token = HeaderValue::try_from(token.map_err(Fault::internal)?).map_err(Fault::internal)?;
         let mut issued = self.0.issued.write().unwrap_or_else(PoisonError::into_inner);
         if issued.len() >= REMEMBERED {
             issued.clear();
         }
-        issued.insert(who, Issued { scopes: caller.scopes.clone(), token: Arc::clone(&token), at: now });
+        issued.insert(who, Issued { scopes: caller.scopes.clone(), token: token.clone(), at: now });
         Ok(token)
     }
 }
@@ -122,12 +133,18 @@ struct Verifier {
     /// Several, so that keys can be changed without a pause.
     keys: Vec<DecodingKey>,
     validation: Validation,
-    verified: RwLock<HashMap<Box<str>, Verified>>,
+    /// By the last bytes of a token: they are its signature's, so that two tokens of ours do not share them, and
+    /// nobody else's is ever kept. A token is hashed at each call, and the whole of it is long.
+    verified: RwLock<HashMap<Tail, Verified>>,
 }
 
-#[derive(Clone)]
+/// The last bytes of a token's text.
+type Tail = [u8; 16];
+
 struct Verified {
-    caller: Caller,
+    /// All of its text: only the same token is believed.
+    token: Arc<str>,
+    caller: Arc<Caller>,
     issued_at: Timestamp,
 }
 
@@ -148,27 +165,30 @@ impl TokenVerifier {
     ///
     /// # Errors
     /// UNAUTHENTICATED: it does not say which of the two is wrong with it.
-    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Caller, Fault> {
-        let known = self.0.verified.read().unwrap_or_else(PoisonError::into_inner).get(token).cloned();
-        let (verified, fresh) = match known {
-            Some(verified) => (verified, false),
-            None => (self.open(token)?, true),
-        };
-        let age = now.since(verified.issued_at);
-        if age > LIFE + SKEW || verified.issued_at > now.plus(SKEW) {
-            return Err(not_through_gateway().because("the internal token is over, or from the future"));
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Caller>, Fault> {
+        // What is shorter is no token.
+        let tail = *token.as_bytes().last_chunk().ok_or_else(foreign)?;
+        if let Some((caller, issued_at)) = self.known(&tail, token) {
+            return in_time(issued_at, now).map(|()| caller);
         }
-        if fresh {
-            let mut known = self.0.verified.write().unwrap_or_else(PoisonError::into_inner);
-            if known.len() >= REMEMBERED {
-                known.retain(|_, verified| now.since(verified.issued_at) <= LIFE);
-            }
-            if known.len() >= REMEMBERED {
-                known.clear();
-            }
-            known.insert(token.into(), verified.clone());
+        let verified = self.open(token)?;
+        in_time(verified.issued_at, now)?;
+        let mut known = self.0.verified.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED {
+            known.retain(|_, verified| now.since(verified.issued_at) <= LIFE);
         }
-        Ok(verified.caller)
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        let caller = Arc::clone(&verified.caller);
+        known.insert(tail, verified);
+        Ok(caller)
+    }
+
+    fn known(&self, tail: &Tail, token: &str) -> Option<(Arc<Caller>, Timestamp)> {
+        let known = self.0.verified.read().unwrap_or_else(PoisonError::into_inner);
+        let verified = known.get(tail).filter(|verified| *verified.token == *token)?;
+        Some((Arc::clone(&verified.caller), verified.issued_at))
     }
 
     fn open(&self, token: &str) -> Result<Verified, Fault> {
@@ -176,10 +196,21 @@ impl TokenVerifier {
             let opened = jsonwebtoken::decode::<Claims>(token, key, &self.0.validation);
             opened.ok().map(|opened| opened.claims)
         });
-        let claims = opened.ok_or_else(|| not_through_gateway().because("the internal token is not one of ours"))?;
-        let caller = Caller { tenant: claims.tenant, key: claims.key, scopes: claims.scopes };
-        Ok(Verified { caller, issued_at: claims.issued_at })
+        let claims = opened.ok_or_else(foreign)?;
+        let caller = Arc::new(Caller { tenant: claims.tenant, key: claims.key, scopes: claims.scopes });
+        Ok(Verified { token: token.into(), caller, issued_at: claims.issued_at })
     }
+}
+
+fn foreign() -> Fault {
+    not_through_gateway().because("the internal token is not one of ours")
+}
+
+fn in_time(issued_at: Timestamp, now: Timestamp) -> Result<(), Fault> {
+    if now.since(issued_at) > LIFE + SKEW || issued_at > now.plus(SKEW) {
+        return Err(not_through_gateway().because("the internal token is over, or from the future"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -201,7 +232,7 @@ mod tests {
         let token = issuer.issue(&caller, NOW).expect("a token");
         for later in [0, 59] {
             let at = NOW.plus(Duration::from_secs(later));
-            assert_eq!(verifier.verify(&token, at).expect("still good"), caller);
+            assert_eq!(verifier.verify(&token, at).expect("still good"), caller.clone().into());
         }
         for wrong in [NOW.plus(Duration::from_secs(70)), NOW.minus(Duration::from_secs(10))] {
             assert!(verifier.verify(&token, wrong).is_err(), "{wrong}");

@@ -47,7 +47,7 @@ impl Ground {
         let platform = platform.expect("a platform");
         let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new(&BusConfig::default()));
         let profiles = Profiles::default();
-        let routes = tonic::service::Routes::new(ContextServiceServer::new(profiles.clone()));
+        let routes = rapport_platform::Routes::new(ContextServiceServer::new(profiles.clone()));
         platform.peers.link("profiles", stack(routes, &platform));
         let module = rapport_feedback::build(&platform, Arc::clone(&bus), Config { database }).await;
         platform.peers.link("feedback", stack(module.expect("feedback builds").routes, &platform));

@@ -11,20 +11,17 @@ mod metadata;
 mod quota;
 mod route;
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, Request, Response};
 use rapport_kernel::{Caller, Clock, Fault, Private, Timestamp};
-use rapport_platform::stack::{Answer, Deadline, RequestId};
-use rapport_platform::{Call, Peers, TokenIssuer, status, token};
+use rapport_platform::stack::{Inner, Passage};
+use rapport_platform::{Call, Peers, Routes, TokenIssuer, status, token};
 use subtle::ConstantTimeEq as _;
 use tokio::time::Instant;
 use tonic::Status;
 use tonic::body::Body;
-use tonic::service::Routes;
-use tower::Service;
+use tower::Service as _;
 use tracing::Span;
 
 pub use keys::{KeyConfig, Keys};
@@ -53,20 +50,18 @@ pub(crate) struct Parts {
     pub clock: Arc<dyn Clock>,
 }
 
-/// The door. Cheap to clone.
-#[derive(Clone)]
+/// The door.
 pub struct Door {
-    own: Routes,
-    shared: Arc<Parts>,
+    shared: Parts,
 }
 
 impl Door {
     pub(crate) fn new(parts: Parts) -> Self {
-        Self { own: parts.own.clone().prepare(), shared: Arc::new(parts) }
+        Self { shared: parts }
     }
 
-    async fn answer(mut self, request: Request<Body>) -> Result<Response<Body>, Refused> {
-        let shared = &*self.shared;
+    async fn answered(&self, request: Request<Body>) -> Result<Response<Body>, Refused> {
+        let shared = &self.shared;
         metadata::check(request.headers(), shared.metadata_bytes)?;
         let now = shared.clock.now();
         let caller = shared.caller(request.headers(), deadline(&request)).await?;
@@ -80,7 +75,7 @@ impl Door {
                 let call = call(&request, caller, now);
                 let mut request = request;
                 request.extensions_mut().insert(call);
-                let Ok(answer) = self.own.call(request).await;
+                let (answer, ()) = shared.own.answer(request).await;
                 Ok(answer)
             }
             Route::Peer(role) => {
@@ -107,18 +102,17 @@ impl Parts {
 
     /// The request as a service may see it: no credentials of the caller's, the gateway's word instead.
     fn stamp(&self, request: Request<Body>, caller: &Caller, now: Timestamp) -> Result<Request<Body>, Fault> {
-        let token = self.issuer.issue(caller, now)?;
-        let token = HeaderValue::try_from(&*token).map_err(Fault::internal)?;
+        let token = self.issuer.header(caller, now)?;
         let (given, body) = request.into_parts();
         let mut request = Request::new(body);
         *request.method_mut() = given.method;
         *request.uri_mut() = given.uri;
         *request.version_mut() = given.version;
         *request.headers_mut() = metadata::allowed(&given.headers);
-        request.headers_mut().insert(token::HEADER, token);
+        request.headers_mut().insert(token::NAME, token);
         // The way to the service passes on what remains of it.
-        if let Some(deadline) = given.extensions.get::<Deadline>() {
-            request.extensions_mut().insert(*deadline);
+        if let Some(passage) = given.extensions.get::<Passage>() {
+            request.extensions_mut().insert(passage.clone());
         }
         Ok(request)
     }
@@ -126,13 +120,13 @@ impl Parts {
 
 /// The call as the gateway's own handlers see it.
 fn call(request: &Request<Body>, caller: Caller, now: Timestamp) -> Call {
-    let request_id = request.extensions().get::<RequestId>().map(|id| id.0.to_string()).unwrap_or_default();
-    Call { caller, request_id, deadline: deadline(request), now }
+    let request_id = Passage::of(request).and_then(Passage::request_id).cloned().unwrap_or_default();
+    Call { caller: Arc::new(caller), request_id, deadline: deadline(request), now }
 }
 
 /// When the caller stops waiting, as the stack noted it.
 fn deadline(request: &Request<Body>) -> Option<Instant> {
-    request.extensions().get::<Deadline>().and_then(|deadline| deadline.0)
+    Passage::of(request).and_then(Passage::deadline)
 }
 
 /// Why a call is not handed on.
@@ -158,18 +152,11 @@ impl Refused {
     }
 }
 
-impl Service<Request<Body>> for Door {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Answer;
+impl Inner for Door {
+    type End = ();
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Answer {
-        let this = self.clone();
-        Box::pin(async move { Ok(this.answer(request).await.unwrap_or_else(Refused::answer)) })
+    async fn answer(&self, request: Request<Body>) -> (Response<Body>, ()) {
+        (self.answered(request).await.unwrap_or_else(Refused::answer), ())
     }
 }
 

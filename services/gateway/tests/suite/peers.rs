@@ -19,9 +19,9 @@ use rapport_api::profiles::v1::{
     RecordInteractionRequest, RecordInteractionResponse, RecordInteractionsRequest, RecordInteractionsResponse,
 };
 use rapport_kernel::{Fault, Reason, SubjectId};
+use rapport_platform::Routes;
 use rapport_platform::rpc::{call_of, unary};
 use rapport_platform::status;
-use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
 
 /// What the services behind the gateway know and have been asked, over all of them.

@@ -23,7 +23,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::body::Body;
-use tower::Service as _;
 
 use super::HostConfig;
 use super::front::{Front, Peer};
@@ -58,7 +57,7 @@ struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.metrics.connections.dec();
+        self.metrics.connections().dec();
         let mut per_peer = self.per_peer.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = per_peer.get_mut(&self.peer) {
             *count -= 1;
@@ -128,7 +127,7 @@ impl Acceptor {
             return None;
         }
         *count += 1;
-        self.metrics.connections.inc();
+        self.metrics.connections().inc();
         Some(Place { per_peer: Arc::clone(&self.per_peer), peer, metrics: self.metrics.clone() })
     }
 
@@ -140,9 +139,9 @@ impl Acceptor {
             service_fn(move |request: Request<Incoming>| {
                 let mut request = activity.enter(request);
                 request.extensions_mut().insert(Peer(peer));
-                let (mut front, busy) = (front.clone(), Busy::new(&activity));
+                let (answer, busy) = (front.answer(request), Busy::new(&activity));
                 async move {
-                    let answer = front.call(request).await;
+                    let answer = answer.await;
                     answer.map(|answer| answer.map(|inner| Tracked { inner, _busy: busy }))
                 }
             })

@@ -1,22 +1,19 @@
 //! The front of a host: limits a request's metadata, answers health and reflection, hands on the rest.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request};
 use rapport_kernel::{Fault, Reason};
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
-use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
-use tower::Service;
 
 use crate::module::Readiness;
 use crate::platform::Platform;
+use crate::routes::Routes;
 use crate::stack::{Answer, Stacked, outer_until, refuse};
 
 /// How often health asks whether the service is ready.
@@ -109,21 +106,12 @@ impl Front {
         let routes = Routes::new(health)
             .add_service(reflection().build_v1().map_err(Fault::internal)?)
             .add_service(reflection().build_v1alpha().map_err(Fault::internal)?);
-        let open = Stacked::new(outer_until(routes.prepare(), platform, ending));
+        let open = Stacked::new(outer_until(routes, platform, ending));
         Ok(Self { service, open, metadata_bytes })
     }
-}
 
-impl Service<Request<Body>> for Front {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Answer;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Answer {
+    /// Answers a request.
+    pub(super) fn answer(&self, request: Request<Body>) -> Answer {
         if size(request.headers()) > self.metadata_bytes {
             let text = format!("the call's metadata is larger than {} bytes", self.metadata_bytes);
             let fault = Fault::new(Reason::MessageTooLarge, text).with("limit", self.metadata_bytes);
@@ -131,7 +119,7 @@ impl Service<Request<Body>> for Front {
         }
         let path = request.uri().path();
         let open = path.starts_with("/grpc.health.v1.Health/") || path.starts_with("/grpc.reflection.");
-        if open { self.open.call(request) } else { self.service.call(request) }
+        if open { self.open.answer(request) } else { self.service.answer(request) }
     }
 }
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use http::{HeaderMap, HeaderValue, Request, Response};
-use rapport_kernel::{Clock, Fault};
+use rapport_kernel::{Caller, Clock, Fault};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use tonic::body::Body;
@@ -27,8 +27,7 @@ use crate::call::Call;
 use crate::config::{About, Describe};
 use crate::contract::Contract;
 use crate::metrics::RpcMetrics;
-use crate::stack::deadline::{self, Deadline};
-use crate::stack::{Answer, Inner, Stacked, code_in, refuse, request_id};
+use crate::stack::{Answer, Passage, Stacked, code_in, deadline, refuse, request_id};
 use crate::tasks::Tasks;
 use crate::telemetry::context;
 use crate::token::{self, TokenIssuer};
@@ -84,8 +83,8 @@ impl Peers {
     }
 
     /// Links a role that runs in this process: its routes within their stack.
-    pub fn link(&self, role: &str, service: impl Inner) {
-        self.set(role, Target::Local(Stacked::new(service)));
+    pub fn link(&self, role: &str, service: Stacked) {
+        self.set(role, Target::Local(service));
     }
 
     /// Names the endpoints of a role that runs elsewhere. Connections are made when they are needed.
@@ -104,9 +103,8 @@ impl Peers {
     /// for the caller's tenant, under the same request id and trace, and passes on what remains of the deadline.
     #[must_use]
     pub fn channel(&self, role: &'static str, call: &Call) -> PeerChannel {
-        let issued = self.0.issuer.issue(&rapport_kernel::Caller::internal(call.tenant()), self.0.clock.now());
-        let token = issued.and_then(|token| HeaderValue::try_from(&*token).map_err(Fault::internal)).ok();
-        let request_id = HeaderValue::try_from(&call.request_id).ok();
+        let token = self.0.issuer.header(&Caller::internal(call.tenant()), self.0.clock.now()).ok();
+        let request_id = call.request_id.header();
         PeerChannel { forward: self.forward(role), token, request_id, deadline: call.deadline }
     }
 
@@ -157,13 +155,12 @@ impl Service<Request<Body>> for Forward {
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Answer {
-        let deadline = request.extensions().get::<Deadline>().and_then(|deadline| deadline.0);
-        if let Some(deadline) = deadline {
+        if let Some(deadline) = Passage::of(&request).and_then(Passage::deadline) {
             pass_on(deadline, request.headers_mut());
         }
         context::inject(request.headers_mut());
         match self.peers.target(self.role) {
-            Some(Target::Local(mut service)) => Box::pin(service.call(request)),
+            Some(Target::Local(service)) => service.answer(request),
             Some(Target::Remote(remote)) => Box::pin(async move { Ok(remote.send(request).await) }),
             None => {
                 let cause = format!("no service is linked, and no endpoint configured, for {}", self.role);
@@ -179,7 +176,7 @@ pub struct PeerChannel {
     forward: Forward,
     /// `None` where signing failed, which the peer then answers with UNAUTHENTICATED.
     token: Option<HeaderValue>,
-    request_id: Option<HeaderValue>,
+    request_id: HeaderValue,
     deadline: Option<Instant>,
 }
 
@@ -200,11 +197,9 @@ impl Service<Request<Body>> for PeerChannel {
         let deadline = self.deadline.or_else(|| unary.then(|| since + UNBOUNDED));
         let headers = request.headers_mut();
         if let Some(token) = &self.token {
-            headers.insert(token::HEADER, token.clone());
+            headers.insert(token::NAME, token.clone());
         }
-        if let Some(request_id) = &self.request_id {
-            headers.insert(request_id::HEADER, request_id.clone());
-        }
+        headers.insert(request_id::HEADER, self.request_id.clone());
         if let Some(deadline) = deadline {
             pass_on(deadline, headers);
         }
@@ -217,8 +212,7 @@ impl Service<Request<Body>> for PeerChannel {
                 None => Ok(answer.await),
             };
             let answer = answer.unwrap_or_else(|_| Ok(refuse(Fault::deadline())))?;
-            let name = method.as_ref().map_or("_OTHER", |method| &*method.name);
-            metrics.called(name, code_in(answer.headers()).unwrap_or(tonic::Code::Ok), since.elapsed());
+            metrics.called(method.as_deref(), code_in(answer.headers()).unwrap_or(tonic::Code::Ok), since.elapsed());
             Ok(answer)
         })
     }

@@ -1,12 +1,13 @@
-//! Bodies that the layers put around an answer: one that tells how it ended, one that ends in time, one that
-//! survives a panic. A body ends with gRPC trailers, so an answer that has begun can still fail in-band.
+//! Bodies that the layers put around an answer: one around all of them, which tells how they ended and survives a
+//! panic, and one that ends streams in time. A body ends with gRPC trailers, so an answer that has begun can still fail
+//! in-band.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, HeaderName, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use rapport_kernel::{Fault, Reason};
 use tokio::time::{Instant, Sleep};
@@ -15,6 +16,9 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 
 use crate::status::status;
+
+/// The header, or trailer, that holds the code.
+const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 type Polled = Poll<Option<Result<Frame<Bytes>, Status>>>;
 
@@ -25,7 +29,7 @@ pub(crate) fn refuse(fault: Fault) -> Response<Body> {
 
 /// The code in headers or trailers, if they hold one.
 pub(crate) fn code_in(headers: &HeaderMap) -> Option<Code> {
-    headers.get("grpc-status").map(|code| Code::from_bytes(code.as_bytes()))
+    headers.get(STATUS).map(|code| Code::from_bytes(code.as_bytes()))
 }
 
 fn trailers(fault: Fault) -> Frame<Bytes> {
@@ -35,44 +39,76 @@ fn trailers(fault: Fault) -> Frame<Bytes> {
     Frame::trailers(trailers)
 }
 
-/// Calls a function once, with the code the answer ended with: also where it is dropped before its end.
-pub(crate) struct Told<F: FnOnce(Code)> {
-    inner: Body,
-    tell: Option<F>,
+/// What is told how an answer ended, once: with its last byte, or when it is dropped before that. What it holds is held
+/// until then. Layers answer one each instead of putting a body of their own around the answer's: all of them are told
+/// by the one body that the outermost layer puts around it.
+pub trait End: Send + Unpin + 'static {
+    /// Tells it.
+    fn tell(&mut self, code: Code);
 }
 
-impl<F: FnOnce(Code) + Send + Unpin + 'static> Told<F> {
+impl End for () {
+    fn tell(&mut self, _: Code) {}
+}
+
+/// An inner layer's and an outer one's: told in this order.
+impl<I: End, O: End> End for (I, O) {
+    fn tell(&mut self, code: Code) {
+        self.0.tell(code);
+        self.1.tell(code);
+    }
+}
+
+/// `None` where a layer answered without asking the ones within.
+impl<E: End> End for Option<E> {
+    fn tell(&mut self, code: Code) {
+        if let Some(end) = self {
+            end.tell(code);
+        }
+    }
+}
+
+/// The body around every answer: tells how it ended, also where it is dropped before its end, and turns a panic while
+/// it is streamed into INTERNAL.
+pub(crate) struct Told<E: End> {
+    inner: Option<Body>,
+    end: Option<E>,
+}
+
+impl<E: End> Told<E> {
     /// Puts it around an answer; tells at once where the headers hold the code already.
-    pub(crate) fn around(response: Response<Body>, tell: F) -> Response<Body> {
-        if let Some(code) = code_in(response.headers()) {
-            tell(code);
+    pub(crate) fn around(response: Response<Body>, mut end: E) -> Response<Body> {
+        let known = match code_in(response.headers()) {
+            Some(code) => Some(code),
+            None if !response.status().is_success() => Some(Code::Unknown),
+            // Not by Body::new alone: it would drop a body that has ended already, and tell CANCELLED.
+            None => response.body().is_end_stream().then_some(Code::Ok),
+        };
+        if let Some(code) = known {
+            end.tell(code);
             return response;
         }
-        if !response.status().is_success() {
-            tell(Code::Unknown);
-            return response;
-        }
-        let (parts, inner) = response.into_parts();
-        // Not by Body::new alone: it would drop a body that has ended already, and tell CANCELLED.
-        if inner.is_end_stream() {
-            tell(Code::Ok);
-            return Response::from_parts(parts, inner);
-        }
-        Response::from_parts(parts, Body::new(Self { inner, tell: Some(tell) }))
+        response.map(|inner| Body::new(Self { inner: Some(inner), end: Some(end) }))
     }
 
     fn tell(&mut self, code: Code) {
-        if let Some(tell) = self.tell.take() {
-            tell(code);
+        if let Some(mut end) = self.end.take() {
+            end.tell(code);
         }
     }
 }
 
-impl<F: FnOnce(Code) + Send + Unpin + 'static> HttpBody for Told<F> {
+impl<E: End> HttpBody for Told<E> {
     type Data = Bytes;
     type Error = Status;
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Polled {
-        let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
+        let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
+        let Ok(polled) = catch_unwind(AssertUnwindSafe(|| Pin::new(inner).poll_frame(context))) else {
+            self.inner = None;
+            self.tell(Code::Internal);
+            return Poll::Ready(Some(Ok(trailers(Fault::internal("a panic while an answer was streamed")))));
+        };
+        let frame = ready!(polled);
         match &frame {
             None => self.tell(Code::Ok),
             Some(Err(status)) => self.tell(status.code()),
@@ -85,18 +121,16 @@ impl<F: FnOnce(Code) + Send + Unpin + 'static> HttpBody for Told<F> {
         Poll::Ready(frame)
     }
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), HttpBody::size_hint)
     }
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.as_ref().is_none_or(HttpBody::is_end_stream)
     }
 }
 
-impl<F: FnOnce(Code)> Drop for Told<F> {
+impl<E: End> Drop for Told<E> {
     fn drop(&mut self) {
-        if let Some(tell) = self.tell.take() {
-            tell(Code::Cancelled);
-        }
+        self.tell(Code::Cancelled);
     }
 }
 
@@ -142,34 +176,5 @@ impl HttpBody for Bounded {
     }
     fn is_end_stream(&self) -> bool {
         self.inner.as_ref().is_none_or(HttpBody::is_end_stream)
-    }
-}
-
-/// Turns a panic while an answer is streamed into INTERNAL.
-pub(crate) struct Caught(Option<Body>);
-
-impl Caught {
-    /// Puts it around an answer's body.
-    pub(crate) fn around(inner: Body) -> Body {
-        Body::new(Self(Some(inner)))
-    }
-}
-
-impl HttpBody for Caught {
-    type Data = Bytes;
-    type Error = Status;
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Polled {
-        let Some(inner) = &mut self.0 else { return Poll::Ready(None) };
-        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(inner).poll_frame(context)));
-        polled.unwrap_or_else(|_| {
-            self.0 = None;
-            Poll::Ready(Some(Ok(trailers(Fault::internal("a panic while an answer was streamed")))))
-        })
-    }
-    fn size_hint(&self) -> SizeHint {
-        self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), HttpBody::size_hint)
-    }
-    fn is_end_stream(&self) -> bool {
-        self.0.as_ref().is_none_or(HttpBody::is_end_stream)
     }
 }

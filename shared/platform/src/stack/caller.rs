@@ -1,29 +1,23 @@
 //! Caller: only who came through the gateway goes on, and only with the scope the contract asks for.
 
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use futures::future::Either;
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, Response};
 use rapport_kernel::{Caller, Clock, Fault, Timestamp};
 use tonic::Status;
 use tonic::body::Body;
-use tower::Service;
 use tracing::Span;
 
 use super::body::refuse;
-use super::{Deadline, Inner, RequestId};
+use super::{Inner, Passage};
 use crate::call::Call;
-use crate::contract::Contract;
 use crate::platform::Platform;
 use crate::rpc::not_through_gateway;
 use crate::token::{self, TokenVerifier};
 
 /// The innermost layer of a service.
-#[derive(Clone)]
 pub struct CheckCaller<S> {
     inner: S,
-    contract: Contract,
     verifier: TokenVerifier,
     clock: Arc<dyn Clock>,
 }
@@ -31,8 +25,7 @@ pub struct CheckCaller<S> {
 impl<S> CheckCaller<S> {
     /// Around `inner`.
     pub fn new(inner: S, platform: &Platform) -> Self {
-        let (contract, verifier) = (platform.contract.clone(), platform.verifier.clone());
-        Self { inner, contract, verifier, clock: Arc::clone(&platform.clock) }
+        Self { inner, verifier: platform.verifier.clone(), clock: Arc::clone(&platform.clock) }
     }
 
     /// The call; `None` where there is no such call.
@@ -40,41 +33,42 @@ impl<S> CheckCaller<S> {
         let now = self.clock.now();
         let caller = caller(&self.verifier, request.headers(), now)?;
         Span::current().record("tenant", tracing::field::display(caller.tenant));
-        let method = self.contract.find(request.uri().path());
+        let passage = Passage::of(request);
         // What the contract does not name is not there; what it names without an access, nobody may call.
-        let Some(access) = method.and_then(|method| method.access) else {
+        let Some(access) = passage.and_then(|passage| passage.method()?.access) else {
             return Ok(None);
         };
         caller.require(access.service, access.verb)?;
-        let request_id = request.extensions().get::<RequestId>().map(|id| id.0.to_string()).unwrap_or_default();
-        let deadline = request.extensions().get::<Deadline>().and_then(|deadline| deadline.0);
-        Ok(Some(Call { caller, request_id, deadline, now }))
+        let request_id = passage.and_then(Passage::request_id).cloned().unwrap_or_default();
+        Ok(Some(Call { caller, request_id, deadline: passage.and_then(Passage::deadline), now }))
     }
 }
 
-fn caller(verifier: &TokenVerifier, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Fault> {
-    let token = headers.get(token::HEADER).and_then(|token| token.to_str().ok()).ok_or_else(not_through_gateway)?;
+fn caller(verifier: &TokenVerifier, headers: &HeaderMap, now: Timestamp) -> Result<Arc<Caller>, Fault> {
+    let token = headers.get(token::NAME).and_then(|token| token.to_str().ok()).ok_or_else(not_through_gateway)?;
     verifier.verify(token, now)
 }
 
-impl<S: Inner> Service<Request<Body>> for CheckCaller<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = Either<std::future::Ready<Result<S::Response, S::Error>>, S::Future>;
+impl<S: Inner> Inner for CheckCaller<S> {
+    type End = Option<S::End>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let refused = match self.check(&request) {
+    fn answer(&self, mut request: Request<Body>) -> impl Future<Output = (Response<Body>, Self::End)> + Send {
+        let begun = match self.check(&request) {
             Ok(Some(call)) => {
                 request.extensions_mut().insert(call);
-                return Either::Right(self.inner.call(request));
+                Ok(self.inner.answer(request))
             }
-            Ok(None) => Status::unimplemented("there is no such call").into_http(),
-            Err(fault) => refuse(fault),
+            Ok(None) => Err(Status::unimplemented("there is no such call").into_http()),
+            Err(fault) => Err(refuse(fault)),
         };
-        Either::Left(std::future::ready(Ok(refused)))
+        async move {
+            match begun {
+                Ok(answer) => {
+                    let (answer, end) = answer.await;
+                    (answer, Some(end))
+                }
+                Err(refused) => (refused, None),
+            }
+        }
     }
 }

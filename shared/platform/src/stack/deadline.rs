@@ -3,33 +3,25 @@
 //! tonic honours `grpc-timeout` over TCP only and answers CANCELLED; so it is parsed and kept here. A unary call
 //! has a longest time in any case; a stream has a deadline only where its caller gave one.
 
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{HeaderMap, Request};
+use http::{HeaderMap, HeaderName, Request, Response};
 use rapport_kernel::Fault;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
-use tower::Service;
 
 use super::body::{Bounded, refuse};
-use super::{Answer, Inner};
-use crate::contract::Contract;
+use super::passage::method_of;
+use super::{Inner, Passage};
 use crate::platform::Platform;
 
 /// The header of gRPC that says how long the caller waits.
-pub const HEADER: &str = "grpc-timeout";
-
-/// When the caller stops waiting, in the request's extensions.
-#[derive(Clone, Copy, Debug)]
-pub struct Deadline(pub Option<Instant>);
+pub const HEADER: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// The layer.
-#[derive(Clone)]
 pub struct KeepDeadline<S> {
     inner: S,
-    contract: Contract,
     longest_unary: Duration,
     ending: CancellationToken,
 }
@@ -37,8 +29,7 @@ pub struct KeepDeadline<S> {
 impl<S> KeepDeadline<S> {
     /// Around `inner`; its streamed answers end at the latest when `ending` is cancelled.
     pub fn new(inner: S, platform: &Platform, ending: CancellationToken) -> Self {
-        let longest_unary = platform.limits.unary_time.get();
-        Self { inner, contract: platform.contract.clone(), longest_unary, ending }
+        Self { inner, longest_unary: platform.limits.unary_time.get(), ending }
     }
 
     /// When the call must be done, by its caller's word and our own limit.
@@ -46,51 +37,51 @@ impl<S> KeepDeadline<S> {
         let given = headers.get(HEADER).map(|given| parse(given.as_bytes())).transpose()?;
         let time =
             if unary { Some(given.map_or(self.longest_unary, |given| given.min(self.longest_unary))) } else { given };
+        if time.is_some_and(|time| time.is_zero()) {
+            return Err(Fault::deadline());
+        }
         // A time beyond what the clock can count is no limit.
         Ok(time.and_then(|time| Instant::now().checked_add(time)))
     }
 }
 
-impl<S: Inner> Service<Request<Body>> for KeepDeadline<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = Answer;
+impl<S: Inner> Inner for KeepDeadline<S> {
+    type End = Option<S::End>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let method = self.contract.find(request.uri().path());
+    fn answer(&self, request: Request<Body>) -> impl Future<Output = (Response<Body>, Self::End)> + Send {
+        let method = method_of(&request);
         let unary = method.is_none_or(|method| method.is_unary());
         let streams = method.is_some_and(|method| method.server_streams);
-        let deadline = match self.of(unary, request.headers()) {
-            Ok(deadline) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => Err(Fault::deadline()),
-            other => other,
-        };
-        let deadline = match deadline {
-            Ok(deadline) => deadline,
-            Err(fault) => return Box::pin(async { Ok(refuse(fault)) }),
-        };
-        request.extensions_mut().insert(Deadline(deadline));
-        let answer = self.inner.call(request);
-        let ending = self.ending.clone();
-        Box::pin(async move {
-            let answer = match deadline {
-                None => answer.await?,
+        let begun = self.of(unary, request.headers()).map(|deadline| {
+            if let Some(passage) = Passage::of(&request) {
+                passage.ends(deadline);
+            }
+            (deadline, self.inner.answer(request))
+        });
+        async move {
+            let (deadline, answer) = match begun {
+                Ok(begun) => begun,
+                Err(fault) => return (refuse(fault), None),
+            };
+            let (answer, end) = match deadline {
+                None => answer.await,
                 Some(deadline) => match tokio::time::timeout_at(deadline, answer).await {
-                    Ok(answer) => answer?,
-                    Err(_) => return Ok(refuse(Fault::deadline())),
+                    Ok(answered) => answered,
+                    Err(_) => return (refuse(Fault::deadline()), None),
                 },
             };
-            Ok(if streams { answer.map(|body| Bounded::around(body, deadline, ending)) } else { answer })
-        })
+            if !streams {
+                return (answer, Some(end));
+            }
+            (answer.map(|body| Bounded::around(body, deadline, self.ending.clone())), Some(end))
+        }
     }
 }
 
 /// `grpc-timeout`: up to eight digits and a unit.
 pub(crate) fn parse(text: &[u8]) -> Result<Duration, Fault> {
-    let refused = || Fault::invalid_field(HEADER, "grpc_timeout", "must be one to eight digits and H, M, S, m, u or n");
+    let refused =
+        || Fault::invalid_field(HEADER.as_str(), "grpc_timeout", "must be one to eight digits and H, M, S, m, u or n");
     let (unit, digits) = text.split_last().ok_or_else(refused)?;
     if !(1..=8).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
         return Err(refused());

@@ -1,49 +1,44 @@
 //! Metrics: how long each call took to its last byte, and how it ended.
 
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Instant;
 
-use http::Request;
+use http::{Request, Response};
 use tonic::Code;
 use tonic::body::Body;
-use tower::Service;
 
-use super::body::Told;
-use super::{Answer, Inner};
-use crate::contract::{Contract, Method};
+use super::passage::method_of;
+use super::{End, Inner};
+use crate::contract::Method;
 use crate::metrics::RpcMetrics;
 use crate::platform::Platform;
 
 /// The layer.
-#[derive(Clone)]
 pub struct Measure<S> {
     inner: S,
-    contract: Contract,
     metrics: RpcMetrics,
 }
 
 impl<S> Measure<S> {
     /// Around `inner`.
     pub fn new(inner: S, platform: &Platform) -> Self {
-        Self { inner, contract: platform.contract.clone(), metrics: platform.rpc.clone() }
+        Self { inner, metrics: platform.rpc.clone() }
     }
 }
 
 /// Observes one call, once: also where its future is dropped (the caller left) or unwinds (it panicked).
-struct Watch {
+pub struct Watch {
     metrics: RpcMetrics,
     method: Option<Arc<Method>>,
     since: Instant,
     told: bool,
 }
 
-impl Watch {
+impl End for Watch {
     fn tell(&mut self, code: Code) {
         if !self.told {
             self.told = true;
-            let name = self.method.as_ref().map_or("_OTHER", |method| &*method.name);
-            self.metrics.served(name, code, self.since.elapsed());
+            self.metrics.served(self.method.as_deref(), code, self.since.elapsed());
         }
     }
 }
@@ -54,22 +49,16 @@ impl Drop for Watch {
     }
 }
 
-impl<S: Inner> Service<Request<Body>> for Measure<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = Answer;
+impl<S: Inner> Inner for Measure<S> {
+    type End = (S::End, Watch);
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let method = self.contract.find(request.uri().path()).cloned();
-        let mut watch = Watch { metrics: self.metrics.clone(), method, since: Instant::now(), told: false };
-        let answer = self.inner.call(request);
-        Box::pin(async move {
-            let answer = answer.await?;
-            Ok(Told::around(answer, move |code| watch.tell(code)))
-        })
+    fn answer(&self, request: Request<Body>) -> impl Future<Output = (Response<Body>, Self::End)> + Send {
+        let method = method_of(&request).cloned();
+        let watch = Watch { metrics: self.metrics.clone(), method, since: Instant::now(), told: false };
+        let answer = self.inner.answer(request);
+        async move {
+            let (answer, end) = answer.await;
+            (answer, (end, watch))
+        }
     }
 }

@@ -12,55 +12,28 @@ pub mod caller;
 pub mod deadline;
 pub mod measure;
 pub mod panic;
+pub mod passage;
 pub mod request_id;
 pub mod shed;
+mod stacked;
 pub mod trace;
 
-use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
-
-use http::{Request, Response};
 use tokio_util::sync::CancellationToken;
-use tonic::body::Body;
-use tonic::service::Routes;
-use tower::Service;
-use tower::util::BoxCloneSyncService;
 
+pub use body::End;
 pub(crate) use body::{code_in, refuse};
 pub use caller::CheckCaller;
-pub use deadline::{Deadline, KeepDeadline};
+pub use deadline::KeepDeadline;
 pub use measure::Measure;
 pub use panic::CatchPanic;
+pub use passage::Passage;
 pub use request_id::{NameRequest, RequestId};
 pub use shed::Shed;
+pub use stacked::{Answer, Inner, Stacked};
 pub use trace::Trace;
 
 use crate::platform::Platform;
-
-/// A future that answers.
-pub type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
-
-/// Any service with its stack around it: what is served, and what is linked in process.
-pub type Stacked = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
-
-/// What a layer wraps: a gRPC service over HTTP that always answers and is always ready.
-pub trait Inner:
-    Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send + 'static>
-    + Clone
-    + Send
-    + Sync
-    + 'static
-{
-}
-impl<S> Inner for S where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send + 'static>
-        + Clone
-        + Send
-        + Sync
-        + 'static
-{
-}
+use crate::routes::Routes;
 
 /// All layers but the innermost, around a service that says who calls.
 pub type Outer<S> = CatchPanic<NameRequest<Trace<Measure<Shed<KeepDeadline<S>>>>>>;
@@ -68,7 +41,7 @@ pub type Outer<S> = CatchPanic<NameRequest<Trace<Measure<Shed<KeepDeadline<S>>>>
 /// The stack around a service's routes.
 #[must_use]
 pub fn stack(routes: Routes, platform: &Platform) -> Stacked {
-    BoxCloneSyncService::new(outer(CheckCaller::new(routes.prepare(), platform), platform))
+    Stacked::new(outer(CheckCaller::new(routes, platform), platform))
 }
 
 /// All layers but `caller`: for a service that finds out for itself who calls (the gateway).

@@ -1,25 +1,67 @@
 //! Request id: the name under which the log, the trace, the answer and a support case speak of one request.
 
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::fmt;
 
-use http::{HeaderName, HeaderValue, Request};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, Response};
 use tonic::body::Body;
-use tower::Service;
 use uuid::Uuid;
 
-use super::panic::Noted;
-use super::{Answer, Inner};
+use super::{Inner, Passage};
 
 /// The header, in the request and in the answer.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The request's id, in its extensions.
-#[derive(Clone, Debug)]
-pub struct RequestId(pub Arc<str>);
+/// A request's id: text that can stand in a header and in a log as it is. Cheap to clone; clones share the text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// One made here: a UUIDv7, so that ids sort by time.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+        Uuid::now_v7().hyphenated().encode_lower(&mut text);
+        // Owned, not copied: the header in the request, the one in the answer and the call share one allocation.
+        Self(HeaderValue::from_maybe_shared(Bytes::from_owner(text)).expect("a UUID's text is visible ASCII"))
+    }
+
+    /// An id from outside; taken only where it cannot disturb a log.
+    fn given(id: &HeaderValue) -> Option<Self> {
+        let sound = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        ((1..=64).contains(&id.len()) && id.as_bytes().iter().all(sound)).then(|| Self(id.clone()))
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().expect("it was checked, or is a UUID")
+    }
+
+    /// As a header's value.
+    #[must_use]
+    pub fn header(&self) -> HeaderValue {
+        self.0.clone()
+    }
+}
+
+impl Default for RequestId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
 
 /// The layer.
-#[derive(Clone)]
 pub struct NameRequest<S>(S);
 
 impl<S> NameRequest<S> {
@@ -29,38 +71,20 @@ impl<S> NameRequest<S> {
     }
 }
 
-impl<S: Inner> Service<Request<Body>> for NameRequest<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = Answer;
+impl<S: Inner> Inner for NameRequest<S> {
+    type End = S::End;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(context)
-    }
-
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let given = request.headers().get(HEADER).filter(|given| is_sound(given)).cloned();
-        let value = given.unwrap_or_else(|| {
-            HeaderValue::try_from(Uuid::now_v7().to_string()).expect("a UUID's text is visible ASCII")
-        });
-        if let Some(noted) = request.extensions_mut().remove::<Noted>() {
-            // Set once per request: nobody else has this cell.
-            drop(noted.0.set(value.clone()));
+    fn answer(&self, mut request: Request<Body>) -> impl Future<Output = (Response<Body>, S::End)> + Send {
+        let id = request.headers().get(HEADER).and_then(RequestId::given).unwrap_or_default();
+        if let Some(passage) = Passage::of(&request) {
+            passage.name(id.clone());
         }
-        let text = value.to_str().expect("it was checked, or is a UUID");
-        request.extensions_mut().insert(RequestId(text.into()));
-        request.headers_mut().insert(HEADER, value.clone());
-        let answer = self.0.call(request);
-        Box::pin(async move {
-            let mut answer = answer.await?;
-            answer.headers_mut().insert(HEADER, value);
-            Ok(answer)
-        })
+        request.headers_mut().insert(HEADER, id.header());
+        let answer = self.0.answer(request);
+        async move {
+            let (mut answer, end) = answer.await;
+            answer.headers_mut().insert(HEADER, id.0);
+            (answer, end)
+        }
     }
-}
-
-/// An id from outside is taken only where it cannot disturb a log.
-fn is_sound(id: &HeaderValue) -> bool {
-    let sound = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    (1..=64).contains(&id.len()) && id.as_bytes().iter().all(sound)
 }

@@ -11,17 +11,17 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, header};
+use http::{Request, Response, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use rapport_api::MAX_REQUEST_BYTES;
 use rapport_kernel::{Fault, Reason, Verb};
-use tonic::Status;
 use tonic::body::Body;
-use tower::Service;
+use tonic::{Code, Status};
 
-use super::body::{Told, refuse};
-use super::{Answer, Inner};
-use crate::contract::{Contract, Method};
+use super::body::refuse;
+use super::passage::method_of;
+use super::{End, Inner};
+use crate::contract::Method;
 use crate::metrics::RpcMetrics;
 use crate::platform::Platform;
 use crate::status::status;
@@ -62,8 +62,8 @@ impl Urgency {
 }
 
 /// A count with a limit.
-#[derive(Clone)]
-struct Count(Arc<AtomicUsize>);
+#[derive(Default)]
+struct Count(AtomicUsize);
 
 impl Count {
     fn add(&self, amount: usize, limit: usize) -> bool {
@@ -75,18 +75,11 @@ impl Count {
     }
 }
 
-/// One call that was let in; it leaves when this is dropped.
-struct Admitted(Count);
-
-impl Drop for Admitted {
-    fn drop(&mut self) {
-        self.0.sub(1);
-    }
-}
-
 /// The process-wide budget of bytes in flight. Cheap to clone; clones share it.
 #[derive(Clone)]
-pub struct Budget {
+pub struct Budget(Arc<Bytewise>);
+
+struct Bytewise {
     held: Count,
     limit: usize,
     metrics: RpcMetrics,
@@ -96,68 +89,85 @@ impl Budget {
     /// A budget of `limit` bytes.
     #[must_use]
     pub fn new(limit: usize, metrics: RpcMetrics) -> Self {
-        Self { held: Count(Arc::default()), limit, metrics }
+        Self(Arc::new(Bytewise { held: Count::default(), limit, metrics }))
     }
 }
 
 /// The layer.
-#[derive(Clone)]
 pub struct Shed<S> {
     inner: S,
-    contract: Contract,
-    metrics: RpcMetrics,
+    limits: Arc<Limits>,
+}
+
+/// What the calls of one service share.
+struct Limits {
     budget: Budget,
     unary: (Count, usize),
     streams: (Count, usize),
 }
 
-impl<S> Shed<S> {
-    /// Around `inner`.
-    pub fn new(inner: S, platform: &Platform) -> Self {
-        let count = || Count(Arc::default());
-        Self {
-            inner,
-            contract: platform.contract.clone(),
-            metrics: platform.rpc.clone(),
-            budget: platform.budget.clone(),
-            unary: (count(), platform.limits.unary_calls),
-            streams: (count(), platform.limits.streams),
-        }
-    }
-
-    fn admit(&self, method: Option<&Arc<Method>>) -> Option<Admitted> {
-        let urgency = method.map_or(Urgency::Export, |method| Urgency::of(method));
-        let unary = method.is_none_or(|method| method.is_unary());
-        let (count, limit) = if unary { &self.unary } else { &self.streams };
-        count.add(1, urgency.share(*limit)).then(|| Admitted(count.clone()))
+impl Limits {
+    const fn of(&self, unary: bool) -> &(Count, usize) {
+        if unary { &self.unary } else { &self.streams }
     }
 }
 
-impl<S: Inner> Service<Request<Body>> for Shed<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = Answer;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(context)
+impl<S> Shed<S> {
+    /// Around `inner`.
+    pub fn new(inner: S, platform: &Platform) -> Self {
+        let limits = Limits {
+            budget: platform.budget.clone(),
+            unary: (Count::default(), platform.limits.unary_calls),
+            streams: (Count::default(), platform.limits.streams),
+        };
+        Self { inner, limits: Arc::new(limits) }
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let Some(admitted) = self.admit(self.contract.find(request.uri().path())) else {
-            self.metrics.shed("calls");
-            return Box::pin(async { Ok(refuse(overloaded())) });
-        };
-        let charge = Arc::new(Charge { budget: self.budget.clone(), bytes: AtomicUsize::new(0) });
-        let charged = Arc::clone(&charge);
-        let content = request.headers().get(header::CONTENT_TYPE);
-        let grpc = content.is_some_and(|content| content.as_bytes().starts_with(b"application/grpc"));
-        let lengths = grpc.then(Lengths::default);
-        let answer = self.inner.call(request.map(|inner| Body::new(Charged { inner, charge: charged, lengths })));
-        Box::pin(async move {
-            let answer = answer.await?;
-            // Both are held to the answer's last byte, by the function that is told of it.
-            Ok(Told::around(answer, move |_| drop((admitted, charge))))
-        })
+    fn admit(&self, method: Option<&Arc<Method>>) -> Result<Held, Fault> {
+        let urgency = method.map_or(Urgency::Export, |method| Urgency::of(method));
+        let unary = method.is_none_or(|method| method.is_unary());
+        let (count, limit) = self.limits.of(unary);
+        if !count.add(1, urgency.share(*limit)) {
+            self.limits.budget.0.metrics.shed("calls");
+            return Err(overloaded());
+        }
+        Ok(Held(Arc::new(Admitted { limits: Arc::clone(&self.limits), unary, bytes: AtomicUsize::new(0) })))
+    }
+}
+
+impl<S: Inner> Inner for Shed<S> {
+    type End = Option<(S::End, Held)>;
+
+    fn answer(&self, request: Request<Body>) -> impl Future<Output = (Response<Body>, Self::End)> + Send {
+        let begun = self.admit(method_of(&request)).map(|held| {
+            let content = request.headers().get(header::CONTENT_TYPE);
+            let grpc = content.is_some_and(|content| content.as_bytes().starts_with(b"application/grpc"));
+            let (admitted, lengths) = (Arc::clone(&held.0), grpc.then(Lengths::default));
+            let request = request.map(|inner| Body::new(Charged { inner, admitted, lengths }));
+            (held, self.inner.answer(request))
+        });
+        async move {
+            match begun {
+                Ok((held, answer)) => {
+                    let (answer, end) = answer.await;
+                    (answer, Some((end, held)))
+                }
+                Err(fault) => (refuse(fault), None),
+            }
+        }
+    }
+}
+
+/// Holds a call's place and its bytes to the answer's last byte: it is dropped when that was told.
+pub struct Held(Arc<Admitted>);
+
+impl End for Held {
+    fn tell(&mut self, _: Code) {}
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.limits.of(self.0.unary).0.sub(1);
     }
 }
 
@@ -166,36 +176,40 @@ fn overloaded() -> Fault {
         .retry_after(Duration::from_secs(1))
 }
 
-/// What one request holds of the budget, given back when the request is over.
-struct Charge {
-    budget: Budget,
+/// One call that was let in, and what its request holds of the budget: given back when the call is over and nobody holds
+/// its request's body any more.
+struct Admitted {
+    limits: Arc<Limits>,
+    unary: bool,
     bytes: AtomicUsize,
 }
 
-impl Charge {
+impl Admitted {
     /// Charges what is received, up to [`MOST_PER_REQUEST`]. Only the request's own body calls this.
-    fn add(&self, received: usize) -> Result<(), Fault> {
+    fn charge(&self, received: usize) -> Result<(), Fault> {
         let held = self.bytes.load(Ordering::Acquire);
         let more = received.min(MOST_PER_REQUEST.saturating_sub(held));
         if more == 0 {
             return Ok(());
         }
-        if !self.budget.held.add(more, self.budget.limit) {
-            self.budget.metrics.shed("bytes");
+        let budget = &*self.limits.budget.0;
+        if !budget.held.add(more, budget.limit) {
+            budget.metrics.shed("bytes");
             return Err(overloaded());
         }
         self.bytes.store(held + more, Ordering::Release);
-        self.budget.metrics.bytes_in_flight.add(i64::try_from(more).unwrap_or(i64::MAX));
+        budget.metrics.bytes_in_flight().add(i64::try_from(more).unwrap_or(i64::MAX));
         Ok(())
     }
 }
 
-impl Drop for Charge {
+impl Drop for Admitted {
     fn drop(&mut self) {
         let held = *self.bytes.get_mut();
         if held > 0 {
-            self.budget.held.sub(held);
-            self.budget.metrics.bytes_in_flight.sub(i64::try_from(held).unwrap_or(i64::MAX));
+            let budget = &*self.limits.budget.0;
+            budget.held.sub(held);
+            budget.metrics.bytes_in_flight().sub(i64::try_from(held).unwrap_or(i64::MAX));
         }
     }
 }
@@ -237,7 +251,7 @@ impl Lengths {
 /// A request's body that charges what it receives.
 struct Charged {
     inner: Body,
-    charge: Arc<Charge>,
+    admitted: Arc<Admitted>,
     /// `None` for what is not gRPC.
     lengths: Option<Lengths>,
 }
@@ -247,7 +261,7 @@ impl Charged {
         if let Some(lengths) = &mut self.lengths {
             lengths.check(data)?;
         }
-        self.charge.add(data.len())
+        self.admitted.charge(data.len())
     }
 }
 

@@ -1,26 +1,22 @@
 //! Trace: one span per call, child of the caller's (W3C trace context), with the request's id and the code.
 
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use http::Request;
+use http::{Request, Response};
 use opentelemetry::context::FutureExt as _;
 use opentelemetry::trace::Status;
 use tonic::body::Body;
-use tower::Service;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use super::body::Told;
-use super::{Answer, Inner, RequestId};
+use super::{End, Inner, Passage};
 use crate::contract::Contract;
 use crate::metrics::code_name;
 use crate::platform::Platform;
 use crate::telemetry::context;
 
-/// The layer.
-#[derive(Clone)]
+/// The layer. It also finds out which call of the contract a request makes, for the layers within.
 pub struct Trace<S> {
     inner: S,
     contract: Contract,
@@ -31,21 +27,15 @@ impl<S> Trace<S> {
     pub fn new(inner: S, platform: &Platform) -> Self {
         Self { inner, contract: platform.contract.clone() }
     }
-}
 
-impl<S: Inner> Service<Request<Body>> for Trace<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = Answer;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn span(&self, request: &Request<Body>) -> Span {
+        let passage = Passage::of(request);
         let method = self.contract.find(request.uri().path());
+        if let Some(passage) = passage {
+            passage.calls(method);
+        }
         let name = method.map_or("_OTHER", |method| &*method.name);
-        let id = request.extensions().get::<RequestId>().map_or("", |id| &*id.0);
+        let id = passage.and_then(Passage::request_id).map_or("", |id| id.as_str());
         // At level ERROR, so that no filter takes the request's id off an error's line. Few fields: each is rendered
         // for each call. What only an exported span shows is set as an attribute, which costs nothing without one.
         let span =
@@ -54,24 +44,36 @@ impl<S: Inner> Service<Request<Body>> for Trace<S> {
         if let Some(method) = method {
             span.set_attribute("rpc.method", Arc::clone(&method.name));
         }
-        let context = context::enter(&span, request.headers());
-        let answer = {
-            let _attached = context.clone().attach();
-            span.in_scope(|| self.inner.call(request))
-        };
-        let ended = span.clone();
-        let answer = async move {
-            let answer = answer.await?;
-            Ok(Told::around(answer, move |code| tell(&ended, code)))
-        };
-        Box::pin(answer.instrument(span).with_context(context))
+        span
     }
 }
 
-fn tell(span: &Span, code: tonic::Code) {
-    span.set_attribute("rpc.response.status_code", code_name(code));
-    if matches!(code, tonic::Code::Internal | tonic::Code::Unknown | tonic::Code::DataLoss) {
-        span.set_status(Status::error(code_name(code)));
+impl<S: Inner> Inner for Trace<S> {
+    type End = (S::End, Told);
+
+    fn answer(&self, request: Request<Body>) -> impl Future<Output = (Response<Body>, Self::End)> + Send {
+        let span = self.span(&request);
+        let context = context::enter(&span, request.headers());
+        let told = Told(span.clone());
+        // The layers within are called when this is polled: within the span, and within the trace.
+        let answer = async move {
+            let (answer, end) = self.inner.answer(request).await;
+            (answer, (end, told))
+        };
+        answer.instrument(span).with_context(context)
     }
-    tracing::debug!(parent: span, code = code_name(code), "a call ended");
+}
+
+/// Notes on the call's span how it ended.
+pub struct Told(Span);
+
+impl End for Told {
+    fn tell(&mut self, code: tonic::Code) {
+        let Self(span) = self;
+        span.set_attribute("rpc.response.status_code", code_name(code));
+        if matches!(code, tonic::Code::Internal | tonic::Code::Unknown | tonic::Code::DataLoss) {
+            span.set_status(Status::error(code_name(code)));
+        }
+        tracing::debug!(parent: &*span, code = code_name(code), "a call ended");
+    }
 }

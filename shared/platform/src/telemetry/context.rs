@@ -16,6 +16,8 @@ use tracing::{Instrument as _, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 const TRACEPARENT: &str = "traceparent";
+const PARENT: HeaderName = HeaderName::from_static(TRACEPARENT);
+const STATE: HeaderName = HeaderName::from_static("tracestate");
 
 struct Headers<'a>(&'a HeaderMap);
 impl Extractor for Headers<'_> {
@@ -30,8 +32,12 @@ impl Extractor for Headers<'_> {
 struct HeadersMut<'a>(&'a mut HeaderMap);
 impl Injector for HeadersMut<'_> {
     fn set(&mut self, key: &str, value: String) {
-        if let (Ok(key), Ok(value)) = (HeaderName::try_from(key), HeaderValue::try_from(value)) {
-            self.0.insert(key, value);
+        // The propagator writes these two; a state that holds nothing need not be sent.
+        let name = if key == TRACEPARENT { PARENT } else { STATE };
+        if value.is_empty() {
+            self.0.remove(name);
+        } else if let Ok(value) = HeaderValue::try_from(value) {
+            self.0.insert(name, value);
         }
     }
 }
@@ -76,6 +82,9 @@ pub(crate) fn inject(headers: &mut HeaderMap) {
 
 /// Makes the context found in a request's headers the parent of `span`, and answers the context to run within.
 pub(crate) fn enter(span: &Span, headers: &HeaderMap) -> Context {
+    if !headers.contains_key(PARENT) {
+        return adopt(span, Context::new());
+    }
     adopt(span, TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers)))
 }
 
@@ -97,29 +106,29 @@ fn fresh() -> Context {
 mod tests {
     use super::*;
 
-    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    const GIVEN: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
     #[tokio::test]
     async fn what_an_event_began_goes_on_under_its_trace() {
-        let inside = within(PARENT, "test", async { traceparent() }).await;
-        assert_eq!(inside.as_deref(), Some(PARENT));
+        let inside = within(GIVEN, "test", async { traceparent() }).await;
+        assert_eq!(inside.as_deref(), Some(GIVEN));
         assert_eq!(traceparent(), None);
     }
 
     #[tokio::test]
     async fn without_a_parent_a_trace_begins() {
         let inside = within("rubbish", "test", async { traceparent() }).await.expect("a trace");
-        assert_eq!(inside.len(), PARENT.len());
+        assert_eq!(inside.len(), GIVEN.len());
     }
 
     #[test]
     fn headers_carry_the_context_in_and_out() {
         let mut headers = HeaderMap::new();
-        headers.insert(TRACEPARENT, HeaderValue::from_static(PARENT));
+        headers.insert(TRACEPARENT, HeaderValue::from_static(GIVEN));
         let context = enter(&Span::none(), &headers);
         let _guard = context.attach();
         let mut out = HeaderMap::new();
         inject(&mut out);
-        assert_eq!(out.get(TRACEPARENT).map(HeaderValue::as_bytes), Some(PARENT.as_bytes()));
+        assert_eq!(out.get(TRACEPARENT).map(HeaderValue::as_bytes), Some(GIVEN.as_bytes()));
     }
 }

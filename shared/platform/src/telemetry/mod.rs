@@ -2,6 +2,7 @@
 //! collector where one is configured; figures are in [`metrics`](crate::metrics).
 
 pub mod context;
+mod fields;
 
 use std::io::IsTerminal as _;
 use std::panic::PanicHookInfo;
@@ -13,9 +14,12 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use rapport_kernel::{Fault, Reason};
 use serde::{Deserialize, Serialize};
+use tracing::Subscriber;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _};
+use tracing_subscriber::{EnvFilter, Layer};
 
 pub use context::{traceparent, within};
 
@@ -74,11 +78,14 @@ pub struct Telemetry {
 /// INVALID_ARGUMENT for a filter or an endpoint that is not valid; INTERNAL where it was set up before.
 pub fn init(config: &TelemetryConfig, role: &str) -> Result<Telemetry, Fault> {
     let refused = |key: &str, why: String| Fault::new(Reason::InvalidField, format!("telemetry.{key}: {why}"));
-    let filter = EnvFilter::try_new(&config.filter).map_err(|why| refused("filter", why.to_string()))?;
+    let filter = filter(&config.filter).map_err(|why| refused("filter", why))?;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = match config.format {
-        Format::Console => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
-        Format::Json => lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed(),
+        Format::Console => lines.with_ansi(std::io::stderr().is_terminal()).fmt_fields(fields::Words).boxed(),
+        Format::Json => {
+            let lines = lines.json().flatten_event(true).with_current_span(true).with_span_list(false);
+            lines.fmt_fields(fields::Json).boxed()
+        }
     };
     let provider = match &config.otlp {
         None => None,
@@ -98,6 +105,20 @@ pub fn init(config: &TelemetryConfig, role: &str) -> Result<Telemetry, Fault> {
     Ok(Telemetry { provider })
 }
 
+/// The filter of a text. By targets and levels alone where it names nothing else: the one that knows spans as well asks
+/// its list of them, behind a lock, whenever a call's span is entered or left.
+fn filter<S>(text: &str) -> Result<Box<dyn Layer<S> + Send + Sync>, String>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let known = |letter: char| letter.is_ascii_alphanumeric() || "_:-=,".contains(letter);
+    let plain = text.chars().all(known) && text.split(',').all(|part| !part.is_empty());
+    if let Some(targets) = plain.then(|| text.parse::<Targets>().ok()).flatten() {
+        return Ok(targets.boxed());
+    }
+    EnvFilter::try_new(text).map(Layer::boxed).map_err(|why| why.to_string())
+}
+
 impl Telemetry {
     /// Exports what is left. On a thread of its own: the exporter needs the runtime's, and would wait for itself.
     pub async fn shutdown(self, within: Duration) {
@@ -114,4 +135,21 @@ fn log_panic(info: &PanicHookInfo<'_>) {
     let place = info.location().map(ToString::to_string).unwrap_or_default();
     let text = info.payload().downcast_ref::<&'static str>().copied().unwrap_or("(formatted text: not shown)");
     tracing::error!(place, text, "a panic: a mistake of ours");
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing_subscriber::Registry;
+
+    use super::*;
+
+    #[test]
+    fn a_filter_names_targets_and_levels_and_may_name_spans() {
+        for good in ["info", "info,rapport_data=debug", "", "off", "info,[call]=debug"] {
+            assert!(filter::<Registry>(good).is_ok(), "{good}");
+        }
+        for wrong in ["info,rapport_data=loud", "warn, rapport_bus = trace"] {
+            assert!(filter::<Registry>(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rapport_kernel::TenantId;
+use rapport_platform::stack::Stacked;
 use rapport_platform::{Call, Platform, TokenIssuer};
 use tonic::Code;
 
@@ -37,6 +38,7 @@ async fn a_panic_within_a_stream_ends_it_with_internal() {
     stream.message().await.expect("the first message");
     let status = stream.message().await.expect_err("it panics");
     assert_eq!(status.code(), Code::Internal);
+    assert_eq!(counted(&platform, "test.v1.Probe/Watch", "INTERNAL"), 1);
     assert!(!format!("{status:?}").contains(SECRET));
 }
 
@@ -164,7 +166,7 @@ async fn the_trace_of_the_caller_goes_on() {
 #[tokio::test]
 async fn a_request_that_went_round_the_stack_is_refused() {
     let platform: Platform = platform();
-    let status = client(Probe::routes(&platform)).check(ask("ok")).await.expect_err("refused");
+    let status = client(Stacked::new(Probe::routes(&platform))).check(ask("ok")).await.expect_err("refused");
     assert_eq!(reason(&status), "NOT_THROUGH_GATEWAY");
 }
 
