@@ -10,6 +10,7 @@
 mod body;
 pub mod caller;
 pub mod deadline;
+mod frames;
 pub mod measure;
 pub mod panic;
 pub mod passage;

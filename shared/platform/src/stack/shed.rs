@@ -19,6 +19,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 
 use super::body::refuse;
+use super::frames::Frames;
 use super::passage::method_of;
 use super::{End, Inner};
 use crate::contract::Method;
@@ -142,8 +143,9 @@ impl<S: Inner> Inner for Shed<S> {
         let begun = self.admit(method_of(&request)).map(|held| {
             let content = request.headers().get(header::CONTENT_TYPE);
             let grpc = content.is_some_and(|content| content.as_bytes().starts_with(b"application/grpc"));
-            let (admitted, lengths) = (Arc::clone(&held.0), grpc.then(Lengths::default));
-            let request = request.map(|inner| Body::new(Charged { inner, admitted, lengths }));
+            let one = method_of(&request).is_some_and(|method| !method.client_streams);
+            let (admitted, frames) = (Arc::clone(&held.0), grpc.then(|| Frames::of(one)));
+            let request = request.map(|inner| Body::new(Charged { inner, admitted, frames }));
             (held, self.inner.answer(request))
         });
         async move {
@@ -214,52 +216,18 @@ impl Drop for Admitted {
     }
 }
 
-/// The announced lengths of a gRPC request's messages: a flag and four bytes before each.
-#[derive(Default)]
-struct Lengths {
-    prefix: [u8; 5],
-    known: usize,
-    left: usize,
-}
-
-impl Lengths {
-    fn check(&mut self, mut data: &[u8]) -> Result<(), Fault> {
-        while !data.is_empty() {
-            if self.left > 0 {
-                let taken = self.left.min(data.len());
-                self.left -= taken;
-                data = &data[taken..];
-                continue;
-            }
-            self.prefix[self.known] = data[0];
-            self.known += 1;
-            data = &data[1..];
-            if self.known == self.prefix.len() {
-                let [_, length @ ..] = self.prefix;
-                self.known = 0;
-                self.left = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-                if self.left > MAX_REQUEST_BYTES {
-                    let text = format!("a message is larger than {MAX_REQUEST_BYTES} bytes; use a bulk call");
-                    return Err(Fault::new(Reason::MessageTooLarge, text).with("limit", MAX_REQUEST_BYTES));
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
 /// A request's body that charges what it receives.
 struct Charged {
     inner: Body,
     admitted: Arc<Admitted>,
-    /// `None` for what is not gRPC.
-    lengths: Option<Lengths>,
+    /// `None` for what is not gRPC, and once the end was checked.
+    frames: Option<Frames>,
 }
 
 impl Charged {
     fn take(&mut self, data: &[u8]) -> Result<(), Fault> {
-        if let Some(lengths) = &mut self.lengths {
-            lengths.check(data)?;
+        if let Some(frames) = &mut self.frames {
+            frames.check(data)?;
         }
         self.admitted.charge(data.len())
     }
@@ -270,45 +238,28 @@ impl HttpBody for Charged {
     type Error = Status;
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
-        if let Some(Ok(frame)) = &frame
-            && let Some(data) = frame.data_ref()
-            && let Err(fault) = self.take(data)
-        {
-            return Poll::Ready(Some(Err(status(fault))));
-        }
-        Poll::Ready(frame)
+        let checked = match &frame {
+            Some(Ok(frame)) => frame.data_ref().map_or(Ok(()), |data| self.take(data)),
+            Some(Err(_)) => Ok(()),
+            None => self.frames.take().map_or(Ok(()), |frames| frames.end()),
+        };
+        Poll::Ready(match checked {
+            Ok(()) => frame,
+            Err(fault) => Some(Err(status(fault))),
+        })
     }
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
     }
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        // What ends without a message still has its end checked.
+        self.frames.is_none() && self.inner.is_end_stream()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn lengths_are_read_however_the_bytes_are_cut(sizes in prop::collection::vec(0_usize..2_000, 0..10), cut in 1_usize..700) {
-            let mut bytes = Vec::new();
-            for size in &sizes {
-                bytes.push(0);
-                bytes.extend_from_slice(&u32::try_from(*size).expect("small").to_be_bytes());
-                bytes.extend(std::iter::repeat_n(7, *size));
-            }
-            let mut lengths = Lengths::default();
-            for chunk in bytes.chunks(cut) {
-                prop_assert!(lengths.check(chunk).is_ok());
-            }
-            prop_assert_eq!((lengths.left, lengths.known), (0, 0));
-            let length = u32::try_from(MAX_REQUEST_BYTES + 1).expect("small").to_be_bytes();
-            prop_assert!(lengths.check(&[&[0], length.as_slice()].concat()).is_err());
-        }
-    }
 
     #[test]
     fn the_least_urgent_is_refused_first() {

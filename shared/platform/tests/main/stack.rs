@@ -177,3 +177,34 @@ async fn the_work_of_the_suite_itself_has_its_own_call() {
     assert_eq!(call.remaining(), None);
     assert!(call.caller.require("internal", rapport_kernel::Verb::Write).is_ok());
 }
+
+#[tokio::test]
+async fn what_is_no_frame_is_the_callers_mistake() {
+    let platform = platform();
+    let token = token(&platform);
+    let whole = [0, 0, 0, 0, 4, 0x0a, 2, b'o', b'k'];
+    let asked = |bytes: &[u8]| {
+        let body = if bytes.is_empty() {
+            tonic::body::Body::empty()
+        } else {
+            tonic::body::Body::new(http_body_util::Full::new(bytes::Bytes::copy_from_slice(bytes)))
+        };
+        http::Request::post(crate::support::CHECK)
+            .header("content-type", "application/grpc")
+            .header("x-rapport-token", &token)
+            .body(body)
+            .expect("a request")
+    };
+    let mut service = Probe::stacked(&platform);
+    for bytes in [&[][..], &whole[..3], &whole[..7], &[1, 0, 0, 0, 0], &[7, 0, 0, 0, 0]] {
+        let answer = tonic::codegen::Service::call(&mut service, asked(bytes)).await.expect("infallible");
+        let status = tonic::Status::from_header_map(answer.headers()).expect("it is refused at once");
+        assert_eq!(
+            (status.code(), reason(&status).as_str()),
+            (Code::InvalidArgument, "MALFORMED_MESSAGE"),
+            "{bytes:?}"
+        );
+    }
+    let answer = tonic::codegen::Service::call(&mut service, asked(&whole)).await.expect("infallible");
+    assert!(tonic::Status::from_header_map(answer.headers()).is_none_or(|status| status.code() == Code::Ok));
+}
