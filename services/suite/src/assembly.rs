@@ -15,7 +15,7 @@ use rapport_platform::{Contract, Module, Platform, Readiness};
 use crate::settings::{Role, Settings};
 
 /// How long background work may take to end after the last call.
-const LAST_WORK: Duration = Duration::from_secs(3);
+const LAST_WORK: Duration = Duration::from_secs(2);
 
 /// The roles of a process, built and linked with each other, not yet served.
 pub struct Roles {

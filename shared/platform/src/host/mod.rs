@@ -79,7 +79,7 @@ impl Default for HostConfig {
             keepalive: Period::secs(20),
             keepalive_timeout: Period::secs(10),
             notice: Period::millis(500),
-            drain: Period::secs(6),
+            drain: Period::secs(4),
         }
     }
 }
