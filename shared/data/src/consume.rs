@@ -307,6 +307,7 @@ pub(crate) async fn apply(
     events: Arc<Vec<Known>>,
 ) -> Result<(), Fault> {
     let handler = Arc::clone(handler);
+    let erases = events.iter().any(|known| matches!(known.event.payload, Some(Payload::SubjectErased(_))));
     let trace = events.first().map(|known| known.event.traceparent.clone()).unwrap_or_default();
     let unit = move |tx: Tx| {
         let (events, handler) = (Arc::clone(&events), Arc::clone(&handler));
@@ -315,8 +316,9 @@ pub(crate) async fn apply(
             if events.is_empty() { Ok(()) } else { handler.apply(tx, events).await }
         }
     };
-    // No erasure comes between looking for tombstones and the commit.
-    let lock = Some(Lock::against_erasure(tenant));
+    // No erasure comes between looking for tombstones and the commit; and one that is told of is done under the lock
+    // of its own from the start, for two that want more than they hold would wait for each other.
+    let lock = Some(if erases { Lock::of_erasure(tenant) } else { Lock::against_erasure(tenant) });
     let write = database.unit(Terms { scope: Scope::Tenant(tenant), lock }, unit);
     if trace.is_empty() { write.await } else { telemetry::within(&trace, "consume", write).await }
 }

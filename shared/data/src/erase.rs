@@ -1,5 +1,7 @@
 //! What an erasure does to the tables of this crate: nothing of the subjects is left but the tombstones.
 
+use std::time::Duration;
+
 use rapport_kernel::{Fault, SubjectId, TenantId};
 use sea_orm::{ConnectionTrait as _, EntityTrait as _, QueryFilter as _};
 
@@ -8,6 +10,9 @@ use crate::fault::Stored as _;
 use crate::tables::{dead_letter, outbox, receipt, run_on_subjects, sql, tombstone, wakeup};
 use crate::unit::{Lock, Rx, Tx};
 
+/// How often, and how long apart, it is looked whether the log was emptied.
+const LOOKS: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(10);
 /// Subjects of one statement.
 const CHUNK: usize = 500;
 
@@ -57,7 +62,7 @@ impl Database {
     /// # Errors
     /// As [`Database::read`].
     pub async fn bus_clear(&self) -> Result<bool, Fault> {
-        if self.is_stained() {
+        if !self.unstained().await {
             return Ok(false);
         }
         let left = |rx: Rx| async move {
@@ -67,5 +72,16 @@ impl Database {
             rx.conn().query_one_raw(sql(rx.conn(), text, [])).await.stored()
         };
         Ok(self.system().read(left).await?.is_none())
+    }
+
+    /// Waits a little until SQLite's log was emptied: whoever asks has mostly just erased.
+    async fn unstained(&self) -> bool {
+        for _ in 0..LOOKS {
+            if !self.is_stained() {
+                return true;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        !self.is_stained()
     }
 }

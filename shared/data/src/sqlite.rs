@@ -14,7 +14,7 @@ use rapport_kernel::Fault;
 use rapport_platform::{OnFailure, Tasks};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Row as _};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -54,6 +54,8 @@ pub(crate) struct File {
     /// Erasures, and how many of them the log was emptied after. It begins with one: a crash may have left a log.
     erasures: Arc<AtomicU64>,
     emptied: Arc<AtomicU64>,
+    /// Wakes the task that empties it.
+    stained: Arc<Notify>,
 }
 
 impl File {
@@ -62,12 +64,14 @@ impl File {
             path: folder.join(format!("{service}.db")),
             erasures: Arc::new(AtomicU64::new(1)),
             emptied: Arc::default(),
+            stained: Arc::default(),
         }
     }
 
     /// Notes that an erasure was committed: the log still holds what it deleted, until it is emptied.
     pub(crate) fn stain(&self) {
         self.erasures.fetch_add(1, Ordering::AcqRel);
+        self.stained.notify_one();
     }
     /// Whether the log may hold what was erased.
     pub(crate) fn is_stained(&self) -> bool {
@@ -223,6 +227,7 @@ async fn checkpoint(file: &File, stopping: &CancellationToken) -> Result<(), Fau
     loop {
         tokio::select! {
             () = tokio::time::sleep(CHECKPOINT_PAUSE) => {}
+            () = file.stained.notified() => {}
             () = stopping.cancelled() => return Ok(()),
         }
         let stained = file.is_stained();

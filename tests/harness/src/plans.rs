@@ -54,8 +54,8 @@ impl Visit for Text<'_> {
     fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
 }
 
-/// The statements that would read a whole table or a whole tenant, each with what it reads; but for tables (and names
-/// of inner queries) that are small.
+/// The statements that would read a whole table or a whole tenant, each with what it reads; but for tables,
+/// indexes and inner queries that are small.
 ///
 /// # Panics
 /// Where the file is none, or a statement is none that it can plan.
@@ -69,8 +69,9 @@ pub async fn scans(file: &Path, statements: &BTreeSet<String>, small: &[&str]) -
             let step: String = step.get("detail");
             let mut words = step.split(' ');
             let (does, what) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-            let reads_all = does == "SCAN" && what != "CONSTANT" && !what.starts_with('(');
-            if (reads_all || step.ends_with("(tenant=?)")) && !small.contains(&what) {
+            let given = what == "CONSTANT" || what.starts_with('(') || step.ends_with("VALUES CLAUSE");
+            let reads_all = does == "SCAN" && !given || step.ends_with("(tenant=?)");
+            if reads_all && !step.split(' ').any(|word| small.contains(&word)) {
                 found.push(format!("{step}: {text}"));
             }
         }

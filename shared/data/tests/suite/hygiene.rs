@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use rapport_api::events::v1::Event;
 use rapport_data::{Consumer, Database, Engine, Rx, Stored as _, Tx};
-use rapport_harness::{Postgres, Statements, scans};
+use rapport_harness::{Postgres, Statements, scans, shared_postgres};
 use rapport_kernel::{Fault, SubjectId, TenantId};
 use rapport_platform::Readiness;
 use rapport_platform::config::Address;
@@ -189,12 +189,13 @@ async fn erasures_and_consumers_do_not_wait_for_each_other_in_a_circle() {
             tx.is_entombed(&[subject]).await?;
             tx.erase(&[subject]).await
         };
-        let before = Instant::now();
         database.write_erasing(tenant, unit).await.expect("no deadlock");
-        before.elapsed()
     });
-    let slowest = futures::future::join_all(erases).await.into_iter().max().expect("some");
-    assert!(slowest < Duration::from_millis(900), "Postgres found a circle after a second: {slowest:?}");
+    futures::future::join_all(erases).await;
+    // Its figures come a little late.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let circles = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    assert_eq!(shared_postgres().execute(ground.url(), circles), "0");
     drop(recorder);
 }
 #[rstest]
