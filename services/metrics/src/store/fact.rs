@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rapport_data::{Engine, Rx, Stored as _, Tx};
 use rapport_kernel::{Fault, SubjectId, Timestamp};
 use sea_orm::ActiveValue::Set;
+use sea_orm::QuerySelect as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
 

@@ -5,6 +5,7 @@ mod commits;
 pub mod decisions;
 pub mod erasure;
 pub mod policies;
+pub mod retention;
 mod turns;
 
 pub use actions::Actions;
