@@ -15,7 +15,7 @@ use sea_orm::{
 use sea_orm_migration::{MigrationTrait, SchemaManager};
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgPoolOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
+use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
 use tokio::time::{Instant, sleep};
 
 use crate::fault::{Stored as _, sqlx_fault};
@@ -29,7 +29,7 @@ const LOCK: i64 = 0x7261_7070_6f72_7400;
 pub(crate) async fn sqlite(path: &Path, own: &[Box<dyn MigrationTrait>]) -> Result<(), Fault> {
     let lock = private::file(&path.with_extension("lock"))?;
     // SQLite gives its log the rights of the file, so the file comes first.
-    private::file(path)?;
+    let is_new = private::file(path)?.metadata().is_ok_and(|file| file.len() == 0);
     let end = Instant::now() + LONGEST_WAIT;
     while lock.try_lock().is_err() {
         if Instant::now() > end {
@@ -40,11 +40,12 @@ pub(crate) async fn sqlite(path: &Path, own: &[Box<dyn MigrationTrait>]) -> Resu
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
-        .auto_vacuum(sqlx::sqlite::SqliteAutoVacuum::Incremental)
         .journal_mode(SqliteJournalMode::Wal)
         .busy_timeout(Duration::from_secs(30))
         .pragma("secure_delete", "on")
         .disable_statement_logging();
+    // Told to a file that has it, it would write all the same, and wait for the writer.
+    let options = if is_new { options.auto_vacuum(SqliteAutoVacuum::Incremental) } else { options };
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
     let pool = pool.map_err(|error| sqlx_fault(&error))?;
     let connection = SqlxSqliteConnector::from_sqlx_sqlite_pool(pool.clone());
