@@ -51,6 +51,8 @@ impl Describe for Config {
 /// Where the database cannot be opened.
 pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Result<Module, Fault> {
     let db = Database::open(&config.database, "feedback", migrations::all(), platform).await?;
+    let readiness = Readiness::new();
+    db.watch(&readiness);
     db.relay(platform, bus, vec!["metrics"]);
     let profiles = peers::Profiles::new(platform.peers.clone());
     let surveys = rpc::SurveyRpc(service::Surveys::new(db.clone(), platform.page_key.clone()));
@@ -66,7 +68,7 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let routes = Routes::new(surveys).add_service(responses).add_service(erasures);
-    Ok(Module { name: "feedback", routes, readiness: Readiness::new() })
+    Ok(Module { name: "feedback", routes, readiness })
 }
 
 /// Tells the current state of every response again, so that consumers that lost theirs become whole. Answers how many

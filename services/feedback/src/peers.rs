@@ -35,7 +35,7 @@ impl Profiles {
     pub async fn resolve(&self, call: &Call, customer: &Customer) -> Result<Resolved, Fault> {
         let mut client = ContextServiceClient::new(self.0.channel("profiles", call))
             .max_decoding_message_size(rapport_api::MAX_RESPONSE_BYTES);
-        let request = GetContextRequest { customer: Some(customer::render(customer)), min_revision: 0 };
+        let request = GetContextRequest { customer: Some(customer::render(customer)), ..GetContextRequest::default() };
         let answer = client.get_context(request).await.map_err(|status| rapport_platform::fault(&status))?;
         let answer = answer.into_inner();
         let subject = answer.subject_id.parse().map_err(Fault::internal)?;

@@ -58,6 +58,8 @@ pub struct Gateway {
 pub async fn build(platform: &Platform, config: Config) -> Result<Gateway, Fault> {
     let operator = config.operator()?;
     let db = Database::open(&config.database, "gateway", migrations::all(), platform).await?;
+    let readiness = Readiness::new();
+    db.watch(&readiness);
     let keys = Keys::new(db.clone(), config.keys);
     keys.start(platform);
     let tenants = service::Tenants::new(db.clone(), platform.page_key.clone());
@@ -77,7 +79,7 @@ pub async fn build(platform: &Platform, config: Config) -> Result<Gateway, Fault
         clock: Arc::clone(&platform.clock),
     });
     let service = Stacked::new(outer(door, platform));
-    Ok(Gateway { name: "gateway", service, readiness: Readiness::new(), admin })
+    Ok(Gateway { name: "gateway", service, readiness, admin })
 }
 
 /// The gateway's own services.

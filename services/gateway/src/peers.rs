@@ -46,7 +46,7 @@ impl Services {
         let mut client = ContextServiceClient::new(self.0.channel("profiles", call))
             .max_decoding_message_size(rapport_api::MAX_RESPONSE_BYTES);
         let customer = Some(convert::erasure::customer(customer));
-        let answer = client.get_context(GetContextRequest { customer, min_revision: 0 }).await;
+        let answer = client.get_context(GetContextRequest { customer, min_revision: 0, ids_only: true }).await;
         let answer = answer.map_err(|status| fault(&status))?.into_inner();
         let context = answer.context.unwrap_or_default();
         let mut subjects = vec![answer.subject_id.parse().map_err(Fault::internal)?];

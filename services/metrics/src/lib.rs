@@ -66,6 +66,8 @@ impl Describe for Config {
 /// As [`Database::open`].
 pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Result<Module, Fault> {
     let database = Database::open(&config.database, NAME, migrations::all(), platform).await?;
+    let readiness = Readiness::new();
+    database.watch(&readiness);
     database.consume(platform, bus, events::GROUP, &events::TOPICS, Arc::new(Applying));
     let metrics = rpc::Metrics { database: database.clone(), threshold: i64::from(config.suppression_threshold) };
     let metrics = MetricServiceServer::new(metrics)
@@ -75,7 +77,7 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let routes = Routes::new(metrics).add_service(erasure);
-    Ok(Module { name: NAME, routes, readiness: Readiness::new() })
+    Ok(Module { name: NAME, routes, readiness })
 }
 
 /// Applies what others published.

@@ -27,7 +27,7 @@ use rapport_bus::Bus;
 use rapport_cache::{CacheConfig, ContextCache};
 use rapport_data::{Database, DatabaseConfig};
 use rapport_kernel::Fault;
-use rapport_platform::config::{About, Describe};
+use rapport_platform::config::{About, Describe, Period};
 use rapport_platform::{Module, OnFailure, Platform, Readiness, Routes};
 use serde::{Deserialize, Serialize};
 
@@ -47,11 +47,18 @@ pub struct Config {
     pub exploration: f64,
     /// How many actions a tenant may have.
     pub max_actions: u64,
+    /// How long decisions are kept, and what customers got; an entry that a cap may still count stays as long as it does.
+    pub retention: Period,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { database: DatabaseConfig::default(), exploration: 100.0, max_actions: 1_000 }
+        Self {
+            database: DatabaseConfig::default(),
+            exploration: 100.0,
+            max_actions: 1_000,
+            retention: Period::secs(400 * 24 * 60 * 60),
+        }
     }
 }
 
@@ -69,7 +76,8 @@ impl Describe for Config {
         about
             .section::<DatabaseConfig>("database")
             .key("exploration", "gamma of the inverse-gap weighting: 0 draws evenly, the greater the greedier")
-            .key("max_actions", "how many actions a tenant may have");
+            .key("max_actions", "how many actions a tenant may have")
+            .key("retention", "how long decisions and the contact ledger are kept (what a cap may count stays longer)");
     }
 }
 
@@ -97,8 +105,11 @@ pub fn open_cache(platform: &Platform, config: &CacheConfig) -> Result<Cache, Fa
 pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, cache: Cache, config: Config) -> Result<Module, Fault> {
     config.check()?;
     let db = Database::open(&config.database, "personalisation", migrations::all(), platform).await?;
+    let readiness = Readiness::new();
+    db.watch(&readiness);
     // Nobody consumes decisions yet: they are settled when they are published.
     db.relay(platform, bus, Vec::new());
+    service::retention::start(platform, &db, config.retention.get());
     let policies = service::Policies::new(db.clone());
     let contexts = peers::Contexts::new(cache, platform.peers.clone());
     let actions = service::Actions::new(db.clone(), policies.clone(), platform.page_key.clone(), config.max_actions);
@@ -114,5 +125,5 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, cache: Cache, config:
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let routes = Routes::new(actions).add_service(decisions).add_service(erasures);
-    Ok(Module { name: "personalisation", routes, readiness: Readiness::new() })
+    Ok(Module { name: "personalisation", routes, readiness })
 }

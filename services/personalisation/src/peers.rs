@@ -80,7 +80,7 @@ impl Contexts {
     async fn ask(&self, call: &Call, customer: &Customer, min_revision: u64) -> Result<Answer, Fault> {
         let mut client = ContextServiceClient::new(self.peers.channel("profiles", call))
             .max_decoding_message_size(rapport_api::MAX_RESPONSE_BYTES);
-        let request = GetContextRequest { customer: Some(customer::render(customer)), min_revision };
+        let request = GetContextRequest { customer: Some(customer::render(customer)), min_revision, ids_only: false };
         let answer = client.get_context(request).await.map_err(|status| rapport_platform::fault(&status))?;
         Ok(Answer(answer.into_inner()))
     }

@@ -11,8 +11,8 @@ use rapport_api::events::v1::{
     ContextConsent, CustomerContext, Event, InteractionChanged, ProfileChanged, SubjectErased, SubjectLinked,
 };
 use rapport_cache::{Change, ChangeKind, ContextCache};
-use rapport_data::{Consumer, NewEvent, Tx};
-use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
+use rapport_data::{Follower, NewEvent};
+use rapport_kernel::{CustomerId, Fault, SubjectId, TenantId, Timestamp};
 
 use crate::convert::value::{party_message, value_message};
 use crate::domain::claims::ConsentState;
@@ -46,6 +46,17 @@ pub fn context(profile: &Profile) -> CustomerContext {
         subject_ids: profile.records.iter().map(|(subject, ..)| subject.to_string()).collect(),
         valid_until: None,
         create_time: Some(timestamp(profile.created_at)),
+    }
+}
+
+/// The ids of a profile, as what needs no more of it is told.
+#[must_use]
+pub fn context_ids(profile: &Profile) -> CustomerContext {
+    CustomerContext {
+        customer_id: profile.customer.to_string(),
+        revision: profile.revision,
+        subject_ids: profile.records.iter().map(|(subject, ..)| subject.to_string()).collect(),
+        ..CustomerContext::default()
     }
 }
 
@@ -122,14 +133,14 @@ pub fn subject_erased(subject: SubjectId, erasure: &str, at: Timestamp) -> NewEv
     }
 }
 
-/// Writes the shared context from this service's own events. Nothing is written to the database: the cache guards
-/// itself by revision, so that a repetition does no harm.
+/// Writes the shared context from this service's own events. The cache guards itself by revision, so that a repetition
+/// does no harm; and it is no part of any unit of work, for it may be slow.
 pub struct WriteContext<T>(pub ContextCache<T>);
 
-impl<T: Send + Sync + 'static> Consumer for WriteContext<T> {
-    fn apply(&self, tx: Tx, events: Vec<Event>) -> BoxFuture<'_, Result<(), Fault>> {
+impl<T: Send + Sync + 'static> Follower for WriteContext<T> {
+    fn follow(&self, tenant: TenantId, events: Vec<Event>) -> BoxFuture<'_, Result<(), Fault>> {
         Box::pin(async move {
-            let changes: Vec<Change> = events.into_iter().filter_map(|event| change(&tx, event)).collect();
+            let changes: Vec<Change> = events.into_iter().filter_map(|event| change(tenant, event)).collect();
             self.0.apply(&changes).await;
             Ok(())
         })
@@ -141,10 +152,13 @@ impl<T: Send + Sync + 'static> Consumer for WriteContext<T> {
             Ok(())
         })
     }
+
+    fn leave(&self, partition: u16) -> BoxFuture<'_, ()> {
+        Box::pin(self.0.release(partition))
+    }
 }
 
-fn change(tx: &Tx, event: Event) -> Option<Change> {
-    let tenant = tx.tenant();
+fn change(tenant: TenantId, event: Event) -> Option<Change> {
     let customer: CustomerId = event.subject_id.parse().ok()?;
     let recorded_at = event.recorded_at.as_ref().and_then(|at| instant(at).ok())?;
     let (revision, kind) = match event.payload? {
@@ -164,8 +178,8 @@ fn change(tx: &Tx, event: Event) -> Option<Change> {
     Some(Change { tenant, customer, revision, recorded_at, kind })
 }
 
-/// The consumer, for [`rapport_data::Database::consume`].
+/// The consumer, for [`rapport_data::Database::follow`].
 #[must_use]
-pub fn write_context<T: Send + Sync + 'static>(cache: ContextCache<T>) -> Arc<dyn Consumer> {
+pub fn write_context<T: Send + Sync + 'static>(cache: ContextCache<T>) -> Arc<dyn Follower> {
     Arc::new(WriteContext(cache))
 }

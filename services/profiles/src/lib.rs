@@ -86,9 +86,11 @@ pub async fn build<T: Send + Sync + 'static>(
     let namespaces = config.namespaces()?;
     let database = Database::open(&config.database, "profiles", migrations::all(), platform).await?;
     database.relay(platform, Arc::clone(&bus), vec![events::CONTEXT_GROUP, "metrics"]);
-    database.consume(platform, bus, events::CONTEXT_GROUP, &[events::TOPIC], events::write_context(cache));
+    database.follow(platform, bus, events::CONTEXT_GROUP, &[events::TOPIC], events::write_context(cache));
+    let readiness = Readiness::new();
+    database.watch(&readiness);
     let profiles = Profiles::new(database, namespaces);
-    Ok(Module { name: "profiles", routes: routes(&profiles, platform), readiness: Readiness::new() })
+    Ok(Module { name: "profiles", routes: routes(&profiles, platform), readiness })
 }
 
 fn routes(profiles: &Profiles, platform: &Platform) -> Routes {

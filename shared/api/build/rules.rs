@@ -163,6 +163,7 @@ fn field_check(field: &FieldDescriptor, rules: &Option<DynamicMessage>, access: 
 }
 
 fn list_check(field: &FieldDescriptor, rules: &Option<DynamicMessage>, access: &str) -> Result<String> {
+    known(rules.as_ref(), &["repeated"])?;
     let repeated = rules.as_ref().and_then(|rules| inner(rules, "repeated"));
     known(repeated.as_ref(), &["min_items", "max_items", "unique", "items"])?;
     let mut code = String::new();
@@ -171,7 +172,6 @@ fn list_check(field: &FieldDescriptor, rules: &Option<DynamicMessage>, access: &
             writeln!(code, "        at.field(\"{}\").min_items(out, ({access}).len(), {least});", field.name())?;
         }
         if let Some(most) = number(rules, "max_items") {
-            // Beyond its bound a list is not looked at item by item: the work stays bounded too.
             writeln!(code, "        at.field(\"{}\").max_items(out, ({access}).len(), {most});", field.name())?;
         }
         if flag(rules, "unique") {
@@ -183,15 +183,22 @@ fn list_check(field: &FieldDescriptor, rules: &Option<DynamicMessage>, access: &
     if !check.is_empty() {
         writeln!(
             code,
-            "        for (index, value) in ({access}).iter().enumerate() {{ let _ = value;\n            let at = \
+            "        for (index, value) in ({access}).iter().enumerate(){} {{ let _ = value;\n            let at = \
              &at.field(\"{}\"); let at = &at.index(index);\n{check}        }}",
+            within(repeated.as_ref().and_then(|rules| number(rules, "max_items"))),
             field.name()
         )?;
     }
     Ok(code)
 }
 
+/// Beyond its bound, which is broken then, nothing is looked at item by item: the work stays bounded too.
+fn within(most: Option<f64>) -> String {
+    most.map_or_else(String::new, |most| format!(".take({most})"))
+}
+
 fn map_check(field: &FieldDescriptor, rules: &Option<DynamicMessage>, access: &str) -> Result<String> {
+    known(rules.as_ref(), &["map"])?;
     let map = rules.as_ref().and_then(|rules| inner(rules, "map"));
     known(map.as_ref(), &["max_pairs", "keys", "values"])?;
     let mut code = String::new();
@@ -205,8 +212,9 @@ fn map_check(field: &FieldDescriptor, rules: &Option<DynamicMessage>, access: &s
     let value = value_check(&entry.map_entry_value_field().kind(), &values, "", "value")?;
     writeln!(
         code,
-        "        for (key, value) in {access} {{ let _ = (key, value);\n            let at = &at.field(\"{}\"); let at = \
-         &at.key(key);\n{key}{value}        }}",
+        "        for (key, value) in ({access}).iter(){} {{ let _ = (key, value);\n            let at = &at.field(\"{}\"); \
+         let at = &at.key(key);\n{key}{value}        }}",
+        within(map.as_ref().and_then(|rules| number(rules, "max_pairs"))),
         field.name()
     )?;
     Ok(code)
@@ -214,6 +222,18 @@ fn map_check(field: &FieldDescriptor, rules: &Option<DynamicMessage>, access: &s
 
 /// The check of one value; `name` is a string literal of the field's name, or empty where `at` stands on the value.
 fn value_check(kind: &Kind, rules: &Option<DynamicMessage>, name: &str, value: &str) -> Result<String> {
+    let own = match kind {
+        Kind::String => "string",
+        Kind::Double => "double",
+        Kind::Int32 => "int32",
+        Kind::Int64 => "int64",
+        Kind::Enum(_) => "enum",
+        Kind::Message(message) if message.full_name() == "google.protobuf.Duration" => "duration",
+        _ => "",
+    };
+    // Whether a field must be there is for the field to say; an item or a key has nothing of the kind.
+    let field = if name.is_empty() { ["", ""] } else { ["required", "ignore"] };
+    known(rules.as_ref(), &[own, field[0], field[1]])?;
     let at = if name.is_empty() { "at".to_owned() } else { format!("at.field({name})") };
     let mut code = String::new();
     let mut say = |call: String| code.push_str(&format!("            {at}.{call};\n"));

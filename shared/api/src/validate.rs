@@ -147,7 +147,7 @@ impl<'a> At<'a> {
     fn duration(&self, out: &mut Violations, value: &Duration, least: Option<i64>, most: Option<i64>) {
         let below = least.is_some_and(|least| (value.seconds, value.nanos) < (least, 0));
         let above = most.is_some_and(|most| (value.seconds, value.nanos) > (most, 0));
-        let normal = value.nanos.abs() < 1_000_000_000
+        let normal = value.nanos.unsigned_abs() < 1_000_000_000
             && (value.seconds == 0 || value.nanos == 0 || (value.seconds < 0) == (value.nanos < 0));
         if below || above || !normal {
             self.broken(out, "duration.range", format!("{}, in seconds", range(least, most)));

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rapport_kernel::{Fault, TenantId};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Values};
@@ -50,11 +50,16 @@ pub(crate) struct Live {
     /// A statement was given up half way.
     pub(crate) busy: bool,
     pub(crate) in_transaction: bool,
+    /// How long its session lets a statement take (Postgres), where that was set after it was opened.
+    pub(crate) allowed: Option<Duration>,
+    /// Ends what runs (SQLite), where nobody waits for it any more.
+    pub(crate) abandoned: Arc<AtomicBool>,
 }
 
 impl Live {
     pub(crate) fn new(raw: Raw) -> Self {
-        Self { raw, since: Instant::now(), tenant: None, busy: false, in_transaction: false }
+        let (since, abandoned) = (Instant::now(), Arc::new(AtomicBool::new(false)));
+        Self { raw, since, tenant: None, busy: false, in_transaction: false, allowed: None, abandoned }
     }
 
     /// Runs text as it is: several statements, one round trip.
@@ -159,6 +164,8 @@ impl Loan<'_> {
 }
 
 fn parts(statement: Statement) -> (AssertSqlSafe<String>, SqlxValues, bool) {
+    // The text holds no value: it may be seen. The suites ask the engine how it would run what was said.
+    tracing::trace!(target: "rapport_data::sql", text = statement.sql);
     let values = statement.values.unwrap_or_else(|| Values(Vec::new()));
     let keep = values.0.len() <= MOST_VALUES_PREPARED;
     // sea-orm writes the text and binds every value apart from it.

@@ -25,6 +25,8 @@ const BATCH: usize = 1_000;
 const WAIT: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+/// After so many failures that may pass, several events are tried in halves: it may be their number that takes too long.
+const MOST_TOGETHER: u32 = 4;
 
 /// Applies events. One implementation for each consumer group of a service.
 pub trait Consumer: Send + Sync + 'static {
@@ -46,6 +48,55 @@ pub trait Consumer: Send + Sync + 'static {
     }
 }
 
+/// Applies events outside of the database, as to a cache: what it awaits keeps no transaction open.
+pub trait Follower: Send + Sync + 'static {
+    /// Applies events of one tenant, in the order of their partition. It may run again with the same events, or with
+    /// a part of them.
+    ///
+    /// # Errors
+    /// As [`Consumer::apply`].
+    fn follow(&self, tenant: TenantId, events: Vec<Event>) -> BoxFuture<'_, Result<(), Fault>>;
+
+    /// As [`Consumer::watermark`].
+    ///
+    /// # Errors
+    /// Is logged; the next watermark comes in 200 ms.
+    fn watermark<'a>(&'a self, topic: &'a str, partition: u16, at: Timestamp) -> BoxFuture<'a, Result<(), Fault>>;
+
+    /// Told that this instance stops in good order: all that it took of this partition has been applied.
+    fn leave(&self, partition: u16) -> BoxFuture<'_, ()>;
+}
+
+/// Who applies the events of a group.
+#[derive(Clone)]
+enum Handler {
+    Within(Arc<dyn Consumer>),
+    Outside(Arc<dyn Follower>),
+}
+
+impl Handler {
+    async fn apply(&self, database: &Database, tenant: TenantId, events: Arc<Vec<Known>>) -> Result<(), Fault> {
+        match self {
+            Self::Within(handler) => apply(database, handler, tenant, events).await,
+            Self::Outside(handler) => {
+                let subjects: BTreeSet<SubjectId> = events.iter().map(|known| known.subject).collect();
+                let subjects: Vec<SubjectId> = subjects.into_iter().collect();
+                // Who is erased after this look has an event of it later in the partition.
+                let erased = database.read(tenant, |rx| async move { rx.is_entombed(&subjects).await }).await?;
+                let events = among(&events, &erased);
+                if events.is_empty() { Ok(()) } else { handler.follow(tenant, events).await }
+            }
+        }
+    }
+
+    async fn watermark(&self, topic: &str, partition: u16, at: Timestamp) -> Result<(), Fault> {
+        match self {
+            Self::Within(handler) => handler.watermark(topic, partition, at).await,
+            Self::Outside(handler) => handler.watermark(topic, partition, at).await,
+        }
+    }
+}
+
 impl Database {
     /// Starts applying the events of topics, as a member of a group. Of all instances, one at a time works on a
     /// partition.
@@ -57,10 +108,33 @@ impl Database {
         topics: &[&'static str],
         handler: Arc<dyn Consumer>,
     ) {
+        self.read_topics(platform, &bus, group, topics, &Handler::Within(handler));
+    }
+
+    /// Starts applying the events of topics outside of the database, as a member of a group.
+    pub fn follow(
+        &self,
+        platform: &Platform,
+        bus: Arc<dyn Bus>,
+        group: &'static str,
+        topics: &[&'static str],
+        handler: Arc<dyn Follower>,
+    ) {
+        self.read_topics(platform, &bus, group, topics, &Handler::Outside(handler));
+    }
+
+    fn read_topics(
+        &self,
+        platform: &Platform,
+        bus: &Arc<dyn Bus>,
+        group: &'static str,
+        topics: &[&'static str],
+        handler: &Handler,
+    ) {
         for &topic in topics {
             for partition in 0..PARTITIONS {
-                let reader = Reader { database: self.clone(), handler: Arc::clone(&handler), group, topic, partition };
-                let bus = Arc::clone(&bus);
+                let reader = Reader { database: self.clone(), handler: handler.clone(), group, topic, partition };
+                let bus = Arc::clone(bus);
                 let name = format!("{}.{group}.{topic}.{partition}", self.inner.service);
                 platform.tasks.spawn(&name, OnFailure::Restart, move |stopping| {
                     let subscription = bus.subscribe(topic, partition, group);
@@ -74,7 +148,7 @@ impl Database {
 #[derive(Clone)]
 struct Reader {
     database: Database,
-    handler: Arc<dyn Consumer>,
+    handler: Handler,
     group: &'static str,
     topic: &'static str,
     partition: u16,
@@ -104,6 +178,9 @@ impl Reader {
             let deliveries = tokio::select! {
                 deliveries = subscription.next(BATCH, WAIT) => deliveries,
                 () = stopping.cancelled() => {
+                    if let Handler::Outside(handler) = &self.handler {
+                        handler.leave(self.partition).await;
+                    }
                     subscription.leave().await;
                     return Ok(());
                 }
@@ -169,8 +246,9 @@ impl Reader {
         let mut parts = vec![events];
         while let Some(mut part) = parts.pop() {
             let part_of = Arc::new(std::mem::take(&mut part));
+            let most = if part_of.len() > 1 { MOST_TOGETHER } else { u32::MAX };
             let result =
-                patiently(stopping, || apply(&self.database, &self.handler, tenant, Arc::clone(&part_of))).await;
+                patiently(stopping, most, || self.handler.apply(&self.database, tenant, Arc::clone(&part_of))).await;
             let Err(fault) = result else { continue };
             if stopping.is_cancelled() {
                 return Err(fault);
@@ -195,19 +273,20 @@ impl Reader {
             "an event could not be applied and was set aside as a dead letter"
         );
         self.database.inner.metrics.dead_letter();
-        patiently(stopping, || self.database.keep_dead_letter(letter.clone())).await
+        patiently(stopping, u32::MAX, || self.database.keep_dead_letter(letter.clone())).await
     }
 }
 
-/// Tries again while the fault may pass and the process is not stopping.
-async fn patiently<T, Fut>(stopping: &CancellationToken, run: impl Fn() -> Fut) -> Result<T, Fault>
+/// Tries again, `most` times in all, while the fault may pass and the process is not stopping.
+async fn patiently<T, Fut>(stopping: &CancellationToken, most: u32, run: impl Fn() -> Fut) -> Result<T, Fault>
 where
     Fut: Future<Output = Result<T, Fault>>,
 {
-    let mut pause = FIRST_PAUSE;
+    let (mut pause, mut runs) = (FIRST_PAUSE, 0);
     loop {
+        runs += 1;
         match run().await {
-            Err(fault) if fault.is_transient() || fault.kind() == Kind::Exhausted => {
+            Err(fault) if runs < most && (fault.is_transient() || fault.kind() == Kind::Exhausted) => {
                 tracing::warn!(?fault, ?pause, "events could not be applied for now; they are tried again");
                 tokio::select! {
                     () = sleep(pause) => {}
@@ -228,6 +307,7 @@ pub(crate) async fn apply(
     events: Arc<Vec<Known>>,
 ) -> Result<(), Fault> {
     let handler = Arc::clone(handler);
+    let erases = events.iter().any(|known| matches!(known.event.payload, Some(Payload::SubjectErased(_))));
     let trace = events.first().map(|known| known.event.traceparent.clone()).unwrap_or_default();
     let unit = move |tx: Tx| {
         let (events, handler) = (Arc::clone(&events), Arc::clone(&handler));
@@ -236,8 +316,9 @@ pub(crate) async fn apply(
             if events.is_empty() { Ok(()) } else { handler.apply(tx, events).await }
         }
     };
-    // No erasure comes between looking for tombstones and the commit.
-    let lock = Some(Lock::against_erasure(tenant));
+    // No erasure comes between looking for tombstones and the commit; and one that is told of is done under the lock
+    // of its own from the start, for two that want more than they hold would wait for each other.
+    let lock = Some(if erases { Lock::of_erasure(tenant) } else { Lock::against_erasure(tenant) });
     let write = database.unit(Terms { scope: Scope::Tenant(tenant), lock }, unit);
     if trace.is_empty() { write.await } else { telemetry::within(&trace, "consume", write).await }
 }
@@ -246,11 +327,15 @@ pub(crate) async fn living(tx: &Tx, events: &[Known]) -> Result<Vec<Event>, Faul
     let subjects: BTreeSet<SubjectId> = events.iter().map(|known| known.subject).collect();
     let erased = tx.is_entombed(&subjects.into_iter().collect::<Vec<_>>()).await?;
     tx.consuming(&events.iter().map(|known| (known.id, known.subject)).collect::<Vec<_>>());
-    // What tells of the erasure itself still comes through.
+    Ok(among(events, &erased))
+}
+
+/// The events without those of erased subjects. What tells of the erasure itself still comes through.
+fn among(events: &[Known], erased: &BTreeSet<SubjectId>) -> Vec<Event> {
     let lives = |known: &&Known| {
         !erased.contains(&known.subject) || matches!(known.event.payload, Some(Payload::SubjectErased(_)))
     };
-    Ok(events.iter().filter(lives).map(|known| known.event.clone()).collect())
+    events.iter().filter(lives).map(|known| known.event.clone()).collect()
 }
 
 enum Content {

@@ -19,6 +19,7 @@ use crate::engine::Engine;
 use crate::metrics::Metrics;
 use crate::migrate;
 use crate::postgres::Server;
+use crate::private;
 use crate::receipt::{Answer, Receipt};
 use crate::slots::Slots;
 use crate::sqlite::{self, File, Job};
@@ -48,7 +49,7 @@ pub(crate) struct Inner {
 }
 
 enum Backend {
-    Sqlite { writer: mpsc::Sender<Job>, readers: Arc<Slots> },
+    Sqlite { file: File, writer: mpsc::Sender<Job>, readers: Arc<Slots> },
     Postgres(Server),
 }
 
@@ -93,12 +94,13 @@ impl Database {
         let backend = match &config.url {
             None => {
                 let folder: &Path = &config.folder;
-                std::fs::create_dir_all(folder).map_err(Fault::internal)?;
+                private::folder(folder)?;
                 let file = File::new(folder, service);
                 migrate::sqlite(&file.path, &migrations).await?;
-                let readers = Slots::new(file.reader(), config.readers.min(2), config.acquire.get());
+                let readers =
+                    Slots::new(file.reader(), config.readers.min(2), config.acquire.get(), config.statement.get());
                 let writer = sqlite::start(&file, service, config.queue, &platform.tasks, metrics.clone());
-                Backend::Sqlite { writer, readers }
+                Backend::Sqlite { file, writer, readers }
             }
             Some(url) => {
                 migrate::postgres(url.expose(), service, &migrations).await?;
@@ -285,6 +287,11 @@ impl Database {
         receiver.await.unwrap_or_else(dropped)
     }
 
+    /// Whether SQLite's log may hold what was erased.
+    pub(crate) fn is_stained(&self) -> bool {
+        matches!(&self.inner.backend, Backend::Sqlite { file, .. } if file.is_stained())
+    }
+
     fn is_known(&self, tenant: TenantId) -> bool {
         self.inner.known.read().unwrap_or_else(PoisonError::into_inner).contains(&tenant)
     }
@@ -302,6 +309,7 @@ struct Run<F> {
 struct Done<T> {
     value: T,
     published: bool,
+    erased: bool,
 }
 
 impl<F> Run<F> {
@@ -336,14 +344,17 @@ impl<F> Run<F> {
         let work = AssertUnwindSafe(async { (self.unit)(tx.clone()).await }).catch_unwind();
         let value = work.await.unwrap_or_else(|_| Err(Fault::internal("a unit of work panicked")))?;
         tx.flush().await?;
-        let published = tx.notes().published;
-        Ok(Done { value, published })
+        let notes = tx.notes();
+        Ok(Done { value, published: notes.published, erased: notes.erases })
     }
 
     fn committed<T>(&self, done: Done<T>) -> T {
         let inner = &self.database.inner;
         if done.published {
             inner.published.notify_one();
+        }
+        if let (true, Backend::Sqlite { file, .. }) = (done.erased, &inner.backend) {
+            file.stain();
         }
         if let Scope::Tenant(tenant) = self.terms.scope
             && !self.database.is_known(tenant)

@@ -4,7 +4,6 @@
 //! normal: during an upgrade the version before starts again beside the new one.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,11 +15,11 @@ use sea_orm::{
 use sea_orm_migration::{MigrationTrait, SchemaManager};
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgPoolOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
+use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
 use tokio::time::{Instant, sleep};
 
 use crate::fault::{Stored as _, sqlx_fault};
-use crate::{migrations, postgres, statistics};
+use crate::{migrations, postgres, private, statistics};
 
 /// How long an instance waits for another that migrates.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
@@ -28,7 +27,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(120);
 const LOCK: i64 = 0x7261_7070_6f72_7400;
 
 pub(crate) async fn sqlite(path: &Path, own: &[Box<dyn MigrationTrait>]) -> Result<(), Fault> {
-    let lock = File::create(path.with_extension("lock")).map_err(Fault::internal)?;
+    let lock = private::file(&path.with_extension("lock"))?;
+    // SQLite gives its log the rights of the file, so the file comes first.
+    let is_new = private::file(path)?.metadata().is_ok_and(|file| file.len() == 0);
     let end = Instant::now() + LONGEST_WAIT;
     while lock.try_lock().is_err() {
         if Instant::now() > end {
@@ -39,16 +40,19 @@ pub(crate) async fn sqlite(path: &Path, own: &[Box<dyn MigrationTrait>]) -> Resu
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
-        .auto_vacuum(sqlx::sqlite::SqliteAutoVacuum::Incremental)
         .journal_mode(SqliteJournalMode::Wal)
         .busy_timeout(Duration::from_secs(30))
+        .pragma("secure_delete", "on")
         .disable_statement_logging();
+    // Told to a file that has it, it would write all the same, and wait for the writer.
+    let options = if is_new { options.auto_vacuum(SqliteAutoVacuum::Incremental) } else { options };
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
     let pool = pool.map_err(|error| sqlx_fault(&error))?;
     let connection = SqlxSqliteConnector::from_sqlx_sqlite_pool(pool.clone());
     let result = match run(&connection, own).await {
-        Ok(()) => statistics::write(&connection).await,
-        failed => failed,
+        // Only a new schema needs new ones: nobody who opens the file later waits for the writer.
+        Ok(true) => statistics::write(&connection).await,
+        other => other.map(|_| ()),
     };
     pool.close().await;
     result
@@ -117,7 +121,8 @@ async fn make_role(connection: &DatabaseConnection, role: &str) -> Result<(), Fa
     }
 }
 
-async fn run(connection: &DatabaseConnection, own: &[Box<dyn MigrationTrait>]) -> Result<(), Fault> {
+/// Applies what is missing; answers whether anything was.
+async fn run(connection: &DatabaseConnection, own: &[Box<dyn MigrationTrait>]) -> Result<bool, Fault> {
     let table = "CREATE TABLE IF NOT EXISTS migration (name TEXT NOT NULL PRIMARY KEY, applied_at TEXT NOT NULL)";
     connection.execute_unprepared(table).await.stored()?;
     let backend = connection.get_database_backend();
@@ -127,7 +132,7 @@ async fn run(connection: &DatabaseConnection, own: &[Box<dyn MigrationTrait>]) -
     for row in rows {
         applied.insert(row.try_get_by_index::<String>(0).stored()?);
     }
-    let all = migrations::all();
+    let (all, mut changed) = (migrations::all(), false);
     for migration in all.iter().chain(own) {
         if !applied.contains(migration.name()) {
             let failed = |error: DbErr| {
@@ -135,9 +140,10 @@ async fn run(connection: &DatabaseConnection, own: &[Box<dyn MigrationTrait>]) -
             };
             apply(connection, backend, migration.as_ref()).await.map_err(failed)?;
             tracing::info!(migration = migration.name(), "the schema was brought forward");
+            changed = true;
         }
     }
-    Ok(())
+    Ok(changed)
 }
 
 async fn apply(

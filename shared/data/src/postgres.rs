@@ -58,9 +58,9 @@ impl Server {
             ]))
         };
         Ok(Self {
-            app: Slots::new(target(app_role(service)), config.writers, acquire),
-            readers: Slots::new(target(app_role(service)), config.readers, acquire),
-            system: Slots::new(target(system_role(service)), config.system, acquire),
+            app: Slots::new(target(app_role(service)), config.writers, acquire, statement),
+            readers: Slots::new(target(app_role(service)), config.readers, acquire, statement),
+            system: Slots::new(target(system_role(service)), config.system, acquire, statement),
             statement,
         })
     }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use rapport_kernel::Fault;
 
-use crate::database::Database;
-use crate::unit::{NewEvent, Tx};
+use crate::database::{Database, Scope, Terms};
+use crate::unit::{Lock, NewEvent, Tx};
 
 /// A service's current state, told as events.
 pub trait Rebuild: Send + Sync + 'static {
@@ -53,7 +53,9 @@ impl Database {
                         Ok((events, page.next))
                     }
                 };
-                let (events, next) = self.write(tenant, unit).await?;
+                // What is told is of nobody who is erased between the look at it and the commit.
+                let lock = Some(Lock::against_erasure(tenant));
+                let (events, next) = self.unit(Terms { scope: Scope::Tenant(tenant), lock }, unit).await?;
                 count += events;
                 if next.is_none() {
                     break;

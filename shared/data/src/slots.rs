@@ -1,5 +1,6 @@
 //! The connections of one role: lent out one at a time, opened when needed, each with a memory of its tenant.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +20,11 @@ const LONGEST_LIFE: Duration = Duration::from_secs(30 * 60);
 /// How long a connection that was left in the middle of something is waited for before it is given up.
 const RECOVERY: Duration = Duration::from_millis(100);
 
+/// Of SQLite's machine, between two looks whether anybody still waits for the statement.
+const STEPS: i32 = 10_000;
+/// The shortest time that a session allows a statement: the caller's deadline ends shorter waits by itself.
+const LEAST_ALLOWED: Duration = Duration::from_millis(64);
+
 #[derive(Clone)]
 pub(crate) enum Target {
     Sqlite(SqliteConnectOptions),
@@ -27,17 +33,28 @@ pub(crate) enum Target {
 
 impl Target {
     pub(crate) async fn open(&self) -> Result<Live, sqlx::Error> {
-        let raw = match self {
-            Self::Sqlite(options) => Raw::Sqlite(Box::new(SqliteConnection::connect_with(options).await?)),
-            Self::Postgres(options) => Raw::Postgres(Box::new(PgConnection::connect_with(options).await?)),
-        };
-        Ok(Live::new(raw))
+        match self {
+            Self::Sqlite(options) => {
+                let mut live = Live::new(Raw::Sqlite(Box::new(SqliteConnection::connect_with(options).await?)));
+                let abandoned = Arc::clone(&live.abandoned);
+                if let Raw::Sqlite(raw) = &mut live.raw {
+                    let goes_on = move || !abandoned.load(Ordering::Relaxed);
+                    raw.lock_handle().await?.set_progress_handler(STEPS, goes_on);
+                }
+                Ok(live)
+            }
+            Self::Postgres(options) => {
+                Ok(Live::new(Raw::Postgres(Box::new(PgConnection::connect_with(options).await?))))
+            }
+        }
     }
 }
 
 pub(crate) struct Slots {
     target: Target,
     acquire: Duration,
+    /// How long a statement may take where nobody said less.
+    longest: Duration,
     permits: Arc<Semaphore>,
     idle: Mutex<Vec<Live>>,
 }
@@ -50,9 +67,9 @@ pub(crate) struct Slot {
 }
 
 impl Slots {
-    pub(crate) fn new(target: Target, size: usize, acquire: Duration) -> Arc<Self> {
+    pub(crate) fn new(target: Target, size: usize, acquire: Duration, longest: Duration) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(size.max(1)));
-        Arc::new(Self { target, acquire, permits, idle: Mutex::new(Vec::new()) })
+        Arc::new(Self { target, acquire, longest, permits, idle: Mutex::new(Vec::new()) })
     }
 
     /// Lends a connection; with a tenant, one whose session shows that tenant's rows.
@@ -75,17 +92,18 @@ impl Slots {
         };
         let permit = timeout_at(end, Arc::clone(&self.permits).acquire_owned()).await.map_err(|_| late())?;
         let permit = permit.expect("the semaphore is never closed");
-        let live = timeout_at(end, self.ready(tenant)).await.map_err(|_| late())?;
+        let live = timeout_at(end, self.ready(tenant, until)).await.map_err(|_| late())?;
         let live = live.map_err(|error| sqlx_fault(&error))?;
         Ok(Slot { conn: Conn::lend(live), slots: Arc::clone(self), _permit: permit })
     }
 
-    async fn ready(&self, tenant: Option<TenantId>) -> Result<Live, sqlx::Error> {
+    async fn ready(&self, tenant: Option<TenantId>, until: Option<Instant>) -> Result<Live, sqlx::Error> {
+        let allowed = allowed(until, self.longest);
         while let Some(mut live) = self.pop(tenant) {
             if (live.busy || live.in_transaction) && !recovered(&mut live).await {
                 continue;
             }
-            match show(&mut live, tenant).await {
+            match show(&mut live, tenant, allowed, self.longest).await {
                 Ok(()) => return Ok(live),
                 // The server went away while it lay idle; then so did the others.
                 Err(error) if class(&error) == Class::Gone => self.forget_idle(),
@@ -93,7 +111,7 @@ impl Slots {
             }
         }
         let mut live = self.target.open().await?;
-        show(&mut live, tenant).await?;
+        show(&mut live, tenant, allowed, self.longest).await?;
         Ok(live)
     }
 
@@ -124,26 +142,53 @@ impl Drop for Slot {
             // Its fellows lead to the same server.
             self.slots.forget_idle();
         } else if let Some(live) = self.conn.try_take_back() {
+            // Nobody waits for what still runs: SQLite ends it now, Postgres when its time is over.
+            live.abandoned.store(live.busy, Ordering::Relaxed);
             self.slots.idle().push(live);
         }
     }
 }
 
-/// Sets whose rows the session shows, where that changes.
-async fn show(live: &mut Live, tenant: Option<TenantId>) -> Result<(), sqlx::Error> {
+/// How long a statement may take that is waited for until then: twice as long at most as anybody waits, so that a
+/// session is seldom told anew.
+fn allowed(until: Option<Instant>, longest: Duration) -> Duration {
+    let Some(until) = until else { return longest };
+    let left = until.saturating_duration_since(Instant::now()).max(LEAST_ALLOWED);
+    let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX / 2);
+    Duration::from_millis(left.checked_next_power_of_two().unwrap_or(u64::MAX)).min(longest)
+}
+
+/// Sets whose rows the session shows and how long its statements may take, where that changes: in one round trip.
+async fn show(
+    live: &mut Live,
+    tenant: Option<TenantId>,
+    allowed: Duration,
+    longest: Duration,
+) -> Result<(), sqlx::Error> {
     let Some(wanted) = tenant else { return Ok(()) };
-    if live.tenant == tenant || matches!(live.raw, Raw::Sqlite(_)) {
+    if matches!(live.raw, Raw::Sqlite(_)) {
         return Ok(());
     }
-    live.tenant = None;
-    live.run(format!("SELECT set_config('rapport.tenant', '{wanted}', false)")).await?;
-    live.tenant = tenant;
+    let mut settings = Vec::new();
+    if live.tenant != tenant {
+        settings.push(format!("set_config('rapport.tenant', '{wanted}', false)"));
+    }
+    if live.allowed.unwrap_or(longest) != allowed {
+        settings.push(format!("set_config('statement_timeout', '{}', false)", allowed.as_millis()));
+    }
+    if settings.is_empty() {
+        return Ok(());
+    }
+    (live.tenant, live.allowed) = (None, None);
+    live.run(format!("SELECT {}", settings.join(", "))).await?;
+    (live.tenant, live.allowed) = (tenant, Some(allowed));
     Ok(())
 }
 
 async fn recovered(live: &mut Live) -> bool {
     let recover = async {
         live.ping().await?;
+        live.abandoned.store(false, Ordering::Relaxed);
         if live.in_transaction {
             live.run("ROLLBACK".to_owned()).await?;
             live.in_transaction = false;

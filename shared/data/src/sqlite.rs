@@ -6,20 +6,22 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use rapport_kernel::Fault;
 use rapport_platform::{OnFailure, Tasks};
-use sqlx::ConnectOptions as _;
-use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use tokio::sync::{Mutex, mpsc};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Row as _};
+use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::conn::{Conn, Live};
+use crate::conn::{Conn, Live, Raw};
 use crate::fault::sqlx_fault;
 use crate::metrics::Metrics;
+use crate::private;
 use crate::slots::Target;
 
 /// Prepared statements that the writer keeps: those of all tables, in all sizes of [`crate::bulk`].
@@ -34,6 +36,8 @@ const LINGER: Duration = Duration::from_millis(300);
 const CHECKPOINT_BYTES: u64 = 4 * 1024 * 1024;
 /// … and so far before the writer itself does it, and all wait.
 const URGENT_BYTES: u64 = 16 * CHECKPOINT_BYTES;
+/// How long the writer waits at most for readers while the log is emptied.
+const SHORT_WAIT: Duration = Duration::from_millis(50);
 const CHECKPOINT_PAUSE: Duration = Duration::from_millis(250);
 
 /// What the writer tells the caller once the group is committed, or why it is not.
@@ -49,11 +53,31 @@ pub(crate) struct Job {
 #[derive(Clone)]
 pub(crate) struct File {
     pub(crate) path: PathBuf,
+    /// Erasures, and how many of them the log was emptied after. It begins with one: a crash may have left a log.
+    erasures: Arc<AtomicU64>,
+    emptied: Arc<AtomicU64>,
+    /// Wakes the task that empties it.
+    stained: Arc<Notify>,
 }
 
 impl File {
     pub(crate) fn new(folder: &Path, service: &str) -> Self {
-        Self { path: folder.join(format!("{service}.db")) }
+        Self {
+            path: folder.join(format!("{service}.db")),
+            erasures: Arc::new(AtomicU64::new(1)),
+            emptied: Arc::default(),
+            stained: Arc::default(),
+        }
+    }
+
+    /// Notes that an erasure was committed: the log still holds what it deleted, until it is emptied.
+    pub(crate) fn stain(&self) {
+        self.erasures.fetch_add(1, Ordering::AcqRel);
+        self.stained.notify_one();
+    }
+    /// Whether the log may hold what was erased.
+    pub(crate) fn is_stained(&self) -> bool {
+        self.erasures.load(Ordering::Acquire) != self.emptied.load(Ordering::Acquire)
     }
 
     fn options(&self) -> SqliteConnectOptions {
@@ -68,14 +92,21 @@ impl File {
     pub(crate) fn writer(&self) -> Target {
         Target::Sqlite(
             self.options()
-                .create_if_missing(true)
-                .auto_vacuum(SqliteAutoVacuum::Incremental)
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full)
                 .statement_cache_capacity(STATEMENTS)
                 .pragma("wal_autocheckpoint", "0")
                 .pragma("journal_size_limit", CHECKPOINT_BYTES.to_string())
+                // What is deleted is overwritten: an erasure leaves nothing in free pages.
+                .pragma("secure_delete", "on")
                 .pragma("temp_store", "memory"),
+        )
+    }
+
+    /// The one that brings the log into the file. To empty it, it keeps the writer waiting, but not for long.
+    fn checkpointer(&self) -> Target {
+        Target::Sqlite(
+            self.options().busy_timeout(SHORT_WAIT).pragma("journal_size_limit", CHECKPOINT_BYTES.to_string()),
         )
     }
 
@@ -191,32 +222,63 @@ async fn unit(mut live: Live, before: &str, job: Job) -> Result<(Live, &'static 
     Ok((live, if keep { "RELEASE unit; " } else { "ROLLBACK TO unit; RELEASE unit; " }, answer))
 }
 
-/// Brings the log into the file while the writer goes on. One file of the folder at a time: the disk is one.
+/// Brings the log into the file while the writer goes on, and empties it after an erasure. One file of the folder at a
+/// time: the disk is one.
 async fn checkpoint(file: &File, stopping: &CancellationToken) -> Result<(), Fault> {
     let folder = file.path.parent().unwrap_or_else(|| Path::new("."));
-    let turn = std::fs::File::create(folder.join("checkpoint.lock")).map_err(Fault::internal)?;
+    let turn = private::file(&folder.join("checkpoint.lock"))?;
     let mut live = None;
     loop {
         tokio::select! {
             () = tokio::time::sleep(CHECKPOINT_PAUSE) => {}
+            () = file.stained.notified() => {}
             () = stopping.cancelled() => return Ok(()),
         }
-        if file.log_bytes() < CHECKPOINT_BYTES || turn.try_lock().is_err() {
+        let stained = file.is_stained();
+        if (!stained && file.log_bytes() < CHECKPOINT_BYTES) || turn.try_lock().is_err() {
             continue;
         }
-        let opened = match live.take() {
+        let result = match live.take() {
             Some(live) => Ok(live),
-            None => file.writer().open().await,
+            None => file.checkpointer().open().await,
         };
-        let result = match opened {
-            Ok(mut open) => {
-                let result = open.run("PRAGMA wal_checkpoint(PASSIVE)".to_owned()).await;
-                live = Some(open);
-                result
+        let result = match result {
+            Ok(open) => {
+                if stained {
+                    empty(open, file).await
+                } else {
+                    fold(open).await
+                }
             }
             Err(error) => Err(error),
         };
         turn.unlock().map_err(Fault::internal)?;
-        result.map_err(|error| sqlx_fault(&error))?;
+        live = Some(result.map_err(|error| sqlx_fault(&error))?);
+    }
+}
+
+async fn fold(mut live: Live) -> Result<Live, sqlx::Error> {
+    live.run("PRAGMA wal_checkpoint(PASSIVE)".to_owned()).await?;
+    Ok(live)
+}
+
+/// Empties the log; where readers are in it, the next round tries again.
+async fn empty(mut live: Live, file: &File) -> Result<Live, sqlx::Error> {
+    // An erasure that is committed meanwhile is for the next round.
+    let erasures = file.erasures.load(Ordering::Acquire);
+    let emptied = match &mut live.raw {
+        Raw::Sqlite(raw) => {
+            let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut **raw).await;
+            row.and_then(|row| row.try_get::<i64, _>(0)).map(|busy| busy == 0)
+        }
+        Raw::Postgres(_) => Ok(true),
+    };
+    if matches!(emptied, Ok(true)) {
+        file.emptied.store(erasures, Ordering::Release);
+    }
+    match emptied {
+        Ok(_) => Ok(live),
+        Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code == "5") => Ok(live),
+        Err(error) => Err(error),
     }
 }

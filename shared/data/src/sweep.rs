@@ -9,15 +9,13 @@ use rapport_platform::OnFailure;
 use crate::database::Database;
 use crate::engine::Engine;
 use crate::fault::Stored as _;
-use crate::tables::run;
-use crate::unit::Tx;
+use crate::tables::{outbox, relay, run};
+use crate::unit::{Rx, Tx};
 
 const PAUSE: Duration = Duration::from_secs(30);
 const LEASE: Duration = Duration::from_secs(90);
 /// Rows of one bite: others write between two.
 const BITE: u64 = 2_000;
-const SETTLED: &str =
-    "position IS NOT NULL AND position <= (SELECT settled FROM relay WHERE relay.partition = outbox.partition)";
 const UNPAIRED: &str = "NOT EXISTS (SELECT 1 FROM receipt r WHERE r.tenant = receipt_subject.tenant \
                         AND r.request_id = receipt_subject.request_id)";
 const ANY: &str = "1 = 1";
@@ -49,15 +47,35 @@ impl Database {
     /// As [`Database::write`].
     pub async fn sweep(&self) -> Result<u64, Fault> {
         let config = &self.inner.config;
-        let mut rows = 0;
+        let mut rows = self.sweep_outbox(config.keep_settled.get()).await?;
         for (table, among, keep) in [
-            ("outbox", SETTLED, config.keep_settled),
             ("receipt", ANY, config.keep_receipts),
             ("receipt_subject", UNPAIRED, config.keep_receipts),
             ("inbox", ANY, config.keep_inbox),
             ("dead_letter", ANY, config.keep_dead_letters),
         ] {
             rows += self.sweep_table(table, among, keep.get()).await?;
+        }
+        Ok(rows)
+    }
+
+    /// Deletes settled rows, partition by partition from the oldest position on. Positions follow the age but for a
+    /// little: the first bite with a row that is too young is the last.
+    async fn sweep_outbox(&self, keep: Duration) -> Result<u64, Fault> {
+        let settled = |rx: Rx| async move { relay::settled(rx.conn()).await.stored() };
+        let mut rows = 0;
+        for (partition, through) in self.system().read(settled).await? {
+            loop {
+                let bite = move |tx: Tx| async move {
+                    let before = tx.now().minus(keep).micros();
+                    outbox::sweep(tx.conn(), partition, through, before, BITE).await.stored()
+                };
+                let gone = self.system().write(bite).await?;
+                rows += gone;
+                if gone < BITE {
+                    break;
+                }
+            }
         }
         Ok(rows)
     }

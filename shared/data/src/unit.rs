@@ -103,6 +103,8 @@ pub(crate) struct Notes {
     /// The lock that the unit began with, or took last against erasures.
     held: Option<Lock>,
     pub(crate) published: bool,
+    /// Whether the unit erases: what the engine keeps of it is then to be cleaned.
+    pub(crate) erases: bool,
 }
 
 impl Deref for Tx {
@@ -193,13 +195,22 @@ impl Tx {
         self.rx.is_entombed(subjects).await
     }
 
+    /// Holds erasures of this tenant off until the unit ends: whoever was not erased before is not meanwhile. Let it be
+    /// among the unit's first statements, before it reads who is there.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn hold_erasures(&self) -> Result<(), Fault> {
+        self.take(Lock::against_erasure(self.tenant)).await
+    }
+
     /// Notes that a subject was erased: late events and replays of it are stopped from now on. Waits for units that
     /// rely on its not being so, so let it be the unit's first statement.
     ///
     /// # Errors
     /// Where the database fails.
     pub async fn entomb(&self, subject: SubjectId) -> Result<(), Fault> {
-        self.take(Lock::of(self.tenant, b"erasure")).await?;
+        self.take(Lock::of_erasure(self.tenant)).await?;
         tombstone::add(&self.conn, self.tenant, &[subject], self.now).await.stored()
     }
 
@@ -213,7 +224,8 @@ impl Tx {
     }
 
     pub(crate) async fn take(&self, lock: Lock) -> Result<(), Fault> {
-        if self.engine == Engine::Sqlite || self.notes().held == Some(lock) {
+        let covers = |held: Lock| held.key == lock.key && (lock.shared || !held.shared);
+        if self.engine == Engine::Sqlite || self.notes().held.is_some_and(covers) {
             return Ok(());
         }
         self.conn.execute_unprepared(&lock.statement()).await.stored()?;
@@ -258,9 +270,14 @@ impl Lock {
         Self { key: i64::from_be_bytes(hash[..8].try_into().expect("eight bytes")), shared: false }
     }
 
+    /// Of the erasures of a tenant: one at a time.
+    pub(crate) fn of_erasure(tenant: TenantId) -> Self {
+        Self::of(tenant, b"erasure")
+    }
+
     /// Of the erasures of a tenant. Units that rely on nobody being erased meanwhile share it.
     pub(crate) fn against_erasure(tenant: TenantId) -> Self {
-        Self { shared: true, ..Self::of(tenant, b"erasure") }
+        Self { shared: true, ..Self::of_erasure(tenant) }
     }
 
     pub(crate) fn statement(self) -> String {

@@ -84,7 +84,7 @@ impl Money {
     /// Where the parts disagree in sign, are too fine or too large.
     pub fn from_parts(currency: &str, units: i64, nanos: i32) -> Result<Self, MoneyError> {
         let currency = currency.parse()?;
-        if (units > 0 && nanos < 0) || (units < 0 && nanos > 0) || nanos.abs() > 999_999_999 {
+        if (units > 0 && nanos < 0) || (units < 0 && nanos > 0) || nanos.unsigned_abs() > 999_999_999 {
             return Err(MoneyError::Sign);
         }
         if nanos % 1_000 != 0 {
@@ -124,5 +124,6 @@ mod tests {
         assert_eq!(Money::from_parts("eur", 1, 0), Err(MoneyError::Currency));
         assert_eq!(Money::from_parts("EUR", 1, 1), Err(MoneyError::Precision));
         assert_eq!(Money::from_parts("EUR", i64::MIN, 0), Err(MoneyError::Range));
+        assert_eq!(Money::from_parts("EUR", 0, i32::MIN), Err(MoneyError::Sign));
     }
 }

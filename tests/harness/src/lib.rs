@@ -7,6 +7,7 @@
 //! Calls block and panic on failure, as suits a test's set-up.
 
 mod find;
+mod plans;
 mod postgres;
 mod process;
 mod redis;
@@ -14,6 +15,7 @@ mod wire;
 
 use std::sync::OnceLock;
 
+pub use plans::{Statements, scans};
 pub use postgres::Postgres;
 pub use redis::Redis;
 pub use wire::Wire;

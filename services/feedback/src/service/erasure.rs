@@ -39,7 +39,7 @@ impl Erasures {
                     store::response::erase(tx.conn(), tx.tenant(), &some).await
                 }
             };
-            deleted_rows += self.db.until(call.deadline).write(call.tenant(), unit).await?;
+            deleted_rows += self.db.until(call.deadline).write_erasing(call.tenant(), unit).await?;
         }
         let bus_clear = self.db.bus_clear().await?;
         Ok(Erased { deleted_rows, bus_clear })

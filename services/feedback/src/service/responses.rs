@@ -79,6 +79,8 @@ impl Responses {
         let unit = move |tx: Tx| {
             let (etag, correction) = (etag.clone(), correction.clone());
             async move {
+                // An erasure took the response before, or waits: no event of it follows its erasure.
+                tx.hold_erasures().await?;
                 let held = store::response::lock(tx.conn(), tx.tenant(), id).await?;
                 let revision = held.revision;
                 let response = held.correct(&etag, correction, tx.now())?;
@@ -107,6 +109,8 @@ impl Responses {
         let unit = move |tx: Tx| {
             let etag = etag.clone();
             async move {
+                // An erasure took the response before, or waits: no event of it follows its erasure.
+                tx.hold_erasures().await?;
                 let held = store::response::lock(tx.conn(), tx.tenant(), id).await?;
                 let revision = held.delete(&etag)?;
                 store::response::delete(tx.conn(), tx.tenant(), id).await?;

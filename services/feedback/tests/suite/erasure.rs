@@ -6,6 +6,7 @@ use rapport_api::common::v1::EraseSubjectsRequest;
 use rapport_api::convert::timestamp;
 use rapport_api::feedback::v1::{GetResponseRequest, SubmitResponseRequest};
 use rapport_data::Engine;
+use rapport_harness::{Statements, scans};
 use rapport_kernel::{Clock as _, RequestId, SubjectId, TenantId};
 use rstest::rstest;
 
@@ -56,4 +57,20 @@ async fn what_a_subject_said_is_gone_and_nothing_new_is_taken_of_it(#[case] engi
     }
     let last = last.expect("it was asked");
     assert_eq!((last.deleted_rows, last.bus_clear), (0, true), "all groups have read on, so the bus let go");
+}
+
+#[tokio::test]
+async fn an_erasure_reads_no_whole_table() {
+    let (ground, tenant) = (Ground::new(Engine::Sqlite).await, TenantId::new());
+    let survey = ground.open(tenant).await;
+    let (customer, subject) = ground.profiles.customer(tenant);
+    let taken = SubmitResponseRequest { customer: Some(customer), ..answer(&survey, 4) };
+    ground.responses(tenant).submit_response(taken).await.expect("taken");
+    let said = Statements::listen();
+    ground.erasures(tenant).erase_subjects(erase(&ground, subject)).await.expect("erased");
+    let said = said.take();
+    assert!(said.iter().any(|text| text.contains("response")), "{said:#?}");
+    let small = ["relay", "lease", "known_tenant", "outbox_pending", "batch", "numbered", "oldest", "json_each"];
+    let found = scans(&ground.folder.path().join("feedback.db"), &said, &small).await;
+    assert!(found.is_empty(), "{found:#?}");
 }

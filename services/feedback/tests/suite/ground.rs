@@ -32,7 +32,8 @@ pub struct Ground {
     pub platform: Platform,
     pub profiles: Profiles,
     bus: Arc<dyn Bus>,
-    _folder: tempfile::TempDir,
+    /// Where SQLite's files lie.
+    pub folder: tempfile::TempDir,
 }
 
 impl Ground {
@@ -51,7 +52,7 @@ impl Ground {
         platform.peers.link("profiles", stack(routes, &platform));
         let module = rapport_feedback::build(&platform, Arc::clone(&bus), Config { database }).await;
         platform.peers.link("feedback", stack(module.expect("feedback builds").routes, &platform));
-        Self { clock, platform, profiles, bus, _folder: folder }
+        Self { clock, platform, profiles, bus, folder }
     }
 
     fn channel(&self, tenant: TenantId) -> PeerChannel {

@@ -2,10 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use rapport_kernel::{Fault, Reason};
 use uuid::Uuid;
 
 use super::dimensions::{Axis, Dimensions};
 use super::filter::Filter;
+
+/// Groups of one answer.
+pub const MOST_GROUPS: usize = 10_000;
+/// Sets of dimensions that one question goes over.
+pub const MOST_SETS: usize = 100_000;
 
 /// The groups of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,28 +27,63 @@ pub enum Grouping {
     },
 }
 
+/// Works groups out, some sets of dimensions at a time, so that a tenant with very many is noticed before all are held.
+pub struct Groups<'a> {
+    axes: &'a [Axis],
+    filter: Option<&'a Filter>,
+    found: BTreeMap<Vec<String>, Vec<Uuid>>,
+    members: usize,
+}
+
+impl<'a> Groups<'a> {
+    /// Along `axes`, of the sets that `filter` admits.
+    #[must_use]
+    pub const fn new(axes: &'a [Axis], filter: Option<&'a Filter>) -> Self {
+        Self { axes, filter, found: BTreeMap::new(), members: 0 }
+    }
+
+    /// Takes sets.
+    ///
+    /// # Errors
+    /// RESOURCE_EXHAUSTED where there are more groups, or sets in them, than one answer is made of.
+    pub fn take(&mut self, sets: &[(Uuid, Dimensions)]) -> Result<(), Fault> {
+        for (id, dimensions) in sets {
+            if self.filter.is_none_or(|filter| filter.admits(dimensions)) {
+                let values = self.axes.iter().map(|axis| dimensions.along(axis).to_owned()).collect();
+                self.found.entry(values).or_default().push(*id);
+                self.members += 1;
+            }
+        }
+        if self.found.len() > MOST_GROUPS {
+            Err(too_many("groups", MOST_GROUPS))
+        } else if self.members > MOST_SETS {
+            Err(too_many("sets of dimensions", MOST_SETS))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The groups of all sets that were taken.
+    #[must_use]
+    pub fn done(self) -> Grouping {
+        let members = self.found.values().enumerate().flat_map(|(place, ids)| ids.iter().map(move |id| (*id, place)));
+        Grouping::Groups { members: members.collect(), groups: self.found.into_keys().collect() }
+    }
+}
+
+/// An answer would be made of more than it may be.
+#[must_use]
+pub fn too_many(what: &str, most: usize) -> Fault {
+    let text =
+        format!("the answer would be made of more than {most} {what}: group by less, filter, or ask for less time");
+    Fault::new(Reason::MessageTooLarge, text).with("limit", most.to_string())
+}
+
 impl Grouping {
     /// Whether the sets of dimensions are needed to tell.
     #[must_use]
     pub const fn needs_sets(axes: &[Axis], filter: Option<&Filter>) -> bool {
         !axes.is_empty() || filter.is_some()
-    }
-
-    /// The groups along `axes` of the sets that `filter` admits.
-    #[must_use]
-    pub fn of(sets: &[(Uuid, Dimensions)], axes: &[Axis], filter: Option<&Filter>) -> Self {
-        let mut groups: BTreeMap<Vec<&str>, Vec<Uuid>> = BTreeMap::new();
-        for (id, dimensions) in sets {
-            if filter.is_none_or(|filter| filter.admits(dimensions)) {
-                let values = axes.iter().map(|axis| dimensions.along(axis)).collect();
-                groups.entry(values).or_default().push(*id);
-            }
-        }
-        let members = groups.values().enumerate().flat_map(|(place, ids)| ids.iter().map(move |id| (*id, place)));
-        Self::Groups {
-            members: members.collect(),
-            groups: groups.keys().map(|values| values.iter().map(|&value| value.to_owned()).collect()).collect(),
-        }
     }
 
     /// The values of a group along the axes; none where there is one group for everything.

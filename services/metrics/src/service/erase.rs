@@ -10,37 +10,58 @@ use crate::domain::cells::Deltas;
 use crate::domain::facts;
 use crate::store;
 
-/// Erases subjects at the gateway's request. Answers how many rows it deleted.
-///
-/// # Errors
-/// Where the database fails.
-pub async fn erase(database: &Database, tenant: TenantId, subjects: Vec<SubjectId>) -> Result<u64, Fault> {
-    let unit = move |tx: Tx| {
-        let subjects = subjects.clone();
-        async move {
-            lock(&tx).await?;
-            forget(&tx, &subjects).await
-        }
-    };
-    database.write(tenant, unit).await
+/// Facts that one unit forgets: others write between two.
+const BITE: usize = 5_000;
+
+/// What a unit forgot.
+#[derive(Clone, Copy, Default)]
+pub struct Forgotten {
+    /// How many rows went.
+    pub rows: u64,
+    /// Whether there may be more.
+    pub more: bool,
 }
 
-/// Forgets subjects, within a unit that holds the tenant's lock.
+/// Erases subjects at the gateway's request, however many facts they have. Answers how many rows it deleted.
+///
+/// # Errors
+/// Where the database fails; what was forgotten until then stays so.
+pub async fn erase(database: &Database, tenant: TenantId, subjects: Vec<SubjectId>) -> Result<u64, Fault> {
+    let mut rows = 0;
+    loop {
+        let subjects = subjects.clone();
+        let unit = move |tx: Tx| {
+            let subjects = subjects.clone();
+            async move {
+                lock(&tx).await?;
+                forget(&tx, &subjects).await
+            }
+        };
+        let forgotten = database.write_erasing(tenant, unit).await?;
+        rows += forgotten.rows;
+        if !forgotten.more {
+            return Ok(rows);
+        }
+    }
+}
+
+/// Forgets subjects, within a unit that holds the tenant's lock: no fact of theirs comes from now on, and so many of those
+/// that are there go. What an event's unit leaves goes at the gateway's request, which comes in any case.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn forget(tx: &Tx, subjects: &[SubjectId]) -> Result<u64, Fault> {
+pub async fn forget(tx: &Tx, subjects: &[SubjectId]) -> Result<Forgotten, Fault> {
     if subjects.is_empty() {
-        return Ok(0);
+        return Ok(Forgotten::default());
     }
     tx.erase(subjects).await?;
     let links = store::subject_link::delete(tx, subjects).await?;
-    let facts = store::fact::of_subjects(tx, subjects).await?;
+    let facts = store::fact::of_subjects(tx, subjects, BITE).await?;
     let mut deltas = Deltas::default();
     for (key, fact) in &facts {
         facts::erase(*key, fact, &mut deltas);
     }
-    store::fact::delete(tx, subjects).await?;
+    store::fact::delete(tx, &facts).await?;
     settle(tx, &deltas).await?;
-    Ok(links + u64::try_from(facts.len()).unwrap_or(u64::MAX))
+    Ok(Forgotten { rows: links + u64::try_from(facts.len()).unwrap_or(u64::MAX), more: facts.len() == BITE })
 }

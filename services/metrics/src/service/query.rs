@@ -7,11 +7,16 @@ use rapport_kernel::{Fault, TenantId};
 use crate::domain::catalogue::Metric;
 use crate::domain::cuts::Period;
 use crate::domain::facts::Family;
-use crate::domain::grouping::Grouping;
+use crate::domain::grouping::{Grouping, Groups, too_many};
 use crate::domain::points::{self, Answer, Row};
 use crate::domain::question::{Counting, Question};
 use crate::store;
 use crate::store::figures::{Customers, Scope};
+
+/// Sets of dimensions of one read.
+const SETS: u64 = 5_000;
+/// Points of one answer: with their groups' values they fit a message.
+const MOST_POINTS: usize = 10_000;
 
 /// Answers a question.
 ///
@@ -29,7 +34,7 @@ pub async fn answer(
 async fn read(rx: &Rx, question: &Question, threshold: i64) -> Result<Answer, Fault> {
     let filter = question.filter.as_ref();
     let grouping = if Grouping::needs_sets(&question.axes, filter) {
-        Grouping::of(&store::dimension_set::all(rx).await?, &question.axes, filter)
+        groups(rx, Groups::new(&question.axes, filter)).await?
     } else {
         Grouping::Everything
     };
@@ -42,6 +47,18 @@ async fn read(rx: &Rx, question: &Question, threshold: i64) -> Result<Answer, Fa
     Ok(Answer { points, erased_facts: store::cell::erased(rx).await? })
 }
 
+async fn groups(rx: &Rx, mut groups: Groups<'_>) -> Result<Grouping, Fault> {
+    let mut after = None;
+    loop {
+        let sets = store::dimension_set::after(rx, after, SETS).await?;
+        groups.take(&sets)?;
+        match sets.last() {
+            Some((last, _)) if sets.len() as u64 == SETS => after = Some(*last),
+            _ => return Ok(groups.done()),
+        }
+    }
+}
+
 async fn figures(rx: &Rx, question: &Question, period: Option<Period>, grouping: &Grouping) -> Result<Vec<Row>, Fault> {
     let family = match question.metric {
         Metric::Interactions | Metric::Revenue | Metric::Customers | Metric::RepeatCustomerShare => {
@@ -51,7 +68,7 @@ async fn figures(rx: &Rx, question: &Question, period: Option<Period>, grouping:
     };
     let scope = Scope { family, period, grain: question.grain, grouping };
     let metric = question.metric;
-    Ok(match metric {
+    let rows = match metric {
         Metric::Interactions | Metric::Revenue => points::tallied(metric, store::figures::tallies(rx, scope).await?),
         Metric::Nps if question.latest_per_customer => {
             points::tallied(metric, store::figures::latest(rx, scope).await?)
@@ -62,5 +79,6 @@ async fn figures(rx: &Rx, question: &Question, period: Option<Period>, grouping:
             let counting = question.counting.unwrap_or(Counting::PurchaseDays);
             points::counted(metric, store::figures::customers(rx, scope, Customers::Buyers(counting)).await?)
         }
-    })
+    };
+    if rows.len() > MOST_POINTS { Err(too_many("points", MOST_POINTS)) } else { Ok(rows) }
 }

@@ -6,6 +6,7 @@ use rapport_kernel::Fault;
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
+use sea_orm::{QueryOrder as _, QuerySelect as _};
 
 use super::{ROWS, list, sql, unreadable};
 use crate::domain::dimensions::Dimensions;
@@ -23,12 +24,16 @@ pub(super) struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// All sets of the tenant.
+/// Sets of the tenant, at most `limit` of them, after one.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn all(rx: &Rx) -> Result<Vec<(Uuid, Dimensions)>, Fault> {
-    let rows = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid())).all(rx.conn()).await.stored()?;
+pub async fn after(rx: &Rx, after: Option<Uuid>, limit: u64) -> Result<Vec<(Uuid, Dimensions)>, Fault> {
+    let mut query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid()));
+    if let Some(after) = after {
+        query = query.filter(Column::Id.gt(after));
+    }
+    let rows = query.order_by_asc(Column::Id).limit(limit).all(rx.conn()).await.stored()?;
     let set = |row: Model| {
         let dimensions = serde_json::from_str(&row.body).map_err(|_| unreadable("dimension_set"))?;
         Ok((row.id, dimensions))

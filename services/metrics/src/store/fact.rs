@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rapport_data::{Engine, Rx, Stored as _, Tx};
 use rapport_kernel::{Fault, SubjectId, Timestamp};
 use sea_orm::ActiveValue::Set;
+use sea_orm::QuerySelect as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
 
@@ -74,31 +75,41 @@ pub async fn find(rx: &Rx, keys: &[FactKey]) -> Result<BTreeMap<FactKey, Kept>, 
     Ok(found)
 }
 
-/// All facts of subjects, deleted ones too.
+/// Facts of subjects, deleted ones too, at most `limit` of them.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn of_subjects(rx: &Rx, subjects: &[SubjectId]) -> Result<Vec<(FactKey, Kept)>, Fault> {
+pub async fn of_subjects(rx: &Rx, subjects: &[SubjectId], limit: usize) -> Result<Vec<(FactKey, Kept)>, Fault> {
     let mut found = Vec::new();
     for some in subjects.chunks(ROWS) {
         let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid()));
         let query = query.filter(Column::SubjectId.is_in(some.iter().map(|subject| subject.uuid())));
-        for row in query.all(rx.conn()).await.stored()? {
+        let left = u64::try_from(limit - found.len()).unwrap_or(u64::MAX);
+        for row in query.limit(left).all(rx.conn()).await.stored()? {
             found.push(kept(row)?);
+        }
+        if found.len() == limit {
+            break;
         }
     }
     Ok(found)
 }
 
-/// Deletes all facts of subjects.
+/// Deletes facts.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn delete(tx: &Tx, subjects: &[SubjectId]) -> Result<(), Fault> {
-    for some in subjects.chunks(ROWS) {
-        let query = Entity::delete_many().filter(Column::Tenant.eq(tx.tenant().uuid()));
-        let query = query.filter(Column::SubjectId.is_in(some.iter().map(|subject| subject.uuid())));
-        query.exec(tx.conn()).await.stored()?;
+pub async fn delete(tx: &Tx, facts: &[(FactKey, Kept)]) -> Result<(), Fault> {
+    for some in facts.chunks(ROWS) {
+        let mut families: BTreeMap<_, Vec<Uuid>> = BTreeMap::new();
+        for (key, _) in some {
+            families.entry(key.family.column()).or_default().push(key.id);
+        }
+        for (family, ids) in families {
+            let query = Entity::delete_many().filter(Column::Tenant.eq(tx.tenant().uuid()));
+            let query = query.filter(Column::Family.eq(family)).filter(Column::Id.is_in(ids));
+            query.exec(tx.conn()).await.stored()?;
+        }
     }
     Ok(())
 }

@@ -35,7 +35,8 @@ pub struct House {
     bus: Arc<MemoryBus>,
     positions: Mutex<BTreeMap<(&'static str, u16), u64>>,
     pub tenant: TenantId,
-    _folder: tempfile::TempDir,
+    /// Where SQLite's files lie.
+    pub folder: tempfile::TempDir,
 }
 
 impl House {
@@ -54,7 +55,7 @@ impl House {
         let bus = Arc::new(MemoryBus::new(&BusConfig::default()));
         let module = rapport_metrics::build(&platform, bus.clone(), config).await.expect("metrics");
         platform.peers.link("metrics", stack(module.routes, &platform));
-        Self { platform, bus, positions: Mutex::default(), tenant: TenantId::new(), _folder: folder }
+        Self { platform, bus, positions: Mutex::default(), tenant: TenantId::new(), folder }
     }
 
     /// Publishes events of a topic and waits until metrics has applied them.

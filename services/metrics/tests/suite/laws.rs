@@ -5,6 +5,8 @@ use rapport_api::convert::timestamp;
 use rapport_api::events::v1::Event;
 use rapport_api::metrics::v1::{Counting, Grain, Period, QueryMetricRequest, QueryMetricResponse};
 
+use rapport_harness::{Statements, scans};
+
 use crate::brute::{Fact, Point, Truth};
 use crate::history::{Teller, shuffled};
 use crate::house::{BOTH, House, On, at};
@@ -195,4 +197,20 @@ async fn an_erasure_by_call_does_what_the_event_does_and_only_once() {
         holds(&house, &all, false, "told again").await;
         house.close().await;
     }
+}
+
+#[tokio::test]
+async fn an_erasure_reads_no_whole_table() {
+    let house = House::new(On::Sqlite, 1).await;
+    let mut teller = Teller::new(house.tenant, 5, 6);
+    for _ in 0..50 {
+        teller.something();
+    }
+    house.deliver("profiles", &teller.profiles).await;
+    let said = Statements::listen();
+    assert!(house.erase(&[teller.living()]).await.deleted_rows > 0);
+    let said = said.take();
+    let small = ["relay", "lease", "known_tenant", "outbox_pending", "batch", "numbered", "oldest", "json_each"];
+    let found = scans(&house.folder.path().join("metrics.db"), &said, &small).await;
+    assert!(found.is_empty(), "{found:#?}");
 }

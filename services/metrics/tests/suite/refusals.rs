@@ -1,10 +1,12 @@
 //! What is refused: with the right code and reason, naming the field, before anything is read.
 
 use rapport_api::convert::timestamp;
+use rapport_api::events::v1::InteractionChanged;
 use rapport_api::metrics::v1::{Counting, Grain, Period, QueryMetricRequest};
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
+use crate::history::Teller;
 use crate::house::{House, On, at};
 
 fn query(metric: &str) -> QueryMetricRequest {
@@ -88,5 +90,31 @@ async fn broken_rules_are_named_field_by_field() {
         let (reason, named, _) = refused(&house, asked).await;
         assert_eq!((reason.as_str(), named.as_str()), ("INVALID_FIELD", field));
     }
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_with_too_many_groups_is_refused_and_a_subject_with_very_many_facts_is_forgotten() {
+    let house = House::new(On::Sqlite, 1).await;
+    let mut teller = Teller::new(house.tenant, 1, 1);
+    let subject = teller.subjects[0];
+    for n in 0..10_500 {
+        let content = InteractionChanged {
+            r#type: "visit".to_owned(),
+            channel: "web".to_owned(),
+            dimensions: [("plan".to_owned(), format!("{n}"))].into(),
+            ..InteractionChanged::default()
+        };
+        teller.changed_interaction(subject, uuid::Uuid::now_v7(), content);
+    }
+    house.deliver("profiles", &teller.profiles).await;
+    let by_plan = QueryMetricRequest { group_by: vec!["trait.plan".to_owned()], ..query("interactions") };
+    let refused = house.refusal(by_plan.clone()).await;
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert!(refused.message().contains("10000 groups"), "{}", refused.message());
+    house.ask(QueryMetricRequest { filter: "trait.plan == '7'".to_owned(), ..by_plan.clone() }).await;
+    assert_eq!(house.erase(&[subject]).await.deleted_rows, 10_501, "its facts and its link");
+    let left = house.ask(by_plan).await;
+    assert_eq!((left.points.len(), left.erased_facts), (0, 10_500));
     house.close().await;
 }

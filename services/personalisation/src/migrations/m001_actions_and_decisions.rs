@@ -25,6 +25,7 @@ const TABLES: &[&str] = &[
     "CREATE TABLE ledger (tenant {id} NOT NULL, subject_id {id} NOT NULL, action_id {id} NOT NULL, \
      entered_at BIGINT NOT NULL, decision_id {id} NOT NULL, \
      PRIMARY KEY (tenant, subject_id, action_id, entered_at, decision_id))",
+    "CREATE INDEX ledger_age ON ledger (tenant, entered_at)",
     // Every committed decision, as it was answered, with all that it was made from.
     "CREATE TABLE decision (tenant {id} NOT NULL, decision_id {id} NOT NULL, subject_id {id} NOT NULL, \
      decided_at BIGINT NOT NULL, policy_version BIGINT NOT NULL, algorithm SMALLINT NOT NULL, seed BIGINT NOT NULL, \

@@ -163,7 +163,7 @@ async fn enter(tx: &Tx, batch: &[Arc<Made>]) -> Result<Vec<Result<(), Fault>>, F
 }
 
 /// Those subjects of decisions that choose nothing that were erased. Such a decision enters nothing in the ledger, so
-/// nobody can lose by it and nothing there tells of an erasure: it and an erasure exclude each other by a lock.
+/// nobody can lose by it and nothing there tells of an erasure: while it looks for tombstones erasures are held off.
 async fn erased(tx: &Tx, batch: &[Arc<Made>]) -> Result<std::collections::BTreeSet<SubjectId>, Fault> {
     let empty = batch.iter().filter(|made| made.decision.chosen.is_empty());
     let subjects: Vec<SubjectId> =
@@ -171,13 +171,7 @@ async fn erased(tx: &Tx, batch: &[Arc<Made>]) -> Result<std::collections::BTreeS
     if subjects.is_empty() {
         return Ok(std::collections::BTreeSet::new());
     }
-    tx.lock(&keys(&subjects)).await?;
     tx.is_entombed(&subjects).await
-}
-
-/// What a decision that enters nothing and an erasure exclude each other by.
-pub(super) fn keys(subjects: &[SubjectId]) -> Vec<String> {
-    subjects.iter().map(|subject| format!("contact/{subject}")).collect()
 }
 
 fn entries(made: &Made) -> impl Iterator<Item = Entry> {

@@ -4,7 +4,6 @@ use rapport_data::{Database, Tx};
 use rapport_kernel::{Fault, SubjectId};
 use rapport_platform::Call;
 
-use super::commits::keys;
 use crate::domain::Erased;
 use crate::store;
 
@@ -36,7 +35,6 @@ impl Erasures {
             let unit = move |tx: Tx| {
                 let some = some.clone();
                 async move {
-                    tx.lock(&keys(&some)).await?;
                     // First the ledger, which closes the subjects: no decision about them is committed after that.
                     let ledger = store::contact::erase(&tx, &some).await?;
                     let decisions = store::decision::erase(&tx, &some).await?;
@@ -44,7 +42,7 @@ impl Erasures {
                     Ok(ledger + decisions)
                 }
             };
-            deleted_rows += self.db.until(call.deadline).write(call.tenant(), unit).await?;
+            deleted_rows += self.db.until(call.deadline).write_erasing(call.tenant(), unit).await?;
         }
         let bus_clear = self.db.bus_clear().await?;
         Ok(Erased { deleted_rows, bus_clear })

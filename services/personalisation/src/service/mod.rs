@@ -6,6 +6,7 @@ pub mod decisions;
 pub mod erasure;
 mod ledgers;
 pub mod policies;
+pub mod retention;
 mod turns;
 
 pub use actions::Actions;

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use rapport_data::Stored as _;
+use rapport_data::{Rx, Stored as _};
 use rapport_kernel::{Fault, TenantId, Timestamp};
 use sea_orm::entity::prelude::*;
 use sea_orm::{Condition, IntoActiveModel as _, QueryOrder as _, QuerySelect as _};
 
+use super::sql;
 use crate::domain::{Action, ActionId, ActionKind, Cap, Draft};
 
 /// A row.
@@ -191,4 +192,15 @@ fn kind(name: &str) -> Result<ActionKind, Fault> {
         "service" => Ok(ActionKind::Service),
         _ => Err(Fault::internal("an action's row holds an unknown kind")),
     }
+}
+
+/// The longest window of a cap in force.
+///
+/// # Errors
+/// As the database's.
+pub async fn longest_window(rx: &Rx) -> Result<Duration, Fault> {
+    let text = "SELECT MAX(cap_window) FROM action WHERE tenant = $1 AND until_version IS NULL";
+    let row = rx.conn().query_one_raw(sql(rx.conn(), text, vec![rx.tenant().uuid().into()])).await.stored()?;
+    let longest = row.map(|row| row.try_get_by_index::<Option<i64>>(0).stored()).transpose()?.flatten();
+    Ok(Duration::from_micros(longest.unwrap_or(0).unsigned_abs()))
 }

@@ -219,3 +219,17 @@ async fn close(tx: &Tx, subjects: &[SubjectId]) -> Result<(), Fault> {
     let values = subjects.iter().flat_map(row).collect();
     tx.conn().execute_raw(sql(tx.conn(), text, values)).await.stored().map(drop)
 }
+
+/// Lets go of entries from before an instant, the oldest first; answers how many went.
+///
+/// # Errors
+/// As the database's.
+pub async fn prune(tx: &Tx, before: Timestamp, limit: u64) -> Result<u64, Fault> {
+    let text = format!(
+        "DELETE FROM ledger WHERE tenant = $1 AND (subject_id, action_id, entered_at, decision_id) IN (SELECT subject_id, \
+         action_id, entered_at, decision_id FROM ledger WHERE tenant = $1 AND entered_at < $2 ORDER BY entered_at \
+         LIMIT {limit})"
+    );
+    let values = vec![tx.tenant().uuid().into(), before.micros().into()];
+    Ok(tx.conn().execute_raw(sql(tx.conn(), text, values)).await.stored()?.rows_affected())
+}

@@ -169,3 +169,23 @@ async fn forget(tx: &Tx, ids: &[Uuid]) -> Result<u64, Fault> {
 fn values(tx: &Tx, ids: impl Iterator<Item = Uuid>) -> Vec<Value> {
     std::iter::once(tx.tenant().uuid()).chain(ids).map(Value::from).collect()
 }
+
+/// Lets go of decisions from before an instant, and of what is left of erased ones, the oldest first; answers how many
+/// rows went of the table that most went of. A decision's id begins with its time, so that the key is in its order.
+///
+/// # Errors
+/// As the database's.
+pub async fn prune(tx: &Tx, before: Timestamp, limit: u64) -> Result<u64, Fault> {
+    let millis = u64::try_from(before.micros() / 1_000).unwrap_or(0);
+    let least = uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid();
+    let mut most = 0;
+    for table in ["decision_source", "decision", "erased_decision"] {
+        let text = format!(
+            "DELETE FROM {table} WHERE tenant = $1 AND decision_id IN (SELECT decision_id FROM {table} \
+             WHERE tenant = $1 AND decision_id < $2 ORDER BY decision_id LIMIT {limit})"
+        );
+        let values = vec![tx.tenant().uuid().into(), least.into()];
+        most = most.max(tx.conn().execute_raw(sql(tx.conn(), text, values)).await.stored()?.rows_affected());
+    }
+    Ok(most)
+}

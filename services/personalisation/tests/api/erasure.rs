@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rapport_api::common::v1::{EraseSubjectsRequest, EraseSubjectsResponse};
 use rapport_api::personalisation::v1::{DecideRequest, Decision, GetDecisionRequest, ReplayDecisionRequest};
+use rapport_harness::{Statements, scans};
 use rapport_kernel::SubjectId;
 use tonic::Code;
 
@@ -119,4 +120,41 @@ async fn an_erasure_among_decisions_leaves_none_behind() {
         }
         world.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_is_let_go_of_when_its_time_is_over_and_what_a_cap_counts_is_not() {
+    for world in World::forgetful().await {
+        world.create(capped("once", 1)).await;
+        let customer = world.customers.add(&[]);
+        let decision = decide(&world, ask(customer)).await;
+        assert_eq!(decision.actions.len(), 1);
+        let mut gone = false;
+        for _ in 0..100 {
+            let request = GetDecisionRequest { decision_id: decision.decision_id.clone() };
+            gone = world.decisions().get_decision(request).await.is_err_and(|status| status.code() == Code::NotFound);
+            if gone {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        assert!(gone, "within ten seconds");
+        assert!(decide(&world, ask(customer)).await.actions.is_empty(), "its cap of an hour still counts");
+    }
+}
+
+#[tokio::test]
+async fn an_erasure_reads_no_whole_table() {
+    let world = World::on_sqlite().await;
+    world.create(capped("twice", 2)).await;
+    let customer = world.customers.add(&[]);
+    decide(&world, ask(customer)).await;
+    let said = Statements::listen();
+    erase(&world, &[customer]).await;
+    let erasing = said.take();
+    assert!(erasing.iter().any(|text| text.starts_with("DELETE FROM ledger")), "{erasing:#?}");
+    let folder = world.folder.clone().expect("on SQLite");
+    let small = ["relay", "lease", "known_tenant", "outbox_pending", "batch", "numbered", "oldest", "json_each"];
+    let found = scans(&folder.path().join("personalisation.db"), &erasing, &small).await;
+    assert!(found.is_empty(), "{found:#?}");
 }

@@ -21,7 +21,7 @@ use rapport_bus::{BusConfig, MemoryBus};
 use rapport_cache::CacheConfig;
 use rapport_kernel::{Fault, Reason, SubjectId, TenantId, Timestamp};
 use rapport_personalisation::{Config, build, open_cache};
-use rapport_platform::config::Address;
+use rapport_platform::config::{Address, Period};
 use rapport_platform::stack::stack;
 use rapport_platform::{Call, PeerChannel, Platform, Routes};
 use tempfile::TempDir;
@@ -35,7 +35,8 @@ pub struct World {
     pub customers: Customers,
     pub tenant: TenantId,
     config: Config,
-    _folder: Option<Arc<TempDir>>,
+    /// Where SQLite's files lie.
+    pub folder: Option<Arc<TempDir>>,
 }
 
 impl World {
@@ -49,6 +50,18 @@ impl World {
         let mut config = Config::default();
         config.database.folder = folder.path().to_owned();
         Self::start(config, Customers::default(), TenantId::new(), Some(Arc::new(folder))).await
+    }
+
+    /// One on each engine, that keeps what was decided for a second.
+    pub async fn forgetful() -> Vec<Self> {
+        let mut worlds = Vec::new();
+        for world in Self::both().await {
+            let Self { platform, customers, tenant, mut config, folder } = world;
+            platform.stop(Duration::from_secs(10)).await;
+            config.retention = Period::secs(1);
+            worlds.push(Self::start(config, customers, tenant, folder).await);
+        }
+        worlds
     }
 
     pub async fn on_postgres() -> Self {
@@ -71,7 +84,7 @@ impl World {
         platform.peers.link("personalisation", stack(module.routes, &platform));
         let profiles = Routes::new(ContextServiceServer::new(customers.clone()));
         platform.peers.link("profiles", stack(profiles, &platform));
-        Self { platform, customers, tenant, config, _folder: folder }
+        Self { platform, customers, tenant, config, folder }
     }
 
     fn channel(&self) -> PeerChannel {

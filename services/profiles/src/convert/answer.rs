@@ -165,3 +165,13 @@ pub fn context(
         dimensions: declared.dimensions(profile),
     }
 }
+
+/// A customer's ids alone.
+#[must_use]
+pub fn context_ids(subject: rapport_kernel::SubjectId, profile: &Profile) -> message::GetContextResponse {
+    message::GetContextResponse {
+        context: Some(events::context_ids(profile)),
+        subject_id: subject.to_string(),
+        ..message::GetContextResponse::default()
+    }
+}

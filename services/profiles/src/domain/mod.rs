@@ -2,6 +2,7 @@
 //! what a change of links does to customers. No clock, no randomness, no I/O; neither proto types nor rows.
 
 pub mod assertion;
+pub mod bounds;
 pub mod claims;
 pub mod declared;
 pub mod interaction;

@@ -50,7 +50,14 @@ pub fn email(value: &str) -> Result<String, &'static str> {
 /// A telephone number in E.164. What is accepted is a number of a length that exists under its country code: number
 /// plans grow faster than tables of them.
 pub fn phone(value: &str, region: Option<&Region>) -> Result<String, &'static str> {
-    const FORM: &str = "must be a telephone number with its country code, as +4930123456";
+    let number = e164(value, region)?;
+    // What a region's own prefixes leave may be no number of its plan: its form must stand for itself.
+    if e164(&number, None).as_ref() == Ok(&number) { Ok(number) } else { Err(FORM) }
+}
+
+const FORM: &str = "must be a telephone number with its country code, as +4930123456";
+
+fn e164(value: &str, region: Option<&Region>) -> Result<String, &'static str> {
     let text = value.trim();
     if text.len() > 40 || !text.chars().all(|c| c.is_ascii_digit() || "+ -./()\u{a0}".contains(c)) {
         return Err(FORM);

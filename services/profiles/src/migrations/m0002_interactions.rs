@@ -48,6 +48,9 @@ impl MigrationTrait for Migration {
             .primary_key(Index::create().col("tenant").col("source").col("external_id"))
             .to_owned();
         manager.create_table(key).await?;
+        // An erasure seeks a subject's keys.
+        let of_subject = Index::create().name("interaction_key_subject").table("interaction_key").to_owned();
+        manager.create_index(of_subject.clone().col("tenant").col("subject_id").to_owned()).await?;
         tenant_tables(manager, &["interaction", "interaction_key"]).await
     }
 }

@@ -17,6 +17,9 @@ impl ContextService for ContextRpc {
         unary(request, async |call, message| {
             let (named, min_revision) = ask::context(&message, self.0.namespaces())?;
             let (subject, profile) = self.0.get_with_subject(&call, &named, min_revision).await?;
+            if message.ids_only {
+                return Ok(answer::context_ids(subject, &profile));
+            }
             Ok(answer::context(subject, &profile, &*self.0.declared(&call).await?))
         })
         .await

@@ -124,8 +124,8 @@ impl Profiles {
                 }
             }
         }
-        let keys: Vec<String> = first.keys().map(|identifier| identifier_key(identifier)).collect();
-        tx.lock(&keys).await?;
+        let keys: BTreeSet<String> = first.keys().map(|identifier| identifier_key(identifier)).collect();
+        tx.lock(&keys.into_iter().collect::<Vec<_>>()).await?;
         carriers.extend(self::carriers(tx, unknown.iter().copied()).await?);
         first.retain(|identifier, _| !carriers.contains_key(*identifier));
         let names: Vec<SourceRecord> =

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rapport_data::{Receipt, Rx, Tx};
+use rapport_data::{Rx, Tx};
 use rapport_kernel::{CustomerId, Fault, SubjectId};
 use rapport_platform::Call;
 
@@ -54,10 +54,7 @@ impl Profiles {
                 let (this, erasure, some) = (this.clone(), erasure.clone(), Arc::clone(&some));
                 async move { erase(&tx, this.namespaces(), &erasure, &some).await }
             };
-            let receipt = Receipt::new("EraseSubjects", None, &[], |_: &Done| Vec::new());
-            if let rapport_data::Answer::Fresh(done) = self.change(call, receipt, unit).await? {
-                deleted_rows += done.deleted;
-            }
+            deleted_rows += self.change_erasing(call, unit).await?.deleted;
         }
         Ok(Erased { deleted_rows, bus_clear: self.0.database.bus_clear().await? })
     }

@@ -9,7 +9,8 @@ use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
 use rapport_platform::Call;
 
 use super::component::{self, lock_customers};
-use super::{Outcome, Profiles, Written, apply, grew};
+use super::{Outcome, Profiles, Written, apply, grew, stripe};
+use crate::domain::bounds;
 use crate::domain::claims::{Claims, Statement};
 use crate::domain::linking::{Cause, Cluster, Partition, partition};
 use crate::domain::namespace::Namespaces;
@@ -68,7 +69,8 @@ impl Profiles {
     /// Hears a source.
     ///
     /// # Errors
-    /// FAILED_PRECONDITION (IDENTITY_CONFLICT) where too many records hang together; as [`rapport_data::Database`].
+    /// FAILED_PRECONDITION (IDENTITY_CONFLICT) where too many records hang together, or the customer would hold too much;
+    /// (INVALID_STATE) where the record would; as [`rapport_data::Database`].
     pub async fn identify(
         &self,
         call: &Call,
@@ -169,6 +171,7 @@ impl Unit<'_> {
     async fn begin(&self, subject: &Subject, observed_at: Timestamp) -> Result<Identified, Fault> {
         let claims = Claims::of(&self.input.statement, observed_at);
         let record = Record { subject: subject.id, name: subject.name.clone(), created_at: subject.created_at, claims };
+        bounds::check(std::slice::from_ref(&record))?;
         let component =
             component::Component { records: BTreeMap::from([(subject.id, record)]), ..component::Component::default() };
         let members = BTreeMap::from([(subject.id, Cause::Origin)]);
@@ -204,10 +207,12 @@ impl Unit<'_> {
         let (tx, namespaces) = (self.tx, self.namespaces);
         let seeds: Vec<SubjectId> = shared.crossing.iter().copied().chain([subject.id]).collect();
         let mut component = component::lock(tx, &seeds, namespaces).await?;
-        let record = component.records.get_mut(&subject.id).ok_or_else(|| Fault::internal("the record is missing"))?;
+        // Found by its name, and gone when its component was locked: an erasure took it meanwhile.
+        let record = component.records.get_mut(&subject.id).ok_or_else(grew)?;
         record.claims.hear(&self.input.statement, observed_at);
         let partition = partition(&component.evidence, namespaces);
         let (changes, written) = apply::relink(tx, &component, &partition, namespaces).await?;
+        changes.live.iter().try_for_each(|(_, records)| bounds::check(records))?;
         let customer = partition.of(subject.id).map(|cluster| cluster.customer);
         let customer = customer.ok_or_else(|| Fault::internal("the record has no customer"))?;
         let profile = match written.live.iter().find(|profile| profile.customer == customer) {
@@ -256,9 +261,14 @@ fn news(carried: &[Carried], statement: &Statement, observed_at: Timestamp) -> V
     statement.identifiers.iter().filter(is_news).cloned().collect()
 }
 
+/// In how many stripes identifiers are locked: the server has room for some ten thousand locks, and a bulk call names a
+/// thousand values.
+const STRIPES: u64 = 256;
+
 /// The lock under which it is changed who carries an identifier.
 pub(crate) fn identifier_key(identifier: &Identifier) -> String {
-    format!("identifier/{}/{}", identifier.namespace, identifier.value.expose())
+    let stripe = stripe(&[&identifier.namespace, identifier.value.expose()], STRIPES);
+    format!("identifier/{stripe}")
 }
 
 /// What a statement made of its record's customer.
@@ -291,6 +301,7 @@ pub(crate) async fn hear(
         record.ok_or_else(|| Fault::internal("a customer lacks a record"))?.claims.hear(statement, observed_at);
     let known = observation::is_known(tx, subject, observed_at, statement).await?;
     let (profile, written) = if changed && !known {
+        bounds::check(&records)?;
         let profile = apply::update(tx, (customer, revision), records, namespaces).await?;
         (Arc::clone(&profile), Written { live: vec![profile], ..Written::default() })
     } else {

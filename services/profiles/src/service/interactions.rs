@@ -9,7 +9,7 @@ use rapport_kernel::{CustomerId, Fault, PageKey, Reason, SubjectId, Timestamp};
 use rapport_platform::Call;
 
 use super::attach::{Attached, Wanted, resolve};
-use super::{MOST_RUNS, Profiles, Written};
+use super::{MOST_RUNS, Profiles, Written, stripe};
 use crate::domain::declared::Declared;
 use crate::domain::interaction::{Interaction, InteractionId, InteractionKey, Outcome, Telling};
 use crate::domain::value::Named;
@@ -157,6 +157,8 @@ impl Profiles {
     /// Takes tellings within a unit of work.
     async fn take(&self, tx: &Tx, declared: &Declared, tellings: Vec<Telling>) -> Result<(Batch, Written), Fault> {
         let keys: Vec<_> = tellings.iter().map(|telling| telling.key.clone()).collect();
+        // Whoever is there from now on is not erased meanwhile: an erasure took its links and keys before, or comes after.
+        tx.hold_erasures().await?;
         tx.lock(&stripes(&keys)).await?;
         let mut batch = Batch { held: interaction::held(tx, &keys).await?, ..Batch::default() };
         let new: Vec<&Telling> = tellings.iter().filter(|telling| !batch.held.contains_key(&telling.key)).collect();
@@ -295,12 +297,7 @@ fn weight(interaction: &Interaction) -> usize {
 
 /// The locks of keys.
 fn stripes(keys: &[InteractionKey]) -> Vec<String> {
-    let stripe = |key: &InteractionKey| {
-        let hash =
-            key.external_id.expose().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-            });
-        format!("interaction/{}/{}", key.source, (hash >> 32) % STRIPES)
-    };
+    let stripe =
+        |key: &InteractionKey| format!("interaction/{}/{}", key.source, stripe(&[key.external_id.expose()], STRIPES));
     keys.iter().map(stripe).collect::<BTreeSet<_>>().into_iter().collect()
 }

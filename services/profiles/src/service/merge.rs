@@ -12,6 +12,7 @@ use super::component::{self, Component};
 use super::identify::current;
 use super::{Outcome, Profiles, Written, apply, attach, grew};
 use crate::domain::assertion::{Assertion, AssertionId};
+use crate::domain::bounds;
 use crate::domain::linking::{Partition, counted, partition};
 use crate::domain::namespace::Namespaces;
 use crate::domain::preview::{ConsentChange, TraitConflict, consent_changes, trait_conflicts};
@@ -86,6 +87,10 @@ impl Profiles {
             let parties = parties(&rx, &input).await?;
             let component = component::explore(&rx, &parties.all(), namespaces).await?;
             let planned = plan(&component, &parties, &input, rx.now(), namespaces)?;
+            let cluster = planned.partition.of(parties.target).into_iter();
+            let members = cluster.flat_map(|cluster| cluster.members.keys());
+            let records: Vec<Record> = members.filter_map(|subject| component.records.get(subject).cloned()).collect();
+            bounds::check(&records)?;
             Ok(preview(&component, &parties, &planned, rx.now(), namespaces))
         });
         read.await
@@ -138,6 +143,7 @@ async fn merge(tx: &Tx, namespaces: &Namespaces, input: &Merge) -> Result<Merged
         assertion::add(tx, new).await?;
     }
     let (changes, written) = apply::relink(tx, &component, &planned.partition, namespaces).await?;
+    changes.live.iter().try_for_each(|(_, records)| bounds::check(records))?;
     let profile = current(tx, namespaces, before.target).await?;
     Ok(Merged { profile, merged: changes.merged, written })
 }

@@ -92,22 +92,33 @@ impl Profiles {
         F: Fn(Tx) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<T, Fault>> + Send + 'static,
     {
-        let (database, work, mut runs) = (self.database(call), Arc::new(work), 0);
-        loop {
-            runs += 1;
-            let unit = Arc::clone(&work);
-            let result = database.write_once(call.tenant(), receipt.clone(), move |tx| unit(tx)).await;
-            match result {
-                Err(fault) if fault.reason == Reason::Contention && runs < MOST_RUNS => {
-                    tokio::time::sleep(Duration::from_millis(u64::from(runs))).await;
-                }
-                Ok(Answer::Fresh(outcome)) => {
-                    self.show(call.tenant(), outcome.written());
-                    return Ok(Answer::Fresh(outcome));
-                }
-                other => return other,
-            }
+        let (database, work) = (self.database(call), Arc::new(work));
+        let answer = again(|| {
+            let (unit, receipt) = (Arc::clone(&work), receipt.clone());
+            database.write_once(call.tenant(), receipt, move |tx| unit(tx))
+        });
+        let answer = answer.await?;
+        if let Answer::Fresh(outcome) = &answer {
+            self.show(call.tenant(), outcome.written());
         }
+        Ok(answer)
+    }
+
+    /// As [`Profiles::change`], for what erases: it begins with the tenant's lock of erasures.
+    pub(crate) async fn change_erasing<T, F, Fut>(&self, call: &Call, work: F) -> Result<T, Fault>
+    where
+        T: Outcome,
+        F: Fn(Tx) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, Fault>> + Send + 'static,
+    {
+        let (database, work) = (self.database(call), Arc::new(work));
+        let outcome = again(|| {
+            let unit = Arc::clone(&work);
+            database.write_erasing(call.tenant(), move |tx| unit(tx))
+        });
+        let outcome = outcome.await?;
+        self.show(call.tenant(), outcome.written());
+        Ok(outcome)
     }
 
     /// Makes what was committed visible to this instance's reads.
@@ -128,4 +139,28 @@ impl Profiles {
 /// That the customers a unit needs grew while it waited: it runs again.
 pub(crate) fn grew() -> Fault {
     Fault::new(Reason::Contention, "concurrent changes kept winning; try again")
+}
+
+/// Runs a unit again while it loses against others.
+async fn again<T, Fut>(run: impl Fn() -> Fut) -> Result<T, Fault>
+where
+    Fut: Future<Output = Result<T, Fault>>,
+{
+    let mut runs = 0;
+    loop {
+        runs += 1;
+        match run().await {
+            Err(fault) if fault.reason == Reason::Contention && runs < MOST_RUNS => {
+                tokio::time::sleep(Duration::from_millis(u64::from(runs))).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// The stripe, of so many, that words fall into.
+pub(crate) fn stripe(words: &[&str], stripes: u64) -> u64 {
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    let bytes = words.iter().flat_map(|word| word.bytes().chain([0]));
+    (bytes.fold(0xcbf2_9ce4_8422_2325, mix) >> 32) % stripes
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rapport_data::{Rx, Stored as _, Tx};
+use rapport_data::{Engine, Rx, Stored as _, Tx};
 use rapport_kernel::{Fault, Private, SubjectId, Timestamp};
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
@@ -63,6 +63,11 @@ impl From<Model> for Carried {
     }
 }
 
+/// Who first carried a value: the order of the index, then names among those of one instant.
+const FIRST: &str = "SELECT i.subject_id FROM identifier i JOIN subject s ON s.tenant = i.tenant AND \
+                     s.subject_id = i.subject_id WHERE i.tenant = $1 AND i.namespace = $2 AND i.value";
+const ORDER: &str = "ORDER BY i.first_seen, s.source, s.external_id LIMIT 1";
+
 /// The subject that first carried an identifier; of several at one instant, the first by its record's name. `by`:
 /// only subjects that were recorded by then.
 pub async fn first_carrier(rx: &Rx, identifier: &Identifier, by: Timestamp) -> Result<Option<SubjectId>, Fault> {
@@ -93,19 +98,23 @@ pub async fn carriers(rx: &Rx, identifier: &Identifier, limit: usize) -> Result<
 pub async fn first_carriers(rx: &Rx, namespace: &str, values: &[String]) -> Result<BTreeMap<String, SubjectId>, Fault> {
     let mut found = BTreeMap::new();
     for some in values.chunks(CHUNK) {
-        let marks: Vec<String> = (0..some.len()).map(|at| format!("${}", at + 3)).collect();
-        let text = format!(
-            "SELECT i.value, i.subject_id FROM identifier i JOIN subject s ON s.tenant = i.tenant AND \
-             s.subject_id = i.subject_id WHERE i.tenant = $1 AND i.namespace = $2 AND i.value IN ({}) \
-             ORDER BY i.value, i.first_seen, s.source, s.external_id",
-            marks.join(", ")
-        );
-        let first = [rx.tenant().uuid().into(), namespace.to_owned().into()];
-        let values = first.into_iter().chain(some.iter().map(|value| value.clone().into()));
+        let list = serde_json::to_string(some).map_err(Fault::internal)?;
+        // One search for each value, however many carry it: those who first did, and of them the first by name.
+        let text = match rx.engine() {
+            Engine::Sqlite => {
+                format!("SELECT asked.value, ({FIRST} = asked.value {ORDER}) FROM json_each($3) AS asked")
+            }
+            Engine::Postgres => format!(
+                "SELECT asked.value, first.subject_id FROM jsonb_array_elements_text($3::jsonb) AS asked (value) \
+                 CROSS JOIN LATERAL ({FIRST} = asked.value COLLATE \"C\" {ORDER}) AS first"
+            ),
+        };
+        let values = [rx.tenant().uuid().into(), namespace.to_owned().into(), list.into()];
         for row in rows(rx, &text, values).await? {
             let value = row.try_get_by_index::<String>(0).stored()?;
-            let subject = SubjectId::from_uuid(row.try_get_by_index::<Uuid>(1).stored()?);
-            found.entry(value).or_insert(subject);
+            if let Some(subject) = row.try_get_by_index::<Option<Uuid>>(1).stored()? {
+                found.insert(value, SubjectId::from_uuid(subject));
+            }
         }
     }
     Ok(found)

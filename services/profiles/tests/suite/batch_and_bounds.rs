@@ -113,7 +113,7 @@ async fn another_tenant_s_customer_is_not_found_by_any_name(#[case] engine: Engi
     let made = ground.record(tenant, "1", &[("email", "a@example.com")]).await;
     for customer in [by_id(&customer(&made)), by_identifier("email", "a@example.com")] {
         assert_eq!(reason(ground.get(other, customer.clone()).await), "RESOURCE_NOT_FOUND");
-        let request = GetContextRequest { customer: Some(customer), min_revision: 0 };
+        let request = GetContextRequest { customer: Some(customer), ..GetContextRequest::default() };
         assert_eq!(reason(ground.contexts(other).get_context(request).await), "RESOURCE_NOT_FOUND");
     }
     let theirs = ground.record(other, "1", &[("email", "a@example.com")]).await;
@@ -136,7 +136,7 @@ async fn a_context_names_the_subject_that_facts_attach_to(#[case] engine: Engine
         (by_identifier("user_id", "u-2"), &second.subject_id),
     ];
     for (customer, subject) in cases {
-        let request = GetContextRequest { customer: Some(customer), min_revision: 0 };
+        let request = GetContextRequest { customer: Some(customer), ..GetContextRequest::default() };
         let answer = ground.contexts(tenant).get_context(request).await.expect("there").into_inner();
         assert_eq!(&answer.subject_id, subject);
         let context = answer.context.expect("a context");

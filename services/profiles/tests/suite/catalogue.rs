@@ -97,7 +97,7 @@ async fn traits_that_are_dimensions_come_with_the_context(#[case] engine: Engine
     let mut request = states("1", &[("region", "north"), ("city", "Riga"), ("other", "x")], 1);
     request.traits.insert("vip".to_owned(), Value { kind: Some(Kind::BoolValue(true)) });
     let id = customer(&ground.identify(tenant, request).await);
-    let request = GetContextRequest { customer: Some(by_id(&id)), min_revision: 0 };
+    let request = GetContextRequest { customer: Some(by_id(&id)), ..GetContextRequest::default() };
     let answer = ground.contexts(tenant).get_context(request).await.expect("there").into_inner();
     let dimensions: Vec<_> = answer.dimensions.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(dimensions, [("region", "north"), ("vip", "true")]);

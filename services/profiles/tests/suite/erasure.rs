@@ -13,7 +13,7 @@ use rstest::rstest;
 use crate::ground::*;
 use crate::merges::merge;
 
-async fn erase(ground: &Ground, tenant: TenantId, subjects: &[&str]) -> EraseSubjectsResponse {
+pub async fn erase(ground: &Ground, tenant: TenantId, subjects: &[&str]) -> EraseSubjectsResponse {
     let request = EraseSubjectsRequest {
         erasure_id: uuid::Uuid::now_v7().to_string(),
         subject_ids: subjects.iter().map(|subject| (*subject).to_owned()).collect(),

@@ -12,6 +12,7 @@ use rapport_api::convert::timestamp;
 use rapport_api::events::v1::Event;
 use rapport_api::profiles::v1::context_service_client::ContextServiceClient;
 use rapport_api::profiles::v1::identity_service_client::IdentityServiceClient;
+use rapport_api::profiles::v1::interaction_service_client::InteractionServiceClient;
 use rapport_api::profiles::v1::profile_service_client::ProfileServiceClient;
 use rapport_api::profiles::v1::trait_service_client::TraitServiceClient;
 use rapport_api::profiles::v1::{GetProfileRequest, IdentifyRequest, IdentifyResponse, Profile, SourceRecord};
@@ -33,13 +34,17 @@ pub struct Ground {
     pub platform: Platform,
     pub cache: ContextCache<Bytes>,
     bus: Arc<dyn Bus>,
-    _folder: tempfile::TempDir,
+    /// Of the Postgres database.
+    pub url: String,
+    /// Where SQLite's files lie.
+    pub folder: tempfile::TempDir,
 }
 
 impl Ground {
     pub async fn new(engine: Engine) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let url = (engine == Engine::Postgres).then(|| Address::new(shared_postgres().database("profiles")));
+        let address = (engine == Engine::Postgres).then(|| shared_postgres().database("profiles"));
+        let url = address.clone().map(Address::new);
         let acquire = Period::secs(10);
         let database = DatabaseConfig { url, folder: folder.path().to_owned(), acquire, ..DatabaseConfig::default() };
         let clock = Arc::new(ManualClock::new(Timestamp::from_column(1_750_000_000_000_000)));
@@ -52,7 +57,7 @@ impl Ground {
         let config = Config { database, phone_region: "DE".to_owned() };
         let module = rapport_profiles::build(&platform, Arc::clone(&bus), cache.clone(), config).await;
         platform.peers.link("profiles", stack(module.expect("profiles builds").routes, &platform));
-        Self { clock, platform, cache, bus, _folder: folder }
+        Self { clock, platform, cache, bus, url: address.unwrap_or_default(), folder }
     }
 
     pub fn channel(&self, tenant: TenantId) -> PeerChannel {
@@ -69,6 +74,9 @@ impl Ground {
     }
     pub fn contexts(&self, tenant: TenantId) -> ContextServiceClient<PeerChannel> {
         ContextServiceClient::new(self.channel(tenant))
+    }
+    pub fn interactions(&self, tenant: TenantId) -> InteractionServiceClient<PeerChannel> {
+        InteractionServiceClient::new(self.channel(tenant))
     }
     pub fn erasures(&self, tenant: TenantId) -> ErasureServiceClient<PeerChannel> {
         ErasureServiceClient::new(self.channel(tenant))

@@ -6,6 +6,7 @@ mod consents;
 mod erasure;
 mod ground;
 mod history;
+mod hygiene;
 mod identify;
 mod merges;
 mod races;

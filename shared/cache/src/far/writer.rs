@@ -86,6 +86,10 @@ impl Writer {
     /// Moves a partition's watermark on; gives the partition up where `leave`.
     pub(super) async fn mark(&self, partition: u16, at: Timestamp, leave: bool) {
         self.attempt(async |state| {
+            // Who does not write the partition has nothing to give up: a claim would take it from whoever does.
+            if leave && !state.claims.contains_key(&partition) {
+                return Ok(());
+            }
             // Twice: where the record is gone (a flush) or another's, a new claim begins an empty generation, of
             // which the watermark is as true.
             for _attempt in 0..2 {
@@ -96,7 +100,7 @@ impl Writer {
                 invocation.arg(partition).arg(&state.id).arg(&claim.generation).arg(at.micros()).arg(u8::from(leave));
                 let own: bool = invocation.invoke_async(&mut connection).await?;
                 state.claims.remove(&partition);
-                if own {
+                if own || leave {
                     if !leave {
                         state.claims.insert(partition, Claim { at, ..claim });
                     }

@@ -5,7 +5,7 @@ use rapport_kernel::SubjectId;
 use sea_orm::ExprTrait as _;
 use sea_orm::entity::prelude::*;
 
-use super::uuids;
+use super::{run, uuids};
 use crate::bulk::{Bulk, Column as Values};
 use crate::conn::Conn;
 
@@ -77,4 +77,13 @@ pub(crate) async fn erase(conn: &Conn, tenant: Uuid, subjects: &[SubjectId]) -> 
         .exec(conn)
         .await?;
     Ok(())
+}
+
+/// Deletes settled rows of a partition that were recorded before an instant: of the first `limit` by position.
+pub(crate) async fn sweep(conn: &Conn, partition: i16, settled: i64, before: i64, limit: u64) -> Result<u64, DbErr> {
+    let text = format!(
+        "DELETE FROM outbox WHERE seq IN (SELECT seq FROM (SELECT seq, recorded_at FROM outbox WHERE partition = $1 \
+         AND position IS NOT NULL AND position <= $2 ORDER BY position LIMIT {limit}) AS oldest WHERE recorded_at < $3)"
+    );
+    Ok(run(conn, text, [partition.into(), settled.into(), before.into()]).await?.rows_affected())
 }

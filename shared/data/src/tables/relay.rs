@@ -142,3 +142,9 @@ pub(crate) async fn settle(conn: &Conn, settled: &BTreeMap<u16, u64>) -> Result<
     }
     Ok(())
 }
+
+/// How far each partition is settled.
+pub(crate) async fn settled(conn: &Conn) -> Result<Vec<(i16, i64)>, DbErr> {
+    let rows = conn.query_all_raw(sql(conn, "SELECT partition, settled FROM relay", [])).await?;
+    rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
+}

@@ -5,6 +5,7 @@ mod calls;
 mod erasures;
 mod events;
 mod ground;
+mod hygiene;
 mod leases;
 mod migrations;
 mod recovery;
