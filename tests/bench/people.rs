@@ -7,7 +7,9 @@ use rapport_api::common::v1::value::Kind;
 use rapport_api::common::v1::{CustomerRef, Identifier, Value, customer_ref::Ref};
 use rapport_api::google::r#type::Money;
 use rapport_api::profiles::v1::profile_service_client::ProfileServiceClient;
-use rapport_api::profiles::v1::{IdentifyRequest, Interaction};
+use rapport_api::profiles::v1::{
+    IdentifyRequest, Interaction, Profile, ProfileIdentifier, ProfileRecord, SourceRecord, TraitValue,
+};
 use tonic::Status;
 
 use crate::Outcome;
@@ -41,6 +43,35 @@ fn identify(number: u32) -> IdentifyRequest {
             ("member".to_owned(), value(Kind::BoolValue(number.is_multiple_of(3)))),
         ]),
         ..IdentifyRequest::default()
+    }
+}
+
+/// A profile with what those of [`introduce`] hold, but made of nothing.
+pub fn likeness(customer_id: String) -> Profile {
+    let told = identify(7);
+    let at = Some(prost_types::Timestamp { seconds: 1_790_000_000, nanos: 123_456_000 });
+    let held = |identifier: Identifier| ProfileIdentifier {
+        namespace: identifier.namespace,
+        value: identifier.value,
+        subject_id: customer_id.clone(),
+    };
+    let of_trait = |value| TraitValue {
+        value: Some(value),
+        source: told.source.clone(),
+        subject_id: customer_id.clone(),
+        observed_at: at,
+    };
+    let record = SourceRecord { source: told.source.clone(), external_id: told.external_id.clone() };
+    Profile {
+        identifiers: told.identifiers.into_iter().map(held).collect(),
+        traits: told.traits.into_iter().map(|(name, value)| (name, of_trait(value))).collect(),
+        records: vec![ProfileRecord { subject_id: customer_id.clone(), record: Some(record), create_time: at }],
+        revision: 1,
+        etag: "1".to_owned(),
+        create_time: at,
+        update_time: at,
+        customer_id,
+        ..Profile::default()
     }
 }
 

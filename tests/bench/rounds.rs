@@ -18,6 +18,7 @@ const ROWS: Unit = Unit::PerSecond("rows");
 
 const EMPTY: Figure = figure("empty tonic call, 64 in flight (the limit)", CALLS, Target::None);
 const EMPTY_SINGLE: Figure = figure("empty tonic call, one at a time (the limit)", Unit::Micros, Target::None);
+const SAME: Figure = figure("bare tonic, answering a profile like GetProfile's : empty call", CALLS, Target::None);
 const HOT: Figure = figure("GetProfile, hot : empty call", CALLS, Target::Ratio(0.6));
 const HOT_SINGLE: Figure = figure("GetProfile, hot, one at a time : empty call", Unit::Micros, Target::None);
 const COLD: Figure = figure("GetProfile, cold : empty call", CALLS, Target::None);
@@ -150,6 +151,8 @@ impl<'a> Bench<'a> {
     async fn reads(&mut self, scale: &Scale, report: &mut Report, empty: f64, empty_single: f64) -> Outcome<()> {
         let (many, one) = (Until::Time(scale.window), Until::Time(scale.single));
         let (engine, reading) = (self.suite.engine, &mut self.reading);
+        let same = limit::measure_same(&self.limit, &reading.hot, many).await?.per_second;
+        report.note(engine, &SAME, same, Some(empty));
         let hot = reads::hot(&reading.direct, &reading.hot, IN_FLIGHT, many).await?.per_second;
         report.note(engine, &HOT, hot, Some(empty));
         let hot_single = reads::hot(&reading.direct, &reading.hot, 1, one).await?.p50;
