@@ -41,17 +41,23 @@ async fn the_demo_is_loaded_once_however_often_it_is_asked_for() {
 
 /// How many responses feedback holds: what its figures come to once every event has arrived.
 async fn responses(client: &Client) -> i64 {
-    let (mut found, mut page_token) = (0, String::new());
-    loop {
-        let request = ListResponsesRequest { page_size: 1_000, page_token, ..Default::default() };
-        let page =
-            ResponseServiceClient::new(client.clone()).list_responses(request).await.expect("a page").into_inner();
-        found += page.responses.len();
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            return i64::try_from(found).expect("a count");
+    let surveys = SurveyServiceClient::new(client.clone()).list_surveys(ListSurveysRequest::default()).await;
+    let mut found = 0;
+    for survey in surveys.expect("a list").into_inner().surveys {
+        let mut page_token = String::new();
+        loop {
+            let survey_id = survey.survey_id.clone();
+            let request = ListResponsesRequest { survey_id, page_size: 1_000, page_token, ..Default::default() };
+            let page = ResponseServiceClient::new(client.clone()).list_responses(request).await;
+            let page = page.expect("a page").into_inner();
+            found += page.responses.len();
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                break;
+            }
         }
     }
+    i64::try_from(found).expect("a count")
 }
 
 #[tokio::test]

@@ -105,6 +105,19 @@ fn presence_bounds_and_oneofs_are_checked() {
     let action = Action { name: "a".into(), kind: 1, cap: Some(Cap { times: 1, window }), ..Action::default() };
     let request = CreateActionRequest { action: Some(action), ..CreateActionRequest::default() };
     assert_eq!(broken(&check(&request)), [("action.cap.window", "duration.range")]);
+
+    let window = Some(prost_types::Duration { seconds: 1, nanos: i32::MIN });
+    let action = Action { name: "a".into(), kind: 1, cap: Some(Cap { times: 1, window }), ..Action::default() };
+    let request = CreateActionRequest { action: Some(action), ..CreateActionRequest::default() };
+    assert_eq!(broken(&check(&request)), [("action.cap.window", "duration.range")]);
+}
+
+#[test]
+fn beyond_its_bound_a_list_is_not_looked_at() {
+    let mut request = sound();
+    request.unset_traits = vec!["sound".into(); 100];
+    request.unset_traits.extend(vec!["Bad".to_owned(); 1_000]);
+    assert_eq!(broken(&check(&request)), [("unset_traits", "repeated.max_items")]);
 }
 
 #[test]

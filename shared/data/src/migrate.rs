@@ -51,8 +51,12 @@ pub(crate) async fn sqlite(path: &Path, own: &[Box<dyn MigrationTrait>]) -> Resu
     let connection = SqlxSqliteConnector::from_sqlx_sqlite_pool(pool.clone());
     let result = match run(&connection, own).await {
         // Only a new schema needs new ones: nobody who opens the file later waits for the writer.
-        Ok(true) => statistics::write(&connection).await,
-        other => other.map(|_| ()),
+        Ok(changed) => match statistics::are_there(&connection).await {
+            Ok(true) if !changed => Ok(()),
+            Ok(_) => statistics::write(&connection).await,
+            Err(fault) => Err(fault),
+        },
+        Err(fault) => Err(fault),
     };
     pool.close().await;
     result

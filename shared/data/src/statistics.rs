@@ -5,15 +5,22 @@
 //! anybody connects, what a grown database looks like: one large tenant, ids that find few rows.
 
 use rapport_kernel::Fault;
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement, TransactionTrait as _};
 
 use crate::fault::Stored as _;
 
 /// The rows of a grown table.
 const ROWS: u64 = 1_000_000;
 
-/// Writes the statistics of every index that begins with the tenant.
+/// Whether they were written before.
+pub(crate) async fn are_there(connection: &DatabaseConnection) -> Result<bool, Fault> {
+    let text = "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat1'";
+    Ok(connection.query_one_raw(Statement::from_string(DbBackend::Sqlite, text)).await.stored()?.is_some())
+}
+
+/// Writes the statistics of every index that begins with the tenant: all, or nothing.
 pub(crate) async fn write(connection: &DatabaseConnection) -> Result<(), Fault> {
+    let connection = connection.begin().await.stored()?;
     // Makes the tables of statistics where they are not there yet, and reads no row: the schema has no statistics.
     connection.execute_unprepared("ANALYZE sqlite_schema").await.stored()?;
     connection.execute_unprepared("DELETE FROM sqlite_stat1").await.stored()?;
@@ -39,7 +46,7 @@ pub(crate) async fn write(connection: &DatabaseConnection) -> Result<(), Fault> 
         let insert = Statement::from_sql_and_values(DbBackend::Sqlite, insert, values);
         connection.execute_raw(insert).await.stored()?;
     }
-    Ok(())
+    connection.commit().await.stored()
 }
 
 fn number(row: &sea_orm::QueryResult, at: usize) -> Result<i64, Fault> {

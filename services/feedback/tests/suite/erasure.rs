@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use rapport_api::common::v1::EraseSubjectsRequest;
 use rapport_api::convert::timestamp;
-use rapport_api::feedback::v1::{GetResponseRequest, SubmitResponseRequest};
+use rapport_api::feedback::v1::{
+    DeleteResponseRequest, GetResponseRequest, SubmitResponseRequest, UpdateResponseRequest,
+};
 use rapport_data::Engine;
-use rapport_harness::{Statements, scans};
+use rapport_harness::{Statements, scans, shared_postgres};
 use rapport_kernel::{Clock as _, RequestId, SubjectId, TenantId};
 use rstest::rstest;
 
@@ -73,4 +75,40 @@ async fn an_erasure_reads_no_whole_table() {
     let small = ["relay", "lease", "known_tenant", "outbox_pending", "batch", "numbered", "oldest", "json_each"];
     let found = scans(&ground.folder.path().join("feedback.db"), &said, &small).await;
     assert!(found.is_empty(), "{found:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_corrected_or_withdrawn_while_it_is_erased_leaves_no_event() {
+    let (ground, tenant) = (Ground::new(Engine::Postgres).await, TenantId::new());
+    let survey = ground.open(tenant).await;
+    for _ in 0..10 {
+        let (customer, subject) = ground.profiles.customer(tenant);
+        let mut changes = Vec::new();
+        for n in 0..10 {
+            let taken = SubmitResponseRequest { customer: Some(customer.clone()), ..answer(&survey, 4) };
+            let taken = ground.responses(tenant).submit_response(taken).await.expect("taken").into_inner();
+            let (mut responses, response_id) = (ground.responses(tenant), taken.response_id);
+            changes.push(async move {
+                if n % 2 == 0 {
+                    let delete = DeleteResponseRequest { response_id, ..DeleteResponseRequest::default() };
+                    responses.delete_response(delete).await.map(drop)
+                } else {
+                    let update =
+                        UpdateResponseRequest { response_id, score: Some(9), ..UpdateResponseRequest::default() };
+                    responses.update_response(update).await.map(drop)
+                }
+            });
+        }
+        let mut erasures = ground.erasures(tenant);
+        let (changed, erased) =
+            tokio::join!(futures::future::join_all(changes), erasures.erase_subjects(erase(&ground, subject)));
+        erased.expect("erased");
+        for refused in changed.into_iter().filter_map(Result::err) {
+            assert_eq!(refused.code(), tonic::Code::NotFound, "{refused:?}");
+        }
+        for table in ["response", "outbox"] {
+            let left = format!("SELECT count(*) FROM {table} WHERE subject_id = '{subject}'");
+            assert_eq!(shared_postgres().execute(&ground.url, &left), "0", "{table}");
+        }
+    }
 }

@@ -32,6 +32,8 @@ pub struct Ground {
     pub platform: Platform,
     pub profiles: Profiles,
     bus: Arc<dyn Bus>,
+    /// Of the Postgres database.
+    pub url: String,
     /// Where SQLite's files lie.
     pub folder: tempfile::TempDir,
 }
@@ -39,7 +41,8 @@ pub struct Ground {
 impl Ground {
     pub async fn new(engine: Engine) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let url = (engine == Engine::Postgres).then(|| Address::new(shared_postgres().database("feedback")));
+        let address = (engine == Engine::Postgres).then(|| shared_postgres().database("feedback"));
+        let url = address.clone().map(Address::new);
         let acquire = Period::secs(5);
         let database = DatabaseConfig { url, folder: folder.path().to_owned(), acquire, ..DatabaseConfig::default() };
         let clock = Arc::new(ManualClock::new(Timestamp::from_column(1_750_000_000_000_000)));
@@ -52,7 +55,7 @@ impl Ground {
         platform.peers.link("profiles", stack(routes, &platform));
         let module = rapport_feedback::build(&platform, Arc::clone(&bus), Config { database }).await;
         platform.peers.link("feedback", stack(module.expect("feedback builds").routes, &platform));
-        Self { clock, platform, profiles, bus, folder }
+        Self { clock, platform, profiles, bus, url: address.unwrap_or_default(), folder }
     }
 
     fn channel(&self, tenant: TenantId) -> PeerChannel {
