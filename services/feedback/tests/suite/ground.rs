@@ -88,7 +88,8 @@ impl Ground {
 
     /// What feedback publishes, as the group that must settle it reads it.
     pub fn reader(&self) -> Reader {
-        let subscribe = |partition| self.bus.subscribe("feedback", partition, "metrics");
+        let lane = rapport_data::lane("feedback", "metrics");
+        let subscribe = |partition| self.bus.subscribe(&lane, partition, "metrics");
         Reader { subscriptions: (0..rapport_data::PARTITIONS).map(subscribe).collect() }
     }
 }

@@ -3,6 +3,7 @@
 mod calls;
 mod erasures;
 mod events;
+mod full;
 mod ground;
 mod leases;
 mod migrations;
