@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 use futures::future::Either;
 use http::{HeaderMap, Request};
 use rapport_kernel::{Caller, Clock, Fault, Timestamp};
-use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
 use tracing::Span;
@@ -17,6 +16,7 @@ use crate::call::Call;
 use crate::contract::Contract;
 use crate::platform::Platform;
 use crate::rpc::not_through_gateway;
+use crate::status::unknown_call;
 use crate::token::{self, TokenVerifier};
 
 /// The innermost layer of a service.
@@ -72,7 +72,7 @@ impl<S: Inner> Service<Request<Body>> for CheckCaller<S> {
                 request.extensions_mut().insert(call);
                 return Either::Right(self.inner.call(request));
             }
-            Ok(None) => Status::unimplemented("there is no such call").into_http(),
+            Ok(None) => unknown_call().into_http(),
             Err(fault) => refuse(fault),
         };
         Either::Left(std::future::ready(Ok(refused)))

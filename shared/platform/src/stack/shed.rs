@@ -225,7 +225,7 @@ impl Lengths {
                 self.known = 0;
                 self.left = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
                 if self.left > MAX_REQUEST_BYTES {
-                    let text = format!("a message is larger than {MAX_REQUEST_BYTES} bytes; use a bulk call");
+                    let text = format!("a message is larger than {MAX_REQUEST_BYTES} bytes; send less in it");
                     return Err(Fault::new(Reason::MessageTooLarge, text).with("limit", MAX_REQUEST_BYTES));
                 }
             }
