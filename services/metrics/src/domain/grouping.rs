@@ -31,9 +31,19 @@ impl Grouping {
     /// The groups along `axes` of the sets that `filter` admits.
     #[must_use]
     pub fn of(sets: &[(Uuid, Dimensions)], axes: &[Axis], filter: Option<&Filter>) -> Self {
+        Self::chosen(sets, axes, |dimensions| filter.is_none_or(|filter| filter.admits(dimensions)))
+    }
+
+    /// The groups along `axes` of the sets that `filter` leaves out: what is known of all, less an answer, tells of them.
+    #[must_use]
+    pub fn opposite(sets: &[(Uuid, Dimensions)], axes: &[Axis], filter: &Filter) -> Self {
+        Self::chosen(sets, axes, |dimensions| !filter.admits(dimensions))
+    }
+
+    fn chosen(sets: &[(Uuid, Dimensions)], axes: &[Axis], admits: impl Fn(&Dimensions) -> bool) -> Self {
         let mut groups: BTreeMap<Vec<&str>, Vec<Uuid>> = BTreeMap::new();
         for (id, dimensions) in sets {
-            if filter.is_none_or(|filter| filter.admits(dimensions)) {
+            if admits(dimensions) {
                 let values = axes.iter().map(|axis| dimensions.along(axis)).collect();
                 groups.entry(values).or_default().push(*id);
             }
