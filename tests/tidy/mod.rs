@@ -147,7 +147,7 @@ fn the_domain_is_pure() {
 #[test]
 fn nothing_is_left_unfinished_or_unproved() {
     let words = ["todo!", "unimplemented!", ".unwrap()", "#[allow", "#![allow", "dbg!", "macro_rules!"];
-    let unanswered = |line: &str| line.contains("Status::unimplemented") && !line.contains("there is no such call");
+    let unanswered = |line: &str| line.contains("Status::unimplemented");
     none(
         &lines_with(&code(), |line| unanswered(line) || words.iter().any(|word| line.contains(word))),
         "no placeholders, no unwrap, no allow, no macros of our own",

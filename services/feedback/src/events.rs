@@ -5,6 +5,7 @@
 use rapport_api::events::v1::{ResponseChanged, event::Payload};
 use rapport_data::NewEvent;
 
+use crate::convert::customer::party_message;
 use crate::domain::Response;
 
 /// The topic.
@@ -25,6 +26,7 @@ pub fn changed(response: &Response) -> NewEvent {
         product: touch.product.clone(),
         dimensions: response.respondent.dimensions.clone(),
         anonymous: response.respondent.anonymous,
+        party: party_message(response.respondent.party).into(),
     };
     event(response, response.revision, state)
 }

@@ -39,9 +39,11 @@ impl Profiles {
         let answer = client.get_context(request).await.map_err(|status| rapport_platform::fault(&status))?;
         let answer = answer.into_inner();
         let subject = answer.subject_id.parse().map_err(Fault::internal)?;
-        let named = answer.context.unwrap_or_default().subject_ids;
-        let subjects = named.iter().map(|id| id.parse().map_err(Fault::internal)).collect::<Result<_, Fault>>()?;
-        let respondent = Respondent { subject, anonymous: false, dimensions: answer.dimensions };
+        let context = answer.context.unwrap_or_default();
+        let party = customer::party(context.party());
+        let subjects =
+            context.subject_ids.iter().map(|id| id.parse().map_err(Fault::internal)).collect::<Result<_, Fault>>()?;
+        let respondent = Respondent { subject, anonymous: false, dimensions: answer.dimensions, party };
         Ok(Resolved { respondent, subjects })
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! A fact is a pure function of its event: dimensions are those that the producer stamped, nobody is asked.
 
+use rapport_api::common::v1::Party;
 use rapport_api::convert::{amount, instant};
 use rapport_api::events::v1::event::Payload;
 use rapport_api::events::v1::{Event, InteractionChanged, ResponseChanged};
@@ -28,6 +29,8 @@ pub enum Change {
     Link(SubjectId, CustomerId, i64),
     /// A subject was erased.
     Erasure(SubjectId),
+    /// A trait is declared, and figures can be grouped by it or not.
+    Trait(String, bool),
 }
 
 /// What an event changes; `None` where it is none of metrics' business.
@@ -52,6 +55,9 @@ pub fn read(event: Event) -> Result<Option<Change>, Fault> {
             return Ok(Some(Change::Link(subject, customer, revision)));
         }
         Some(Payload::SubjectErased(_)) => return Ok(Some(Change::Erasure(subject))),
+        Some(Payload::TraitDefinitionChanged(changed)) => {
+            return Ok(Some(Change::Trait(event.aggregate_id, changed.metric_dimension)));
+        }
         Some(
             Payload::ResponseChanged(_) | Payload::ProfileChanged(_) | Payload::DecisionMade(_) | Payload::Watermark(_),
         )
@@ -70,15 +76,14 @@ fn interaction(
 ) -> Result<Content<Dimensions>, Fault> {
     let value = changed.value.as_ref().map(amount).transpose().map_err(|_| broken("value"))?;
     let purchase = changed.r#type == PURCHASE;
-    let party = changed.party().as_str_name().trim_start_matches("PARTY_").to_ascii_lowercase();
+    let party = party(changed.party());
     let dimensions = Dimensions::default()
         .with(Dimension::Type, changed.r#type)
         .with(Dimension::Channel, changed.channel)
         .with(Dimension::Touchpoint, changed.touchpoint)
         .with(Dimension::Stage, changed.stage)
         .with(Dimension::Product, changed.product)
-        // The contract: a party that is not said is a customer.
-        .with(Dimension::Party, if party == "unspecified" { "customer".to_owned() } else { party })
+        .with(Dimension::Party, party)
         .with_traits(changed.dimensions);
     let slot = value.map_or(Slot::Plain, |value| Slot::Money(value.currency));
     Ok(Content { subject, occurred_at, dimensions, slot, micros: value.map_or(0, |value| value.micros), purchase })
@@ -90,7 +95,9 @@ fn response(
     changed: ResponseChanged,
 ) -> Result<Content<Dimensions>, Fault> {
     let score = u8::try_from(changed.score).ok().filter(|score| *score <= 10).ok_or_else(|| broken("score"))?;
+    let party = party(changed.party());
     let dimensions = Dimensions::default()
+        .with(Dimension::Party, party)
         .with(Dimension::Survey, changed.survey_id)
         .with(Dimension::Channel, changed.channel)
         .with(Dimension::Touchpoint, changed.touchpoint)
@@ -98,6 +105,16 @@ fn response(
         .with(Dimension::Product, changed.product)
         .with_traits(changed.dimensions);
     Ok(Content { subject, occurred_at, dimensions, slot: Slot::Score(score), micros: 0, purchase: false })
+}
+
+/// The contract: a party that is not said is a customer.
+const fn party(party: Party) -> &'static str {
+    match party {
+        Party::Unspecified | Party::Customer => "customer",
+        Party::Lead => "lead",
+        Party::Partner => "partner",
+        Party::Employee => "employee",
+    }
 }
 
 fn time(at: Option<&prost_types::Timestamp>, field: &'static str) -> Result<Timestamp, Fault> {

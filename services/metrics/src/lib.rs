@@ -41,7 +41,7 @@ pub const NAME: &str = "metrics";
 pub struct Config {
     /// Where facts and cells are kept.
     pub database: DatabaseConfig,
-    /// Groups that rest on fewer are withheld.
+    /// Points that rest on fewer customers are withheld.
     pub suppression_threshold: u32,
 }
 
@@ -55,7 +55,7 @@ impl Describe for Config {
     fn describe(about: &mut About) {
         about.section::<DatabaseConfig>("database").key(
             "suppression_threshold",
-            "groups of fewer responses, customers or interactions are withheld where they could tell of a person",
+            "points that rest on fewer customers are withheld, and those that would give such a one away",
         );
     }
 }

@@ -9,6 +9,7 @@ use rapport_api::convert::{instant, money, timestamp};
 use rapport_api::events::v1::event::Payload;
 use rapport_api::events::v1::{
     ContextConsent, CustomerContext, Event, InteractionChanged, ProfileChanged, SubjectErased, SubjectLinked,
+    TraitDefinitionChanged,
 };
 use rapport_cache::{Change, ChangeKind, ContextCache};
 use rapport_data::{Follower, NewEvent};
@@ -16,6 +17,7 @@ use rapport_kernel::{CustomerId, Fault, SubjectId, TenantId, Timestamp};
 
 use crate::convert::value::{party_message, value_message};
 use crate::domain::claims::ConsentState;
+use crate::domain::declared::TraitDefinition;
 use crate::domain::interaction::Interaction;
 use crate::domain::profile::Profile;
 use crate::store::link::Link;
@@ -120,6 +122,21 @@ pub fn interaction_changed(interaction: &Interaction) -> NewEvent {
     }
 }
 
+/// A trait was declared. It is about nobody: the tenant's id stands for the subject.
+#[must_use]
+pub fn trait_definition_changed(tenant: TenantId, definition: &TraitDefinition) -> NewEvent {
+    NewEvent {
+        subject: SubjectId::from_uuid(tenant.uuid()),
+        aggregate: "trait_definition",
+        aggregate_id: definition.name.clone(),
+        revision: 1,
+        occurred_at: definition.created_at,
+        payload: Payload::TraitDefinitionChanged(TraitDefinitionChanged {
+            metric_dimension: definition.metric_dimension,
+        }),
+    }
+}
+
 /// A subject was erased.
 #[must_use]
 pub fn subject_erased(subject: SubjectId, erasure: &str, at: Timestamp) -> NewEvent {
@@ -173,6 +190,7 @@ fn change(tenant: TenantId, event: Event) -> Option<Change> {
         | Payload::InteractionChanged(_)
         | Payload::ResponseChanged(_)
         | Payload::DecisionMade(_)
+        | Payload::TraitDefinitionChanged(_)
         | Payload::Watermark(_) => return None,
     };
     Some(Change { tenant, customer, revision, recorded_at, kind })

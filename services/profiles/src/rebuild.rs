@@ -1,5 +1,5 @@
-//! Tells the current state of this service again: every link, every profile, every id that was merged away,
-//! every interaction.
+//! Tells the current state of this service again: every declared trait, every link, every profile, every id that was
+//! merged away, every interaction.
 
 use futures::future::BoxFuture;
 use rapport_data::{Rebuild, Retold, Tx};
@@ -10,7 +10,7 @@ use crate::domain::namespace::Namespaces;
 use crate::domain::profile::fold;
 use crate::domain::relink::Held;
 use crate::events;
-use crate::store::{interaction, link, profile};
+use crate::store::{interaction, link, profile, trait_definition};
 
 /// How many aggregates a page tells of.
 const PAGE: u64 = 300;
@@ -21,7 +21,7 @@ pub struct State(pub Namespaces);
 impl Rebuild for State {
     fn page(&self, tx: Tx, after: Option<String>) -> BoxFuture<'_, Result<Retold, Fault>> {
         Box::pin(async move {
-            let after = after.unwrap_or_else(|| format!("link/{}", Uuid::nil()));
+            let Some(after) = after else { return traits(&tx).await };
             let (kind, id) = after.split_once('/').ok_or_else(|| Fault::internal("a cursor of a rebuild"))?;
             if kind == "interaction" {
                 return interactions(&tx, id).await;
@@ -45,6 +45,13 @@ impl Rebuild for State {
             Ok(Retold { events: rows.into_iter().map(event).collect(), next: Some(next) })
         })
     }
+}
+
+/// A tenant's declared traits are few: one page.
+async fn traits(tx: &Tx) -> Result<Retold, Fault> {
+    let declared = trait_definition::all(tx).await?;
+    let events = declared.iter().map(|definition| events::trait_definition_changed(tx.tenant(), definition)).collect();
+    Ok(Retold { events, next: Some(format!("link/{}", Uuid::nil())) })
 }
 
 async fn interactions(tx: &Tx, after: &str) -> Result<Retold, Fault> {

@@ -18,9 +18,9 @@ pub struct BusConfig {
     pub redis: Option<Address>,
     /// What every key in Redis begins with.
     pub prefix: String,
-    /// How many entries a partition holds before publishing waits for the slowest group.
+    /// How many entries a partition of a topic holds before publishing waits. Each group has a topic of its own.
     pub max_entries: usize,
-    /// How many bytes of bodies a partition holds before publishing waits for the slowest group.
+    /// How many bytes of bodies a partition of a topic holds before publishing waits.
     pub max_bytes: usize,
     /// The longest time Redis keeps an entry. An entry older than that which a group has not taken is published
     /// again from the outbox.
@@ -53,11 +53,8 @@ impl Describe for BusConfig {
                 "the Redis (7.0 or newer) that carries events between processes: `redis://…`, or `rediss://…` for TLS",
             )
             .key("prefix", "what every key in Redis begins with")
-            .key("max_entries", "how many entries a partition holds before publishing waits for the slowest group")
-            .key(
-                "max_bytes",
-                "how many bytes of bodies a partition holds before publishing waits for the slowest group",
-            )
+            .key("max_entries", "how many entries a group's partition holds before publishing to it waits")
+            .key("max_bytes", "how many bytes of bodies a group's partition holds before publishing to it waits")
             .key("retention_seconds", "the longest time Redis keeps an entry")
             .key(
                 "lease_seconds",

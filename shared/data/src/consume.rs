@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::PARTITIONS;
 use crate::database::{Database, Scope, Terms};
 use crate::dead_letters::Letter;
+use crate::lane::lane;
 use crate::unit::{Lock, Tx};
 
 /// Events of one transaction at most.
@@ -137,7 +138,7 @@ impl Database {
                 let bus = Arc::clone(bus);
                 let name = format!("{}.{group}.{topic}.{partition}", self.inner.service);
                 platform.tasks.spawn(&name, OnFailure::Restart, move |stopping| {
-                    let subscription = bus.subscribe(topic, partition, group);
+                    let subscription = bus.subscribe(&lane(topic, group), partition, group);
                     reader.clone().run(subscription, stopping)
                 });
             }

@@ -26,6 +26,8 @@ pub enum Kind {
     Unavailable,
     /// The time the caller gave ran out: DEADLINE_EXCEEDED.
     Deadline,
+    /// The path names no call: UNIMPLEMENTED.
+    NoCall,
     /// Our mistake: INTERNAL.
     Internal,
 }
@@ -60,8 +62,6 @@ pub enum Reason {
     IdempotencyMismatch,
     /// The etag or version is not the newest.
     StaleEtag,
-    /// An older version than the one held.
-    StaleVersion,
     /// Concurrent changes kept winning; retry.
     Contention,
     /// The survey is not open.
@@ -80,8 +80,6 @@ pub enum Reason {
     MessageTooLarge,
     /// The service sheds load.
     Overloaded,
-    /// A condition used up its fuel.
-    ConditionTooDear,
     /// A database, bus or peer cannot be reached for now.
     DependencyUnavailable,
     /// The service is stopping; another instance will answer.
@@ -90,11 +88,13 @@ pub enum Reason {
     DeadlineExceeded,
     /// A mistake of ours; the log has more under the request id.
     Internal,
+    /// The path names no call of the contract.
+    UnknownCall,
 }
 
 impl Reason {
     /// All reasons, for tests and documents.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 27] = [
         Self::MalformedMessage,
         Self::InvalidField,
         Self::InvalidPageToken,
@@ -108,7 +108,6 @@ impl Reason {
         Self::ResourceExists,
         Self::IdempotencyMismatch,
         Self::StaleEtag,
-        Self::StaleVersion,
         Self::Contention,
         Self::SurveyNotOpen,
         Self::InvalidState,
@@ -118,11 +117,11 @@ impl Reason {
         Self::QuotaExceeded,
         Self::MessageTooLarge,
         Self::Overloaded,
-        Self::ConditionTooDear,
         Self::DependencyUnavailable,
         Self::ShuttingDown,
         Self::DeadlineExceeded,
         Self::Internal,
+        Self::UnknownCall,
     ];
 
     /// The one kind of this reason.
@@ -138,16 +137,17 @@ impl Reason {
             Self::MissingScope => Kind::Forbidden,
             Self::ResourceNotFound => Kind::NotFound,
             Self::ResourceExists | Self::IdempotencyMismatch => Kind::Exists,
-            Self::StaleEtag | Self::StaleVersion | Self::Contention => Kind::Aborted,
+            Self::StaleEtag | Self::Contention => Kind::Aborted,
             Self::SurveyNotOpen
             | Self::InvalidState
             | Self::IdentityConflict
             | Self::Erased
             | Self::RevisionNotReached => Kind::Precondition,
-            Self::QuotaExceeded | Self::MessageTooLarge | Self::Overloaded | Self::ConditionTooDear => Kind::Exhausted,
+            Self::QuotaExceeded | Self::MessageTooLarge | Self::Overloaded => Kind::Exhausted,
             Self::DependencyUnavailable | Self::ShuttingDown => Kind::Unavailable,
             Self::DeadlineExceeded => Kind::Deadline,
             Self::Internal => Kind::Internal,
+            Self::UnknownCall => Kind::NoCall,
         }
     }
 
@@ -168,7 +168,6 @@ impl Reason {
             Self::ResourceExists => "RESOURCE_EXISTS",
             Self::IdempotencyMismatch => "IDEMPOTENCY_MISMATCH",
             Self::StaleEtag => "STALE_ETAG",
-            Self::StaleVersion => "STALE_VERSION",
             Self::Contention => "CONTENTION",
             Self::SurveyNotOpen => "SURVEY_NOT_OPEN",
             Self::InvalidState => "INVALID_STATE",
@@ -178,11 +177,11 @@ impl Reason {
             Self::QuotaExceeded => "QUOTA_EXCEEDED",
             Self::MessageTooLarge => "MESSAGE_TOO_LARGE",
             Self::Overloaded => "OVERLOADED",
-            Self::ConditionTooDear => "CONDITION_TOO_DEAR",
             Self::DependencyUnavailable => "DEPENDENCY_UNAVAILABLE",
             Self::ShuttingDown => "SHUTTING_DOWN",
             Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Self::Internal => "INTERNAL",
+            Self::UnknownCall => "UNKNOWN_CALL",
         }
     }
 }
@@ -200,7 +199,10 @@ pub struct Violation {
 
 /// Gathers every violation of a request, so that one answer names them all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Violations(Vec<Violation>);
+pub struct Violations {
+    noted: Vec<Violation>,
+    unnoted: usize,
+}
 
 impl Violations {
     /// How many one answer names; a hostile request cannot make the answer grow without bound.
@@ -209,23 +211,30 @@ impl Violations {
     /// None yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self { noted: Vec::new(), unnoted: 0 }
     }
-    /// Notes one, up to [`Violations::MOST`].
+    /// Notes one; beyond [`Violations::MOST`] it is only counted.
     pub fn add(&mut self, field: impl Into<String>, rule: &'static str, description: impl Into<String>) {
-        if self.0.len() < Self::MOST {
-            self.0.push(Violation { field: field.into(), rule, description: description.into() });
+        if self.noted.len() < Self::MOST {
+            self.noted.push(Violation { field: field.into(), rule, description: description.into() });
+        } else {
+            self.unnoted += 1;
         }
     }
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.noted.is_empty()
     }
     /// Those noted.
     #[must_use]
     pub fn as_slice(&self) -> &[Violation] {
-        &self.0
+        &self.noted
+    }
+    /// How many there were.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.noted.len() + self.unnoted
     }
     /// Takes a parsed value where there is one, else notes why there is none.
     pub fn take<T, E: fmt::Display>(
@@ -247,7 +256,7 @@ impl Violations {
     /// # Errors
     /// INVALID_ARGUMENT with every violation noted.
     pub fn check(self) -> Result<(), Fault> {
-        if self.0.is_empty() { Ok(()) } else { Err(Fault::invalid(self)) }
+        if self.is_empty() { Ok(()) } else { Err(Fault::invalid(self)) }
     }
 }
 
@@ -289,7 +298,7 @@ impl Fault {
     pub fn invalid(violations: Violations) -> Self {
         let message = match violations.as_slice() {
             [only] => format!("{}: {}", only.field, only.description),
-            many => format!("{} fields are not valid; the details name each", many.len()),
+            _ => format!("{} fields are not valid; the details name them", violations.count()),
         };
         let mut fault = Self::new(Reason::InvalidField, message);
         fault.details.violations = violations;
@@ -397,6 +406,7 @@ mod tests {
         let fault = violations.check().expect_err("there are violations");
         assert_eq!(fault.kind(), Kind::Invalid);
         assert_eq!(fault.details.violations.as_slice().len(), Violations::MOST);
+        assert!(fault.message.starts_with("150 fields"), "{}", fault.message);
     }
 
     #[test]

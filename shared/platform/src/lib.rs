@@ -19,6 +19,7 @@ pub mod status;
 pub mod tasks;
 pub mod telemetry;
 pub mod token;
+mod windows;
 
 pub use call::Call;
 pub use contract::{Access, Contract};
@@ -26,6 +27,6 @@ pub use module::{Module, Readiness};
 pub use peers::{PeerChannel, Peers};
 pub use platform::{Platform, PlatformConfig};
 pub use routes::Routes;
-pub use status::{fault, status};
+pub use status::{fault, status, unknown_call};
 pub use tasks::{OnFailure, Tasks};
 pub use token::{TokenIssuer, TokenVerifier};

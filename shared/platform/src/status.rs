@@ -9,15 +9,54 @@ use rapport_kernel::{Fault, Kind, Reason, Violations};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, QuotaViolation, StatusExt as _};
 
+/// How many bytes the violations of one answer may have together, and a text within the details. Details travel in
+/// trailers, base64-encoded and beside the message; stock clients refuse those of more than 8 KiB.
+const VIOLATIONS_BYTES: usize = 2_400;
+const TEXT_BYTES: usize = 300;
+/// How long the message may be: each of its bytes may become three, and some details repeat it.
+const MESSAGE_BYTES: usize = 600;
+
 /// `ErrorInfo.domain` of every error of the suite.
 pub const DOMAIN: &str = "rapport";
 
 /// The answer for a fault. Logs the cause, which the caller does not see.
 #[must_use]
-pub fn status(fault: Fault) -> Status {
+pub fn status(mut fault: Fault) -> Status {
     log(&fault);
-    let details = details(&fault);
+    fault.message = clipped(&fault.message, MESSAGE_BYTES);
+    let violations = violations(&fault.details.violations);
+    let left_out = fault.details.violations.count() - violations.len();
+    if left_out > 0 {
+        fault = fault.with("left_out", left_out);
+        fault.message.push_str(&format!("; {left_out} of them are left out"));
+    }
+    let details = details(&fault, violations);
     Status::with_error_details(code(fault.kind()), fault.message, details)
+}
+
+/// As many violations as one answer may name.
+fn violations(all: &Violations) -> Vec<FieldViolation> {
+    let mut bytes = 0;
+    let named = all.as_slice().iter().map(|violation| {
+        let text = |text: &str| clipped(text, TEXT_BYTES);
+        let mut field = FieldViolation::new(text(&violation.field), text(&violation.description));
+        violation.rule.clone_into(&mut field.reason);
+        field
+    });
+    let fits = |field: &FieldViolation| {
+        bytes += field.field.len() + field.description.len() + field.reason.len() + 8;
+        bytes <= VIOLATIONS_BYTES
+    };
+    named.take_while(fits).collect()
+}
+
+/// A text, or its beginning.
+fn clipped(text: &str, bytes: usize) -> String {
+    if text.len() <= bytes {
+        return text.to_owned();
+    }
+    let mark = "…";
+    format!("{}{mark}", &text[..text.floor_char_boundary(bytes - mark.len())])
 }
 
 /// The fault in a peer's answer. Words that only name a thing (a resource's type, a key of the metadata) come back
@@ -66,8 +105,15 @@ pub const fn code(kind: Kind) -> Code {
         Kind::Exhausted => Code::ResourceExhausted,
         Kind::Unavailable => Code::Unavailable,
         Kind::Deadline => Code::DeadlineExceeded,
+        Kind::NoCall => Code::Unimplemented,
         Kind::Internal => Code::Internal,
     }
+}
+
+/// The answer for a path that names no call.
+#[must_use]
+pub fn unknown_call() -> Status {
+    status(Fault::new(Reason::UnknownCall, "there is no such call"))
 }
 
 /// What a fault's words may be on the way back from a peer: types of resources and preconditions, keys of metadata.
@@ -86,6 +132,7 @@ const WORDS: &[&str] = &[
     "request_id",
     "scope",
     "limit",
+    "left_out",
     "revision",
     "request",
     "algorithm",
@@ -109,24 +156,23 @@ fn log(fault: &Fault) {
     }
 }
 
-fn details(fault: &Fault) -> ErrorDetails {
+fn details(fault: &Fault, violations: Vec<FieldViolation>) -> ErrorDetails {
     let mut details = ErrorDetails::new();
     let of = &fault.details;
-    let metadata = of.metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
+    let metadata = of.metadata.iter().map(|(key, value)| ((*key).to_owned(), clipped(value, TEXT_BYTES)));
     details.set_error_info(fault.reason.name(), DOMAIN, metadata.collect::<std::collections::HashMap<_, _>>());
-    if !of.violations.is_empty() {
-        let violations = of.violations.as_slice().iter().map(|violation| {
-            let mut field = FieldViolation::new(&violation.field, &violation.description);
-            violation.rule.clone_into(&mut field.reason);
-            field
-        });
-        details.set_bad_request(violations.collect::<Vec<_>>());
+    if !violations.is_empty() {
+        details.set_bad_request(violations);
     }
     if let Some((kind, name)) = &of.resource {
-        details.set_resource_info(*kind, name, "", &fault.message);
+        details.set_resource_info(*kind, clipped(name, TEXT_BYTES), "", &fault.message);
     }
     if let Some((kind, subject)) = &of.precondition {
-        details.set_precondition_failure(vec![PreconditionViolation::new(*kind, subject, &fault.message)]);
+        details.set_precondition_failure(vec![PreconditionViolation::new(
+            *kind,
+            clipped(subject, TEXT_BYTES),
+            &fault.message,
+        )]);
     }
     if fault.reason == Reason::QuotaExceeded {
         details.set_quota_failure(vec![QuotaViolation::new("tenant", &fault.message)]);

@@ -1,10 +1,10 @@
 //! Customers as calls name them.
 
-use rapport_api::common::v1::{CustomerRef, Identifier, customer_ref::Ref};
+use rapport_api::common::v1::{self as proto, CustomerRef, Identifier, customer_ref::Ref};
 use rapport_kernel::{Fault, Private};
 
 use super::id;
-use crate::domain::Customer;
+use crate::domain::{Customer, Party};
 
 /// The customer that a checked reference names.
 ///
@@ -30,4 +30,26 @@ pub fn render(customer: &Customer) -> CustomerRef {
         }
     };
     CustomerRef { r#ref: Some(reference) }
+}
+
+/// What a party is; where nothing is said, a customer.
+#[must_use]
+pub const fn party(message: proto::Party) -> Party {
+    match message {
+        proto::Party::Unspecified | proto::Party::Customer => Party::Customer,
+        proto::Party::Lead => Party::Lead,
+        proto::Party::Partner => Party::Partner,
+        proto::Party::Employee => Party::Employee,
+    }
+}
+
+/// A party as the contract has it.
+#[must_use]
+pub const fn party_message(party: Party) -> proto::Party {
+    match party {
+        Party::Customer => proto::Party::Customer,
+        Party::Lead => proto::Party::Lead,
+        Party::Partner => proto::Party::Partner,
+        Party::Employee => proto::Party::Employee,
+    }
 }

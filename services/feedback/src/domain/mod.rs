@@ -8,5 +8,5 @@ pub mod survey;
 
 pub use customer::Customer;
 pub use erased::Erased;
-pub use response::{Correction, NewResponse, Respondent, Response, ResponseId, Touch, Which};
+pub use response::{Correction, NewResponse, Party, Respondent, Response, ResponseId, Touch, Which};
 pub use survey::{NewSurvey, Survey, SurveyId, SurveyKind, SurveyState};

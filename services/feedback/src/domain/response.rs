@@ -24,6 +24,41 @@ pub struct Touch {
     pub product: String,
 }
 
+/// What a party is to the company.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Party {
+    /// Buys, or may buy, or has bought.
+    #[default]
+    Customer,
+    /// Has shown interest, has not bought.
+    Lead,
+    /// Sells, delivers or serves together with the company.
+    Partner,
+    /// Works for the company.
+    Employee,
+}
+
+impl Party {
+    const ALL: [Self; 4] = [Self::Customer, Self::Lead, Self::Partner, Self::Employee];
+
+    /// Its name, as it is stored.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Lead => "lead",
+            Self::Partner => "partner",
+            Self::Employee => "employee",
+        }
+    }
+
+    /// The party of a name.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|party| party.name() == name)
+    }
+}
+
 /// Whose a response is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Respondent {
@@ -33,13 +68,15 @@ pub struct Respondent {
     pub anonymous: bool,
     /// The customer's traits that are declared as metric dimensions, as they were when it was recorded.
     pub dimensions: BTreeMap<String, String>,
+    /// What the party was then.
+    pub party: Party,
 }
 
 impl Respondent {
     /// Nobody who can be named: a subject of its own.
     #[must_use]
     pub const fn anonymous(subject: SubjectId) -> Self {
-        Self { subject, anonymous: true, dimensions: BTreeMap::new() }
+        Self { subject, anonymous: true, dimensions: BTreeMap::new(), party: Party::Customer }
     }
 }
 

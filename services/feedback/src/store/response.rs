@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::text::FreeText;
 use super::{column, revision};
-use crate::domain::{Respondent, Response, ResponseId, SurveyId, SurveyKind, Touch};
+use crate::domain::{Party, Respondent, Response, ResponseId, SurveyId, SurveyKind, Touch};
 
 /// A row.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -30,6 +30,7 @@ pub struct Model {
     product: String,
     /// JSON: a map of texts.
     dimensions: FreeText,
+    party: String,
     answered_at: i64,
     revision: i64,
     created_at: i64,
@@ -176,6 +177,7 @@ fn row(tenant: TenantId, response: &Response) -> Result<Model, Fault> {
         stage: touch.stage.clone(),
         product: touch.product.clone(),
         dimensions: FreeText(serde_json::to_string(&respondent.dimensions).map_err(Fault::internal)?),
+        party: respondent.party.name().to_owned(),
         answered_at: response.answered_at.micros(),
         revision: column(response.revision)?,
         created_at: response.created_at.micros(),
@@ -190,7 +192,12 @@ fn response(row: Model) -> Result<Response, Fault> {
         id: ResponseId::from_uuid(row.response_id),
         survey: SurveyId::from_uuid(row.survey_id),
         kind: SurveyKind::of(&row.kind).ok_or_else(|| unreadable("kind"))?,
-        respondent: Respondent { subject: SubjectId::from_uuid(row.subject_id), anonymous: row.anonymous, dimensions },
+        respondent: Respondent {
+            subject: SubjectId::from_uuid(row.subject_id),
+            anonymous: row.anonymous,
+            dimensions,
+            party: Party::of(&row.party).ok_or_else(|| unreadable("party"))?,
+        },
         score: u8::try_from(row.score).map_err(|_| unreadable("score"))?,
         comment: Private::new(row.comment.0),
         touch: Touch { channel: row.channel, touchpoint: row.touchpoint, stage: row.stage, product: row.product },

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use prost::Message as _;
 use rapport_api::common::v1::erasure_service_client::ErasureServiceClient;
-use rapport_api::common::v1::{CustomerRef, Identifier, customer_ref::Ref};
+use rapport_api::common::v1::{CustomerRef, Identifier, Party, customer_ref::Ref};
 use rapport_api::events::v1::{CustomerContext, Event, ResponseChanged, event::Payload};
 use rapport_api::feedback::v1::response_service_client::ResponseServiceClient;
 use rapport_api::feedback::v1::survey_service_client::SurveyServiceClient;
@@ -92,7 +92,8 @@ impl Ground {
 
     /// What feedback publishes, as the group that must settle it reads it.
     pub fn reader(&self) -> Reader {
-        let subscribe = |partition| self.bus.subscribe("feedback", partition, "metrics");
+        let lane = rapport_data::lane("feedback", "metrics");
+        let subscribe = |partition| self.bus.subscribe(&lane, partition, "metrics");
         Reader { subscriptions: (0..rapport_data::PARTITIONS).map(subscribe).collect() }
     }
 }
@@ -173,7 +174,8 @@ impl ContextService for Profiles {
             let known = known.ok_or_else(|| Fault::not_found("customer", ""))?;
             let subject_ids = known.subjects.iter().map(SubjectId::to_string).collect::<Vec<_>>();
             let customer_id = subject_ids[0].clone();
-            let context = CustomerContext { customer_id, subject_ids, ..CustomerContext::default() };
+            let party = Party::Partner.into();
+            let context = CustomerContext { customer_id, subject_ids, party, ..CustomerContext::default() };
             let subject_id = known.subject.to_string();
             Ok(GetContextResponse { context: Some(context), subject_id, dimensions: known.dimensions })
         })

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rapport_api::common::v1::Party;
 use rapport_api::convert::timestamp;
 use rapport_api::feedback::v1::{
     CloseSurveyRequest, DeleteResponseRequest, GetResponseRequest, Response, SubmitResponseRequest,
@@ -50,6 +51,7 @@ async fn a_response_hangs_on_its_subject_and_its_event_carries_the_whole_state_b
     assert_eq!((state.kind.as_str(), state.score, state.channel.as_str()), ("nps", 9, "web"));
     assert_eq!(state.dimensions.get("region").map(String::as_str), Some("north"));
     assert!(!state.anonymous && !state.deleted);
+    assert_eq!(state.party(), Party::Partner, "what the party was then");
     let bytes = prost::Message::encode_to_vec(&state);
     assert!(!bytes.windows(4).any(|window| window == b"Anna"), "free text does not leave the service by events");
 }

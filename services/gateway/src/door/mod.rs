@@ -8,6 +8,7 @@
 mod answer;
 mod keys;
 mod metadata;
+mod open;
 mod quota;
 mod route;
 
@@ -16,10 +17,9 @@ use std::sync::Arc;
 use http::{HeaderMap, Request, Response};
 use rapport_kernel::{Caller, Clock, Fault, Private, Timestamp};
 use rapport_platform::stack::{Inner, Passage};
-use rapport_platform::{Call, Peers, Routes, TokenIssuer, status, token};
+use rapport_platform::{Call, Peers, Routes, TokenIssuer, status, token, unknown_call};
 use subtle::ConstantTimeEq as _;
 use tokio::time::Instant;
-use tonic::Status;
 use tonic::body::Body;
 use tower::Service as _;
 use tracing::Span;
@@ -28,6 +28,7 @@ pub use keys::{KeyConfig, Keys};
 pub use quota::{Quota, QuotaConfig};
 
 use crate::domain::{KeyHash, Secret};
+use open::Opened;
 use route::Route;
 
 /// What the door is made of.
@@ -64,40 +65,42 @@ impl Door {
         let shared = &self.shared;
         metadata::check(request.headers(), shared.metadata_bytes)?;
         let now = shared.clock.now();
-        let caller = shared.caller(request.headers(), deadline(&request)).await?;
+        let (caller, opened) = shared.caller(request.headers(), deadline(&request)).await?;
         Span::current().record("tenant", tracing::field::display(caller.tenant));
         // Unknown calls, and those among the suite's own services, are alike.
         let (policy, route) = route::of(request.uri().path()).ok_or(Refused::Unknown)?;
         caller.require(policy.service, policy.verb)?;
         shared.quota.take(caller.tenant)?;
+        let request = opened.request(request);
         match route {
             Route::Own => {
                 let call = call(&request, caller, now);
                 let mut request = request;
                 request.extensions_mut().insert(call);
                 let (answer, ()) = shared.own.answer(request).await;
-                Ok(answer)
+                Ok(opened.answer(answer))
             }
             Route::Peer(role) => {
                 let request = shared.stamp(request, &caller, now)?;
                 let Ok(answer) = shared.peers.forward(role).call(request).await;
-                Ok(answer::keep_whole(answer))
+                Ok(opened.answer(answer::keep_whole(answer)))
             }
         }
     }
 }
 
 impl Parts {
-    /// Who calls, by the key that the request shows.
-    async fn caller(&self, headers: &HeaderMap, deadline: Option<Instant>) -> Result<Caller, Fault> {
+    /// Who calls, by the key that the request shows, and what lasts no longer than that key.
+    async fn caller(&self, headers: &HeaderMap, deadline: Option<Instant>) -> Result<(Caller, Opened), Fault> {
         let shown = metadata::key(headers)?;
         if let Some(operator) = &self.operator
             && bool::from(KeyHash::of(shown.expose()).bytes().ct_eq(operator.bytes()))
         {
-            return Ok(Caller::operator());
+            return Ok((Caller::operator(), Opened(None)));
         }
         let secret = Secret::parse(shown.expose()).ok_or_else(metadata::unknown_key)?;
-        self.keys.find(secret.hash(), deadline).await?.ok_or_else(metadata::unknown_key)?.caller()
+        let key = self.keys.find(secret.hash(), deadline).await?.ok_or_else(metadata::unknown_key)?;
+        Ok((key.caller()?, Opened(Some((self.keys.clone(), secret.hash())))))
     }
 
     /// The request as a service may see it: no credentials of the caller's, the gateway's word instead.
@@ -146,7 +149,7 @@ impl From<Fault> for Refused {
 impl Refused {
     fn answer(self) -> Response<Body> {
         match self {
-            Self::Unknown => Status::unimplemented("there is no such call").into_http(),
+            Self::Unknown => unknown_call().into_http(),
             Self::Fault(fault) => status(fault).into_http(),
         }
     }

@@ -87,12 +87,44 @@ async fn a_deadline_ends_the_call_and_a_fault_keeps_its_details(#[case] shape: S
     assert_eq!(refused.code(), Code::DeadlineExceeded);
     assert!(at.elapsed() < Duration::from_secs(3), "{:?}", at.elapsed());
 
-    let refused = probe.record_interaction(record("stale")).await.expect_err("it says so");
+    let refused = probe.record_interaction(record("refuse")).await.expect_err("it says so");
     assert_eq!((refused.code(), refused.message()), (Code::Aborted, "an older version"));
     let details = refused.get_error_details();
     let info = details.error_info().expect("a reason");
-    assert_eq!((info.reason.as_str(), info.metadata["limit"].as_str()), ("STALE_VERSION", "7"));
+    assert_eq!((info.reason.as_str(), info.metadata["limit"].as_str()), ("STALE_ETAG", "7"));
     assert!(refused.metadata().get("x-request-id").is_some());
+}
+
+#[rstest]
+#[case(Shape::InProcess)]
+#[case(Shape::OverTcp)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_thousand_small_items_in_a_frame_each_flow_to_a_service_that_lags(#[case] shape: Shape) {
+    const COUNT: i64 = 50_000;
+    let ground = Ground::new(Engine::Sqlite, shape).await;
+    let tenant = ground.tenant().await;
+    let items = tokio_stream::iter(0..COUNT).map(|index| {
+        // The service rests at the first, so that the windows fill; a pause after each makes frames of their own.
+        let r#type = if index == 0 { "rest" } else { "a" };
+        let small = Interaction {
+            r#type: r#type.to_owned(),
+            version: index,
+            external_id: "1".repeat(40),
+            ..Interaction::default()
+        };
+        RecordInteractionsRequest { interaction: Some(small) }
+    });
+    let items = items.then(async |item| {
+        tokio::task::yield_now().await;
+        item
+    });
+    let mut acks =
+        interactions(ground.first.of(&tenant)).record_interactions(items).await.expect("opened").into_inner();
+    let mut count = 0;
+    while acks.message().await.expect("the connection lives").is_some() {
+        count += 1;
+    }
+    assert_eq!(count, COUNT);
 }
 
 #[rstest]
@@ -136,10 +168,10 @@ async fn a_stream_answers_before_it_is_whole_and_its_fault_comes_with_details(#[
     let mut acks =
         interactions(ground.first.of(&tenant)).record_interactions(items).await.expect("opened").into_inner();
     assert!(acks.message().await.expect("it goes on").is_some(), "while the client may still send");
-    send("stale").await;
+    send("refuse").await;
     let refused = acks.message().await.expect_err("the second is refused");
     assert_eq!(refused.get_error_details().error_info().expect("a reason").metadata["limit"], "1");
-    assert_eq!(reason::<()>(Err(refused)), "STALE_VERSION");
+    assert_eq!(reason::<()>(Err(refused)), "STALE_ETAG");
 }
 
 #[rstest]

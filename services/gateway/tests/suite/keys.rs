@@ -4,11 +4,14 @@ use std::time::{Duration, Instant};
 
 use rapport_api::admin::v1::api_key_service_client::ApiKeyServiceClient;
 use rapport_api::admin::v1::{CreateApiKeyRequest, CreateApiKeyResponse, ListApiKeysRequest, RevokeApiKeyRequest};
+use rapport_api::profiles::v1::RecordInteractionsRequest;
 use rapport_data::{DatabaseConfig, Engine};
 use rapport_harness::Postgres;
 use rapport_platform::config::Address;
 use rstest::rstest;
+use tonic::Code;
 
+use crate::forwarding::{interaction, interactions};
 use crate::ground::{Ground, Instance, Keyed, Shape, eventually, reason};
 
 fn keys(keyed: Keyed) -> ApiKeyServiceClient<Keyed> {
@@ -95,6 +98,47 @@ async fn a_revoked_key_ends_at_once_here_and_within_five_seconds_elsewhere(#[cas
     assert!(at.elapsed() < Duration::from_secs(5), "{:?}", at.elapsed());
     let again = admin.revoke_api_key(revoke(&key)).await.expect("twice is once").into_inner();
     assert!(again == revoked && again.revoke_time.is_some());
+}
+
+#[rstest]
+#[case(Shape::InProcess)]
+#[case(Shape::OverTcp)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_open_stream_ends_with_its_key_also_on_other_instances(#[case] shape: Shape) {
+    let ground = Ground::new(Engine::Sqlite, shape).await;
+    let (tenant, other) = (ground.tenant().await, ground.instance().await);
+    for instance in [&ground.first, &other] {
+        let key = made(ground.first.of(&tenant), &["profiles:write"]).await;
+        let (sender, receiver) = tokio::sync::mpsc::channel(4);
+        let items = tokio_stream::wrappers::ReceiverStream::new(receiver);
+        let item = || RecordInteractionsRequest { interaction: Some(interaction("seen")) };
+        sender.send(item()).await.expect("room");
+        let stream = interactions(instance.keyed(&key.secret)).record_interactions(items).await;
+        let mut acks = stream.expect("opened").into_inner();
+        assert!(acks.message().await.expect("it goes on").is_some());
+        // Looked at again and again, it stays open while the key is good.
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        sender.send(item()).await.expect("room");
+        assert!(acks.message().await.expect("it goes on").is_some());
+        keys(ground.first.of(&tenant)).revoke_api_key(revoke(&key)).await.expect("revoked");
+        let at = Instant::now();
+        let writing = tokio::spawn(async move {
+            while sender.send(item()).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        });
+        let refused = loop {
+            match acks.message().await {
+                Ok(Some(_)) => assert!(at.elapsed() < Duration::from_secs(5), "it goes on writing"),
+                Ok(None) => panic!("it ended without a reason"),
+                Err(refused) => break refused,
+            }
+        };
+        assert_eq!(refused.code(), Code::Unauthenticated);
+        assert_eq!(reason::<()>(Err(refused)), "KEY_REVOKED");
+        assert!(at.elapsed() < Duration::from_secs(5), "{:?}", at.elapsed());
+        tokio::time::timeout(Duration::from_secs(5), writing).await.expect("nothing more is taken").expect("no panic");
+    }
 }
 
 #[rstest]

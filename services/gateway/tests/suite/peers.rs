@@ -152,7 +152,7 @@ impl InteractionService for Probe {
             let asked = message.interaction.unwrap_or_default();
             match asked.r#type.as_str() {
                 "sleep" => tokio::time::sleep(Duration::from_secs(60)).await,
-                "stale" => return Err(Fault::new(Reason::StaleVersion, "an older version").with("limit", 7)),
+                "refuse" => return Err(Fault::new(Reason::StaleEtag, "an older version").with("limit", 7)),
                 _ => {}
             }
             let remaining = call.remaining().map_or(-1, |left| i64::try_from(left.as_millis()).expect("short"));
@@ -178,10 +178,13 @@ impl InteractionService for Probe {
         request: Request<Streaming<RecordInteractionsRequest>>,
     ) -> Result<Response<Self::RecordInteractionsStream>, Status> {
         call_of(&request).map_err(status)?;
-        let acks = request.into_inner().enumerate().map(|(index, item)| {
+        let acks = request.into_inner().enumerate().then(async |(index, item)| {
             let item = item?.interaction.unwrap_or_default();
-            if item.r#type == "stale" {
-                return Err(status(Fault::new(Reason::StaleVersion, "an older version").with("limit", index)));
+            if item.r#type == "rest" {
+                tokio::time::sleep(Duration::from_secs(2)).await;
+            }
+            if item.r#type == "refuse" {
+                return Err(status(Fault::new(Reason::StaleEtag, "an older version").with("limit", index)));
             }
             let through_index = i64::try_from(index).expect("few");
             let accepted = item.version;

@@ -89,6 +89,7 @@ async fn calls_among_services_and_calls_that_do_not_exist_are_answered_alike() {
     for path in internal.chain(absent) {
         let refused = raw(&ground, path, secret).await.expect("it is refused");
         assert_eq!((refused.code(), refused.message()), (Code::Unimplemented, "there is no such call"), "{path}");
+        assert_eq!(reason(Some(&refused)).as_deref(), Some("UNKNOWN_CALL"), "{path}");
         let stranger = raw(&ground, path, "rk_x").await.expect("it is refused");
         assert_eq!(stranger.code(), Code::Unauthenticated, "{path}: a stranger learns nothing");
         seen += 1;

@@ -39,10 +39,10 @@ impl Filter {
         self.0.inputs().iter().filter_map(|input| Dimension::ALL.get(input.variable).copied())
     }
 
-    /// Whether it reads traits.
-    #[must_use]
-    pub fn reads_traits(&self) -> bool {
-        self.0.inputs().iter().any(|input| input.variable == TRAIT)
+    /// The traits it reads by name.
+    pub fn traits(&self) -> impl Iterator<Item = &str> {
+        let inputs = self.0.inputs().iter().filter(|input| input.variable == TRAIT);
+        inputs.filter_map(|input| input.path.get(1)).map(String::as_str)
     }
 }
 
@@ -98,8 +98,9 @@ mod tests {
     fn a_filter_names_what_it_reads() {
         let filter = Filter::compile("channel in ['web', 'app'] && survey != ''").expect("it compiles");
         assert_eq!(filter.dimensions().collect::<Vec<_>>(), [Dimension::Channel, Dimension::Survey]);
-        assert!(!filter.reads_traits());
-        assert!(Filter::compile("trait.city == 'Iasi'").expect("it compiles").reads_traits());
+        assert_eq!(filter.traits().count(), 0);
+        let filter = Filter::compile("trait.city == 'Iasi' || trait['plan'] == 'gold'").expect("it compiles");
+        assert_eq!(filter.traits().collect::<Vec<_>>(), ["city", "plan"]);
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub enum Grouping {
 pub struct Groups<'a> {
     axes: &'a [Axis],
     filter: Option<&'a Filter>,
+    /// Of what the filter leaves out instead.
+    opposite: bool,
     found: BTreeMap<Vec<String>, Vec<Uuid>>,
     members: usize,
 }
@@ -39,7 +41,13 @@ impl<'a> Groups<'a> {
     /// Along `axes`, of the sets that `filter` admits.
     #[must_use]
     pub const fn new(axes: &'a [Axis], filter: Option<&'a Filter>) -> Self {
-        Self { axes, filter, found: BTreeMap::new(), members: 0 }
+        Self { axes, filter, opposite: false, found: BTreeMap::new(), members: 0 }
+    }
+
+    /// Along `axes`, of the sets that `filter` leaves out: what is known of all, less an answer, tells of them.
+    #[must_use]
+    pub const fn left_out(axes: &'a [Axis], filter: &'a Filter) -> Self {
+        Self { axes, filter: Some(filter), opposite: true, found: BTreeMap::new(), members: 0 }
     }
 
     /// Takes sets.
@@ -48,7 +56,7 @@ impl<'a> Groups<'a> {
     /// RESOURCE_EXHAUSTED where there are more groups, or sets in them, than one answer is made of.
     pub fn take(&mut self, sets: &[(Uuid, Dimensions)]) -> Result<(), Fault> {
         for (id, dimensions) in sets {
-            if self.filter.is_none_or(|filter| filter.admits(dimensions)) {
+            if self.filter.is_none_or(|filter| filter.admits(dimensions) != self.opposite) {
                 let values = self.axes.iter().map(|axis| dimensions.along(axis).to_owned()).collect();
                 self.found.entry(values).or_default().push(*id);
                 self.members += 1;

@@ -15,6 +15,9 @@ use super::suppression::{Spot, suppressed};
 /// Where facts were counted together: a group's place, and a cut's number (0 where time is not cut).
 pub type Place = (usize, i64);
 
+/// A part of an answer that is withheld or shown as one: a place, and the currency of its sum.
+pub type Part = (Place, Option<Currency>);
+
 /// A figure and where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -22,6 +25,17 @@ pub struct Row {
     pub place: Place,
     /// The figure.
     pub figure: Figure,
+}
+
+/// What was counted over a period.
+#[derive(Default)]
+pub struct Counted {
+    /// The figures.
+    pub rows: Vec<Row>,
+    /// How many customers they rest on; empty where nothing is withheld.
+    pub people: BTreeMap<Part, i64>,
+    /// What the filter left out: its values along the axes, its cut, its currency, and how many customers it rests on.
+    pub left_out: Vec<(Vec<String>, i64, Option<Currency>, i64)>,
 }
 
 /// One point of an answer. No `Debug`: a group may be named by a personal trait.
@@ -76,19 +90,27 @@ pub fn counted(metric: Metric, shares: BTreeMap<Place, Share>) -> Vec<Row> {
     shares.into_iter().map(|(place, share)| Row { place, figure: figure(share) }).collect()
 }
 
-/// The points of a question: `rows` of its period, `baseline` of the period to compare with.
+/// The rows where no fact counts: of counts of everything, none is a number too.
+#[must_use]
+pub fn nothing(question: &Question) -> Vec<Row> {
+    let counts = matches!(question.metric, Metric::Interactions | Metric::Customers);
+    let whole = question.grain.is_none() && question.axes.is_empty() && question.filter.is_none();
+    if counts && whole { vec![Row { place: (0, 0), figure: Figure::Count(0) }] } else { Vec::new() }
+}
+
+/// The points of a question: what was counted in its period, and in the period to compare with.
 #[must_use]
 pub fn points(
     question: &Question,
     grouping: &Grouping,
-    rows: &[Row],
-    baseline: Option<&[Row]>,
+    counted: &Counted,
+    baseline: Option<&Counted>,
     threshold: i64,
 ) -> Vec<Point> {
-    let hidden = withheld(question, grouping, rows, threshold);
-    let baseline = baseline.map(|rows| {
-        let hidden = withheld(question, grouping, rows, threshold);
-        let shown = rows.iter().zip(hidden).filter(|(_, hidden)| !hidden);
+    let hidden = withheld(question, grouping, counted, threshold);
+    let baseline = baseline.map(|counted| {
+        let hidden = withheld(question, grouping, counted, threshold);
+        let shown = counted.rows.iter().zip(hidden).filter(|(_, hidden)| !hidden);
         shown.map(|(row, _)| ((row.place, row.figure.currency()), row.figure)).collect::<BTreeMap<_, _>>()
     });
     let point = |(row, hidden): (&Row, bool)| {
@@ -104,56 +126,63 @@ pub fn points(
             currency,
         }
     };
-    rows.iter().zip(hidden).map(point).collect()
+    counted.rows.iter().zip(hidden).map(point).collect()
 }
 
-/// Which rows are withheld. Scores and shares of customers always where they are small; counts and sums of everything only
-/// where the groups or the filter tell people apart.
-fn withheld(question: &Question, grouping: &Grouping, rows: &[Row], threshold: i64) -> Vec<bool> {
-    let estimates = matches!(question.metric, Metric::Nps | Metric::RepeatCustomerShare);
-    if !estimates && !question.reads_traits() {
-        return vec![false; rows.len()];
+/// Which rows are withheld: those that rest on few customers, and those that would give such a one away. What a filter
+/// leaves out stands beside what it admits, on a line of their own: who knows the whole knows the one by the other.
+fn withheld(question: &Question, grouping: &Grouping, counted: &Counted, threshold: i64) -> Vec<bool> {
+    let mut hidden = vec![false; counted.rows.len()];
+    if !question.withholds(threshold) {
+        return hidden;
     }
-    let mut hidden = vec![false; rows.len()];
+    let mut ranks = Ranks::default();
     // Sums of different currencies cannot be subtracted from one another: each currency is an answer of its own.
-    let mut by_currency: BTreeMap<Option<Currency>, Vec<usize>> = BTreeMap::new();
-    for (index, row) in rows.iter().enumerate() {
-        by_currency.entry(row.figure.currency()).or_default().push(index);
+    let mut by_currency: BTreeMap<Option<Currency>, (Vec<usize>, Vec<Spot>)> = BTreeMap::new();
+    for (index, row) in counted.rows.iter().enumerate() {
+        let currency = row.figure.currency();
+        // Figures of customers rest on those they count.
+        let size = match row.figure {
+            Figure::Share(share) => share.whole,
+            Figure::Count(_) | Figure::Sum(..) | Figure::Score(_) => {
+                counted.people.get(&(row.place, currency)).copied().unwrap_or(0)
+            }
+        };
+        let place = ranks.place(grouping.values(row.place.0), row.place.1, ADMITTED);
+        let (indexes, spots) = by_currency.entry(currency).or_default();
+        indexes.push(index);
+        spots.push(Spot { place, size });
     }
-    let ranks = Ranks::of(grouping, rows);
-    for indexes in by_currency.into_values() {
-        let spots: Vec<_> = indexes
-            .iter()
-            .map(|&index| Spot { place: ranks.place(grouping, rows[index].place), size: rows[index].figure.n() })
-            .collect();
-        for (&index, gone) in indexes.iter().zip(suppressed(&spots, threshold)) {
+    for (values, cut, currency, people) in &counted.left_out {
+        if let Some((_, spots)) = by_currency.get_mut(currency) {
+            spots.push(Spot { place: ranks.place(values, *cut, LEFT_OUT), size: *people });
+        }
+    }
+    for (indexes, spots) in by_currency.into_values() {
+        // The rows come first among the spots.
+        for (index, gone) in indexes.into_iter().zip(suppressed(&spots, threshold)) {
             hidden[index] = gone;
         }
     }
     hidden
 }
 
+/// On which side of the filter.
+const ADMITTED: i64 = 0;
+const LEFT_OUT: i64 = 1;
+
 /// Numbers for the values along each axis, so that places are compared as numbers.
-struct Ranks<'a>(Vec<BTreeMap<&'a str, i64>>);
+#[derive(Default)]
+struct Ranks<'a>(BTreeMap<(usize, &'a str), i64>);
 
 impl<'a> Ranks<'a> {
-    fn of(grouping: &'a Grouping, rows: &[Row]) -> Self {
-        let mut ranks: Vec<BTreeMap<&str, i64>> = Vec::new();
-        for row in rows {
-            for (axis, value) in grouping.values(row.place.0).iter().enumerate() {
-                if ranks.len() <= axis {
-                    ranks.push(BTreeMap::new());
-                }
-                let next = i64::try_from(ranks[axis].len()).unwrap_or(i64::MAX);
-                ranks[axis].entry(value).or_insert(next);
-            }
+    fn place(&mut self, values: &'a [String], cut: i64, side: i64) -> Vec<i64> {
+        let mut place = Vec::with_capacity(values.len() + 2);
+        for (axis, value) in values.iter().enumerate() {
+            let next = i64::try_from(self.0.len()).unwrap_or(i64::MAX);
+            place.push(*self.0.entry((axis, value)).or_insert(next));
         }
-        Self(ranks)
-    }
-
-    fn place(&self, grouping: &Grouping, (group, cut): Place) -> Vec<i64> {
-        let values = grouping.values(group).iter().zip(&self.0);
-        let along = values.map(|(value, ranks)| ranks.get(value.as_str()).copied().unwrap_or(-1));
-        along.chain([cut]).collect()
+        place.extend([cut, side]);
+        place
     }
 }

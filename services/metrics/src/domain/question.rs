@@ -1,5 +1,7 @@
 //! A question: one metric over a period, cut and grouped. What the catalogue does not have is refused here.
 
+use std::collections::BTreeSet;
+
 use rapport_kernel::{Fault, Reason, Violations};
 
 use super::catalogue::Metric;
@@ -72,11 +74,41 @@ impl Question {
         unsupported(violations)
     }
 
-    /// Whether the groups are told apart, or the facts chosen, by what is known about people.
+    /// Whether points of fewer customers than a threshold are withheld. Counts and sums of everything, cut by time alone, are the tenant's
+    /// books and tell nobody apart: they are answered whatever they rest on.
+    #[must_use]
+    pub const fn withholds(&self, threshold: i64) -> bool {
+        let estimates = matches!(self.metric, Metric::Nps | Metric::RepeatCustomerShare);
+        threshold > 1 && (estimates || !self.axes.is_empty() || self.filter.is_some())
+    }
+
+    /// Whether it names traits.
     #[must_use]
     pub fn reads_traits(&self) -> bool {
         self.axes.iter().any(|axis| matches!(axis, Axis::Trait(_)))
-            || self.filter.as_ref().is_some_and(Filter::reads_traits)
+            || self.filter.as_ref().is_some_and(|filter| filter.traits().next().is_some())
+    }
+
+    /// Whether the traits it names are among those that are declared as dimensions.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT with reason UNSUPPORTED_QUERY.
+    pub fn check_traits(&self, declared: &BTreeSet<String>) -> Result<(), Fault> {
+        let mut violations = Violations::new();
+        let text =
+            |name: &str| format!("no trait {name} is declared as a metric dimension: CreateTraitDefinition does");
+        for (place, axis) in self.axes.iter().enumerate() {
+            match axis {
+                Axis::Trait(name) if !declared.contains(name) => {
+                    violations.add(format!("group_by[{place}]"), "query.dimension", text(name));
+                }
+                Axis::Trait(_) | Axis::Dimension(_) => {}
+            }
+        }
+        for name in self.filter.iter().flat_map(Filter::traits).filter(|name| !declared.contains(*name)) {
+            violations.add("filter", "query.dimension", text(name));
+        }
+        unsupported(violations)
     }
 
     fn check_dimensions(&self, violations: &mut Violations) {

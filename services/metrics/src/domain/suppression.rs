@@ -3,8 +3,8 @@
 //! A group is too small below the threshold. A line is all points of an answer that differ in one coordinate alone (one
 //! dimension, or time): its total can be asked for by leaving that coordinate out. So where a line has suppressed points
 //! and others, the suppressed ones must be two at least, and together not below the threshold; else the smallest of the
-//! others is suppressed as well. This is repeated until every line holds. What two differently filtered answers give away
-//! together cannot be seen here.
+//! others is suppressed as well. This is repeated until every line holds. What a filter admits and what it leaves out are a
+//! line too. What two answers to differently filtered questions give away together cannot be seen here.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use std::collections::HashMap;
 pub struct Spot {
     /// Its coordinates; all spots have as many.
     pub place: Vec<i64>,
-    /// How many it rests on.
+    /// How many customers it rests on.
     pub size: i64,
 }
 

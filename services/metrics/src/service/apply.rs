@@ -27,6 +27,7 @@ pub async fn apply(tx: &Tx, changes: Vec<Change>) -> Result<(), Fault> {
     let entombed = tx.is_entombed(&batch.subjects()).await?;
     batch.drop_those_of(&entombed);
     link(tx, &batch.links).await?;
+    store::declared_trait::put(tx, &batch.traits).await?;
     count(tx, batch.facts).await?;
     // What stood before the erasure is counted as erased, also where both came together.
     let erased: Vec<SubjectId> = batch.erased.into_iter().collect();
@@ -57,6 +58,7 @@ struct Batch {
     facts: BTreeMap<FactKey, Box<Arriving>>,
     links: BTreeMap<SubjectId, (CustomerId, i64)>,
     erased: BTreeSet<SubjectId>,
+    traits: BTreeMap<String, bool>,
 }
 
 impl Batch {
@@ -78,6 +80,9 @@ impl Batch {
                 }
                 Change::Erasure(subject) => {
                     batch.erased.insert(subject);
+                }
+                Change::Trait(name, dimension) => {
+                    batch.traits.insert(name, dimension);
                 }
             }
         }

@@ -8,7 +8,7 @@ use crate::domain::catalogue::Metric;
 use crate::domain::cuts::Period;
 use crate::domain::facts::Family;
 use crate::domain::grouping::{Grouping, Groups, too_many};
-use crate::domain::points::{self, Answer, Row};
+use crate::domain::points::{self, Answer, Counted, Row};
 use crate::domain::question::{Counting, Question};
 use crate::store;
 use crate::store::figures::{Customers, Scope};
@@ -21,7 +21,7 @@ const MOST_POINTS: usize = 10_000;
 /// Answers a question.
 ///
 /// # Errors
-/// Where the database fails.
+/// UNSUPPORTED_QUERY where it names a trait that is not declared; where the database fails.
 pub async fn answer(
     database: &Database,
     tenant: TenantId,
@@ -32,34 +32,51 @@ pub async fn answer(
 }
 
 async fn read(rx: &Rx, question: &Question, threshold: i64) -> Result<Answer, Fault> {
+    if question.reads_traits() {
+        question.check_traits(&store::declared_trait::dimensions(rx).await?)?;
+    }
     let filter = question.filter.as_ref();
-    let grouping = if Grouping::needs_sets(&question.axes, filter) {
-        groups(rx, Groups::new(&question.axes, filter)).await?
-    } else {
-        Grouping::Everything
-    };
-    let rows = figures(rx, question, question.period, &grouping).await?;
+    let (mut grouping, mut opposite) = (Grouping::Everything, None);
+    if Grouping::needs_sets(&question.axes, filter) {
+        let admitted = Groups::new(&question.axes, filter);
+        let left_out = filter.map(|filter| Groups::left_out(&question.axes, filter));
+        (grouping, opposite) = groups(rx, admitted, left_out).await?;
+    }
+    let groupings = (&grouping, opposite.as_ref());
+    let counted = counted(rx, question, question.period, groupings, threshold).await?;
     let baseline = match question.compare_to {
-        Some(period) => Some(figures(rx, question, Some(period), &grouping).await?),
+        Some(period) => Some(self::counted(rx, question, Some(period), groupings, threshold).await?),
         None => None,
     };
-    let points = points::points(question, &grouping, &rows, baseline.as_deref(), threshold);
+    let points = points::points(question, &grouping, &counted, baseline.as_ref(), threshold);
     Ok(Answer { points, erased_facts: store::cell::erased(rx).await? })
 }
 
-async fn groups(rx: &Rx, mut groups: Groups<'_>) -> Result<Grouping, Fault> {
+async fn groups(
+    rx: &Rx,
+    mut admitted: Groups<'_>,
+    mut left_out: Option<Groups<'_>>,
+) -> Result<(Grouping, Option<Grouping>), Fault> {
     let mut after = None;
     loop {
         let sets = store::dimension_set::after(rx, after, SETS).await?;
-        groups.take(&sets)?;
+        admitted.take(&sets)?;
+        left_out.as_mut().map_or(Ok(()), |left_out| left_out.take(&sets))?;
         match sets.last() {
             Some((last, _)) if sets.len() as u64 == SETS => after = Some(*last),
-            _ => return Ok(groups.done()),
+            _ => return Ok((admitted.done(), left_out.map(Groups::done))),
         }
     }
 }
 
-async fn figures(rx: &Rx, question: &Question, period: Option<Period>, grouping: &Grouping) -> Result<Vec<Row>, Fault> {
+/// The figures of a period and, where small ones are withheld, the customers behind them and behind what is left out.
+async fn counted(
+    rx: &Rx,
+    question: &Question,
+    period: Option<Period>,
+    (grouping, opposite): (&Grouping, Option<&Grouping>),
+    threshold: i64,
+) -> Result<Counted, Fault> {
     let family = match question.metric {
         Metric::Interactions | Metric::Revenue | Metric::Customers | Metric::RepeatCustomerShare => {
             Family::Interactions
@@ -67,6 +84,23 @@ async fn figures(rx: &Rx, question: &Question, period: Option<Period>, grouping:
         Metric::Nps => Family::Nps,
     };
     let scope = Scope { family, period, grain: question.grain, grouping };
+    let rows = figures(rx, question, scope).await?;
+    let mut counted = Counted { rows, ..Counted::default() };
+    if question.withholds(threshold) {
+        let by_currency = question.metric == Metric::Revenue;
+        counted.people = store::figures::people(rx, scope, by_currency).await?;
+        if let Some(grouping) = opposite {
+            let left_out = store::figures::people(rx, Scope { grouping, ..scope }, by_currency).await?;
+            let named = |((place, currency), people): (points::Part, i64)| {
+                (grouping.values(place.0).to_vec(), place.1, currency, people)
+            };
+            counted.left_out = left_out.into_iter().map(named).collect();
+        }
+    }
+    Ok(counted)
+}
+
+async fn figures(rx: &Rx, question: &Question, scope: Scope<'_>) -> Result<Vec<Row>, Fault> {
     let metric = question.metric;
     let rows = match metric {
         Metric::Interactions | Metric::Revenue => points::tallied(metric, store::figures::tallies(rx, scope).await?),
@@ -80,5 +114,8 @@ async fn figures(rx: &Rx, question: &Question, period: Option<Period>, grouping:
             points::counted(metric, store::figures::customers(rx, scope, Customers::Buyers(counting)).await?)
         }
     };
-    if rows.len() > MOST_POINTS { Err(too_many("points", MOST_POINTS)) } else { Ok(rows) }
+    if rows.len() > MOST_POINTS {
+        return Err(too_many("points", MOST_POINTS));
+    }
+    Ok(if rows.is_empty() { points::nothing(question) } else { rows })
 }

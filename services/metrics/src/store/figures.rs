@@ -14,7 +14,7 @@ use crate::domain::cells::{Amount, Tally};
 use crate::domain::cuts::{Grain, Period};
 use crate::domain::facts::{Family, Slot};
 use crate::domain::grouping::Grouping;
-use crate::domain::points::Place;
+use crate::domain::points::{Part, Place};
 use crate::domain::question::Counting;
 use crate::domain::statistics::Share;
 
@@ -108,6 +108,29 @@ pub async fn customers(rx: &Rx, scope: Scope<'_>, who: Customers) -> Result<BTre
         shares.insert(place(&row)?, share);
     }
     Ok(shares)
+}
+
+/// How many customers each group and cut rests on: by currency where `by_currency` says so, else together.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn people(rx: &Rx, scope: Scope<'_>, by_currency: bool) -> Result<BTreeMap<Part, i64>, Fault> {
+    let mut query = Query::new(rx, scope);
+    let slot = if by_currency { "slot" } else { "'' AS slot" };
+    let facts = query.facts_of_customers(slot, "");
+    let text = format!(
+        "SELECT place, cut, slot, COUNT(DISTINCT customer) AS people FROM ({facts}) AS mine GROUP BY place, cut, slot"
+    );
+    let mut people = BTreeMap::new();
+    for row in query.rows(&text).await? {
+        let slot: String = row.try_get("", "slot").stored()?;
+        let currency = match Slot::from_column(&slot).ok_or_else(|| unreadable("fact"))? {
+            Slot::Money(currency) => Some(currency),
+            Slot::Plain | Slot::Score(_) => None,
+        };
+        people.insert((place(&row)?, currency), row.try_get("", "people").stored()?);
+    }
+    Ok(people)
 }
 
 /// A statement in the making: its values, and what every part of it repeats.

@@ -1,6 +1,7 @@
 //! The tables of metrics: every query and statement, and no decision. Each works on one tenant's rows.
 
 pub mod cell;
+pub mod declared_trait;
 pub mod dimension_set;
 pub mod fact;
 pub mod figures;

@@ -164,11 +164,56 @@ async fn small_groups_are_withheld_and_so_is_what_would_give_them_away() {
     let hidden = &scores[0];
     assert_eq!((hidden.value, hidden.n, hidden.interval.is_none(), hidden.distribution.len()), (None, 0, true, 0));
     // Counts of everything tell of nobody, unless groups or filter do.
+    assert_eq!(withheld(&house.ask(query("interactions")).await.points), [false]);
     assert_eq!(withheld(&house.ask(by("interactions", &["channel"])).await.points), [false]);
     assert_eq!(withheld(&house.ask(by("interactions", &["trait.city"])).await.points), [true, true, false]);
     let filtered = QueryMetricRequest { filter: "trait.city == 'Cluj'".to_owned(), ..query("interactions") };
     assert_eq!(withheld(&house.ask(filtered).await.points), [true]);
     house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_customer_did_is_told_by_no_group_and_by_no_filter_and_its_opposite() {
+    for on in BOTH {
+        let house = House::new(on, 5).await;
+        let mut teller = Teller::new(house.tenant, 8, 1);
+        let city = |name: &str| BTreeMap::from([("city".to_owned(), name.to_owned())]);
+        let paid = |units: i64, channel: &str, of: &str| InteractionChanged {
+            value: Some(money(Money { currency: "EUR".parse().expect("a currency"), micros: units * 1_000_000 })),
+            channel: channel.to_owned(),
+            dimensions: city(of),
+            ..purchase()
+        };
+        for _ in 0..11 {
+            did(&mut teller, SubjectId::new(), paid(1, "web", "Big"), "2024-01-10T10:00:00Z");
+        }
+        // One customer, by two records, with more purchases than the threshold.
+        let (lone, too) = (SubjectId::new(), SubjectId::new());
+        teller.link(too, lone);
+        for subject in [lone, too, lone, too, lone, too] {
+            did(&mut teller, subject, paid(100, "shop", "Hamlet"), "2024-01-10T10:00:00Z");
+        }
+        answered(&mut teller, 11, 9, "web", "2024-01-10T10:00:00Z");
+        answered(&mut teller, 1, 2, "shop", "2024-01-10T10:00:00Z");
+        house.deliver("profiles", &teller.profiles).await;
+        house.deliver("feedback", &teller.feedback).await;
+        for metric in ["revenue", "interactions", "customers", "nps"] {
+            for axis in if metric == "nps" { &["channel"][..] } else { &["channel", "trait.city"] } {
+                let points = house.ask(by(metric, &[axis])).await.points;
+                assert!(points.len() == 2 && points.iter().all(|point| point.suppressed), "{metric} by {axis}");
+            }
+            for filter in ["channel == 'web'", "channel == 'shop'", "channel != 'shop'"] {
+                let asked = QueryMetricRequest { filter: filter.to_owned(), ..query(metric) };
+                let points = house.ask(asked).await.points;
+                assert!(points.iter().all(|point| point.suppressed), "{metric} where {filter}");
+            }
+            // What leaves nobody out is answered.
+            let asked = QueryMetricRequest { filter: "channel in ['web', 'shop']".to_owned(), ..query(metric) };
+            assert!(!only(house.ask(asked).await.points).suppressed, "{metric}");
+            assert!(!only(house.ask(query(metric)).await.points).suppressed, "{metric}");
+        }
+        house.close().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -180,7 +225,8 @@ async fn one_tenants_figures_hold_nothing_of_anothers() {
         house.deliver("profiles", &teller.profiles).await;
         assert_eq!(only(house.ask(query("interactions")).await.points).value, Some(1.0));
         let other = house.ask_as(TenantId::new(), query("interactions")).await.expect("an answer");
-        assert!(other.points.is_empty());
+        let none = only(other.points);
+        assert_eq!((none.value, none.n, none.suppressed), (Some(0.0), 0, false), "a count of nothing is a number");
         house.close().await;
     }
 }

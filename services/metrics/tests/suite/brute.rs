@@ -91,6 +91,11 @@ impl Truth {
                 ..point
             }));
         }
+        let counts = ["interactions", "customers"].contains(&query.metric.as_str());
+        let whole = query.group_by.is_empty() && query.grain() == Grain::Unspecified && query.filter.is_empty();
+        if points.is_empty() && counts && whole {
+            points.extend(figures(query, &[]));
+        }
         points
     }
 }
@@ -179,10 +184,7 @@ fn start(grain: Grain, at: DateTime<Utc>) -> Option<i64> {
 
 fn interaction(event: &Event) -> Fact {
     let Some(Payload::InteractionChanged(changed)) = &event.payload else { panic!("an interaction") };
-    let party = match changed.party {
-        2 => "lead",
-        _ => "customer",
-    };
+    let party = party(changed.party);
     let value = changed.value.as_ref().map(|money| {
         (money.currency_code.clone(), i128::from(money.units) * 1_000_000 + i128::from(money.nanos) / 1_000)
     });
@@ -196,9 +198,18 @@ fn interaction(event: &Event) -> Fact {
     fact(event, &named, &changed.dimensions, None, value)
 }
 
+const fn party(number: i32) -> &'static str {
+    match number {
+        2 => "lead",
+        4 => "employee",
+        _ => "customer",
+    }
+}
+
 fn response(event: &Event) -> Fact {
     let Some(Payload::ResponseChanged(changed)) = &event.payload else { panic!("a response") };
-    let named = [("survey", changed.survey_id.as_str()), ("channel", &changed.channel)];
+    let party = party(changed.party);
+    let named = [("survey", changed.survey_id.as_str()), ("channel", &changed.channel), ("party", party)];
     fact(event, &named, &changed.dimensions, Some(changed.score), None)
 }
 

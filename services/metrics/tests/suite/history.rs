@@ -155,12 +155,14 @@ impl Teller {
 
     fn response(&mut self) -> ResponseChanged {
         let random = &mut self.random;
+        let party = *[Party::Unspecified, Party::Customer, Party::Employee].choose(random).expect("three");
         ResponseChanged {
             survey_id: self.surveys.choose(random).expect("there are surveys").clone(),
             kind: "nps".to_owned(),
             score: random.random_range(0..=10),
             channel: pick(random, &["web", "email"]),
             dimensions: city(random),
+            party: party.into(),
             ..ResponseChanged::default()
         }
     }

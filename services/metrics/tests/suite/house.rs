@@ -8,7 +8,7 @@ use prost::Message as _;
 use rapport_api::common::v1::erasure_service_client::ErasureServiceClient;
 use rapport_api::common::v1::{EraseSubjectsRequest, EraseSubjectsResponse};
 use rapport_api::convert::timestamp;
-use rapport_api::events::v1::Event;
+use rapport_api::events::v1::{Event, TraitDefinitionChanged, event::Payload};
 use rapport_api::metrics::v1::metric_service_client::MetricServiceClient;
 use rapport_api::metrics::v1::{QueryMetricRequest, QueryMetricResponse};
 use rapport_bus::{Bus, BusConfig, Entry, MemoryBus};
@@ -55,7 +55,9 @@ impl House {
         let bus = Arc::new(MemoryBus::new(&BusConfig::default()));
         let module = rapport_metrics::build(&platform, bus.clone(), config).await.expect("metrics");
         platform.peers.link("metrics", stack(module.routes, &platform));
-        Self { platform, bus, positions: Mutex::default(), tenant: TenantId::new(), folder }
+        let house = Self { platform, bus, positions: Mutex::default(), tenant: TenantId::new(), folder };
+        house.declare(&["city"]).await;
+        house
     }
 
     /// Publishes events of a topic and waits until metrics has applied them.
@@ -65,9 +67,9 @@ impl House {
             let subject: SubjectId = event.subject_id.parse().expect("a subject");
             by_partition.entry(subject.partition(PARTITIONS)).or_default().push(event);
         }
-        let mut last = BTreeMap::new();
+        let (mut last, lane) = (BTreeMap::new(), rapport_data::lane(topic, "metrics"));
         for (partition, events) in by_partition {
-            let epoch = self.bus.epoch(topic, partition).await.expect("an epoch");
+            let epoch = self.bus.epoch(&lane, partition).await.expect("an epoch");
             for some in events.chunks(500) {
                 let mut positions = self.positions.lock().await;
                 let position = positions.entry((topic, partition)).or_default();
@@ -76,7 +78,7 @@ impl House {
                     Entry { position: *position, body: event.encode_to_vec().into() }
                 });
                 let entries: Vec<_> = entries.collect();
-                while self.bus.publish(topic, partition, &epoch, entries.clone()).await.is_err() {
+                while self.bus.publish(&lane, partition, &epoch, entries.clone()).await.is_err() {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
                 last.insert(partition, (*position, epoch.clone()));
@@ -84,13 +86,30 @@ impl House {
         }
         for (partition, (position, epoch)) in last {
             let applied = async {
-                while self.bus.settled(topic, partition, &epoch, &["metrics"]).await.expect("the bus") < Some(position)
+                while self.bus.settled(&lane, partition, &epoch, &["metrics"]).await.expect("the bus") < Some(position)
                 {
                     tokio::time::sleep(Duration::from_millis(2)).await;
                 }
             };
             tokio::time::timeout(Duration::from_secs(120), applied).await.expect("metrics applies what is published");
         }
+    }
+
+    /// Declares traits as dimensions.
+    pub async fn declare(&self, names: &[&str]) {
+        let event = |name: &&str| Event {
+            event_id: uuid::Uuid::now_v7().to_string(),
+            tenant: self.tenant.to_string(),
+            subject_id: self.tenant.to_string(),
+            aggregate_type: "trait_definition".to_owned(),
+            aggregate_id: (*name).to_owned(),
+            revision: 1,
+            occurred_at: Some(timestamp(self.platform.clock.now())),
+            recorded_at: Some(timestamp(self.platform.clock.now())),
+            payload: Some(Payload::TraitDefinitionChanged(TraitDefinitionChanged { metric_dimension: true })),
+            ..Event::default()
+        };
+        self.deliver("profiles", &names.iter().map(event).collect::<Vec<_>>()).await;
     }
 
     pub async fn ask_as(&self, tenant: TenantId, query: QueryMetricRequest) -> Result<QueryMetricResponse, Status> {

@@ -29,7 +29,7 @@ fn questions() -> Vec<(QueryMetricRequest, Admits)> {
         ("revenue", &[&[], &["product"], &["trait.city"]]),
         ("customers", &[&[], &["channel"], &["trait.city", "type"]]),
         ("repeat_customer_share", &[&[], &["product"], &["trait.city"]]),
-        ("nps", &[&[], &["survey"], &["channel", "trait.city"]]),
+        ("nps", &[&[], &["survey"], &["party"], &["channel", "trait.city"]]),
     ];
     let whole = Some(period("2023-12-01T00:00:00Z", "2024-03-01T00:00:00Z"));
     let ragged = Some(period("2023-12-17T05:30:00.000001Z", "2024-01-29T11:29:59.999999Z"));

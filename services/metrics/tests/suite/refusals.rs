@@ -36,6 +36,8 @@ async fn what_the_catalogue_does_not_have_is_unsupported() {
         (query("csat_mean"), "metric"),
         (by("nps", "agent"), "group_by[0]"),
         (by("interactions", "trait.Not a name"), "group_by[0]"),
+        (by("interactions", "trait.nope"), "group_by[0]"),
+        (QueryMetricRequest { filter: "trait.city != '' && trait.nope == ''".to_owned(), ..query("nps") }, "filter"),
         (by("nps", "type"), "group_by[0]"),
         (by("revenue", "survey"), "group_by[0]"),
         (QueryMetricRequest { filter: "survey == 'x'".to_owned(), ..query("customers") }, "filter"),

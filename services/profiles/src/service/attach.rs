@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rapport_data::{Rx, Tx};
 use rapport_kernel::{CustomerId, Fault, Private, SubjectId, Timestamp};
+use sha2::{Digest as _, Sha256};
 
 use super::component::Component;
 use super::identify::identifier_key;
@@ -162,10 +163,22 @@ async fn carriers(rx: &Rx, wanted: impl Iterator<Item = &Wanted>) -> Result<BTre
     Ok(found)
 }
 
-/// The name of the record that is begun for an identifier.
+/// How many characters the contract lets a record's id have.
+const NAME_CHARS: usize = 256;
+
+/// The name of the record that is begun for an identifier, as the contract documents it: the same for ever, and one
+/// that every call takes. A value that is too long for it stands there as its SHA-256.
 fn name(identifier: &Identifier, source: &str) -> SourceRecord {
-    let external_id = format!("{}:{}", identifier.namespace, identifier.value.expose());
+    let mut external_id = format!("{}:{}", identifier.namespace, identifier.value.expose());
+    if external_id.chars().count() > NAME_CHARS {
+        let digest = Sha256::digest(identifier.value.expose());
+        external_id = format!("{}:sha256:{}", identifier.namespace, hex(&digest));
+    }
     SourceRecord { source: source.to_owned(), external_id: Private::new(external_id) }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn missing(named: &Named, carriers: &BTreeMap<Identifier, SubjectId>) -> bool {

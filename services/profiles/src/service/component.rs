@@ -152,7 +152,7 @@ impl Search<'_> {
             }
             let limit = namespace.records_per_value;
             let carriers = identifier::carriers(self.rx, &carried.identifier, limit + 1).await?;
-            if carriers.len() > limit {
+            if carriers.len() > limit || carriers.iter().any(|carrier| carrier.subject == identifier::NOBODY) {
                 continue;
             }
             for carrier in carriers {

@@ -10,6 +10,7 @@ use rapport_platform::Call;
 
 use super::Profiles;
 use crate::domain::declared::{Declared, TraitDefinition};
+use crate::events;
 use crate::store::trait_definition;
 
 /// How long after it was read what is held may be used.
@@ -71,6 +72,7 @@ impl Profiles {
             async move {
                 definition.created_at = tx.now();
                 if trait_definition::add(&tx, &definition).await? {
+                    tx.publish(events::trait_definition_changed(tx.tenant(), &definition)).await?;
                     return Ok(definition);
                 }
                 let text = "a trait of this name is declared already; its type cannot change";

@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rapport_data::{Rx, Tx};
-use rapport_kernel::{CustomerId, Fault, SubjectId};
+use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp};
 use rapport_platform::Call;
 
 use super::component::{self, Component};
 use super::{Outcome, Profiles, Written, apply};
 use crate::domain::linking::partition;
 use crate::domain::namespace::Namespaces;
+use crate::domain::value::Identifier;
 use crate::events;
+use crate::store::identifier::Carried;
 use crate::store::{assertion, identifier, interaction, link, observation, profile, subject};
 
 /// What an erasure did.
@@ -69,8 +71,17 @@ async fn company(rx: &Rx, subject: SubjectId) -> Result<BTreeSet<SubjectId>, Fau
 }
 
 async fn erase(tx: &Tx, namespaces: &Namespaces, erasure: &str, erased: &[SubjectId]) -> Result<Done, Fault> {
-    let seeds = seeds(tx, namespaces, erased).await?;
-    let before = component::lock(tx, &seeds, namespaces).await?;
+    let freed = freed(tx, namespaces, erased).await?;
+    let carriers = freed.iter().flat_map(|value| value.carriers.iter().copied());
+    let seeds: Vec<SubjectId> = erased.iter().copied().chain(carriers).collect::<BTreeSet<_>>().into_iter().collect();
+    let (seeds, before, reunites) = match component::lock(tx, &seeds, namespaces).await {
+        Ok(before) => (seeds, before, true),
+        // Together they are too many for one component. An erasure waits for nothing: the values stay quarantined.
+        Err(fault) if fault.reason == Reason::IdentityConflict => {
+            (erased.to_vec(), component::lock(tx, erased, namespaces).await?, false)
+        }
+        Err(fault) => return Err(fault),
+    };
     let new = erased.len() > tx.is_entombed(erased).await?.len();
     let mut deleted = assertion::forget(tx, erased).await?;
     deleted += observation::delete(tx, erased).await?;
@@ -80,6 +91,9 @@ async fn erase(tx: &Tx, namespaces: &Namespaces, erasure: &str, erased: &[Subjec
     deleted += interaction::erase(tx, erased).await?;
     deleted += subject::delete(tx, erased).await?;
     tx.erase(erased).await?;
+    for value in freed {
+        value.settle(tx, reunites, erased).await?;
+    }
     let survivors: Vec<SubjectId> = seeds.into_iter().filter(|subject| !erased.contains(subject)).collect();
     let rest: Vec<SubjectId> = before.records.keys().copied().filter(|subject| !erased.contains(subject)).collect();
     let after = without(component::explore(tx, &[survivors, rest].concat(), namespaces).await?, &before, erased);
@@ -94,22 +108,42 @@ async fn erase(tx: &Tx, namespaces: &Namespaces, erasure: &str, erased: &[Subjec
     Ok(Done { deleted, written })
 }
 
-/// The subjects, and the records that carry a value which too many records carry until now: it links again.
-async fn seeds(tx: &Tx, namespaces: &Namespaces, erased: &[SubjectId]) -> Result<Vec<SubjectId>, Fault> {
-    let mut seeds: BTreeSet<SubjectId> = erased.iter().copied().collect();
+/// A value that too many records carry until now, or that was kept quarantined, and those who carry it.
+struct Freed {
+    identifier: Identifier,
+    carriers: Vec<SubjectId>,
+}
+
+impl Freed {
+    /// Lets the value link again, or keeps it from it; forgets it with its last carrier.
+    async fn settle(self, tx: &Tx, reunites: bool, erased: &[SubjectId]) -> Result<(), Fault> {
+        if reunites || self.carriers.iter().all(|carrier| erased.contains(carrier)) {
+            return identifier::release(tx, &self.identifier).await;
+        }
+        let (subject, first_seen) = (identifier::NOBODY, Timestamp::MAX);
+        identifier::put(tx, &[Carried { subject, identifier: self.identifier, first_seen }]).await
+    }
+}
+
+/// The values that link again, or may, when subjects are gone.
+async fn freed(tx: &Tx, namespaces: &Namespaces, erased: &[SubjectId]) -> Result<Vec<Freed>, Fault> {
     let mut values = BTreeMap::new();
     for carried in identifier::of_subjects(tx, erased).await? {
         *values.entry(carried.identifier).or_insert(0_usize) += 1;
     }
+    let mut freed = Vec::new();
     for (identifier, leaving) in values {
         let Some(namespace) = namespaces.strong(&identifier.namespace) else { continue };
         let limit = namespace.records_per_value;
-        let carriers = identifier::carriers(tx, &identifier, limit + leaving + 1).await?;
-        if carriers.len() > limit && carriers.len() - leaving <= limit {
-            seeds.extend(carriers.into_iter().map(|carrier| carrier.subject));
+        let all = identifier::carriers(tx, &identifier, limit + leaving + 2).await?;
+        let carriers: Vec<SubjectId> =
+            all.iter().map(|carrier| carrier.subject).filter(|subject| *subject != identifier::NOBODY).collect();
+        let quarantined = carriers.len() > limit || carriers.len() < all.len();
+        if quarantined && carriers.len() - leaving <= limit {
+            freed.push(Freed { identifier, carriers });
         }
     }
-    Ok(seeds.into_iter().collect())
+    Ok(freed)
 }
 
 /// What is left of a component: records that a customer's row of before held are there though its home is gone.

@@ -153,6 +153,10 @@ impl Unit<'_> {
         for identifier in self.strong() {
             let limit = self.namespaces.find(&identifier.namespace).map_or(0, |namespace| namespace.records_per_value);
             let carriers = identifier::carriers(self.tx, identifier, limit + 1).await?;
+            if carriers.iter().any(|carrier| carrier.subject == identifier::NOBODY) {
+                shared.quarantined = true;
+                continue;
+            }
             let mine = carriers.iter().any(|carrier| carrier.subject == subject);
             let others = carriers.iter().map(|carrier| carrier.subject).filter(|other| *other != subject);
             if carriers.len() + usize::from(!mine) <= limit {

@@ -188,12 +188,17 @@ fn reached(profile: Arc<Profile>, min_revision: u64) -> Result<Arc<Profile>, Fau
 
 /// A customer as it was known at an instant.
 async fn past(rx: &Rx, customer: CustomerId, at: Timestamp, namespaces: &Namespaces) -> Result<Profile, Fault> {
-    let (mut revision, mut updated_at) = (0, Timestamp::MIN);
+    // A customer was updated when its revision was first reached: what was said later and changed nothing bears the
+    // same one.
+    let mut reached = (0, std::cmp::Reverse(Timestamp::MIN));
+    let mut note = |revision: u64, at: Timestamp| reached = reached.max((revision, std::cmp::Reverse(at)));
     let mut members = Vec::new();
     for link in link::until(rx, customer, at).await? {
         let ended = link.ended_at.filter(|ended| *ended <= at);
-        revision = revision.max(link.profile_revision).max(ended.and(link.end_revision).unwrap_or(0));
-        updated_at = updated_at.max(link.started_at).max(ended.unwrap_or(Timestamp::MIN));
+        note(link.profile_revision, link.started_at);
+        if let Some((ended, revision)) = ended.zip(link.end_revision) {
+            note(revision, ended);
+        }
         if ended.is_none() {
             members.push(link.subject);
         }
@@ -205,12 +210,12 @@ async fn past(rx: &Rx, customer: CustomerId, at: Timestamp, namespaces: &Namespa
         records.insert(id, Record { subject: id, name: subject.name, created_at: subject.created_at, claims });
     }
     for heard in observation::of_subjects(rx, &members, at).await? {
-        revision = revision.max(heard.profile_revision);
-        updated_at = updated_at.max(heard.recorded_at);
+        note(heard.profile_revision, heard.recorded_at);
         if let Some(record) = records.get_mut(&heard.subject) {
             record.claims.hear(&heard.statement, heard.observed_at);
         }
     }
     let records: Vec<Record> = records.into_values().collect();
+    let (revision, std::cmp::Reverse(updated_at)) = reached;
     Ok(fold(customer, revision, updated_at, &records, namespaces))
 }

@@ -68,6 +68,10 @@ const FIRST: &str = "SELECT i.subject_id FROM identifier i JOIN subject s ON s.t
                      s.subject_id = i.subject_id WHERE i.tenant = $1 AND i.namespace = $2 AND i.value";
 const ORDER: &str = "ORDER BY i.first_seen, s.source, s.external_id LIMIT 1";
 
+/// Nobody, who carries the values that stay quarantined though few enough records carry them: what they would link
+/// is too large to be one component. It is no subject, so no look-up by a value finds it.
+pub const NOBODY: SubjectId = SubjectId::from_uuid(Uuid::nil());
+
 /// The subject that first carried an identifier; of several at one instant, the first by its record's name. `by`:
 /// only subjects that were recorded by then.
 pub async fn first_carrier(rx: &Rx, identifier: &Identifier, by: Timestamp) -> Result<Option<SubjectId>, Fault> {
@@ -150,6 +154,14 @@ pub async fn put(tx: &Tx, carried: &[Carried]) -> Result<(), Fault> {
         insert.exec_without_returning(tx.conn()).await.stored()?;
     }
     Ok(())
+}
+
+/// Lets a value link again, or forgets it where nobody else carries it any more.
+pub async fn release(tx: &Tx, identifier: &Identifier) -> Result<(), Fault> {
+    let query = Entity::delete_many().filter(Column::Tenant.eq(tx.tenant().uuid()));
+    let query = query.filter(Column::Namespace.eq(&identifier.namespace));
+    let query = query.filter(Column::Value.eq(identifier.value.expose())).filter(Column::SubjectId.eq(NOBODY.uuid()));
+    query.exec(tx.conn()).await.stored().map(drop)
 }
 
 /// Deletes what subjects carry; answers how many rows there were.

@@ -1,6 +1,7 @@
 //! Namespaces and declared traits.
 
 use rapport_api::common::v1::{Value, value::Kind};
+use rapport_api::events::v1::{Event, event::Payload};
 use rapport_api::profiles::v1::{
     CreateTraitDefinitionRequest, GetContextRequest, GetTraitDefinitionRequest, ListNamespacesRequest,
     ListTraitDefinitionsRequest, TraitDefinition, TraitType,
@@ -101,4 +102,26 @@ async fn traits_that_are_dimensions_come_with_the_context(#[case] engine: Engine
     let answer = ground.contexts(tenant).get_context(request).await.expect("there").into_inner();
     let dimensions: Vec<_> = answer.dimensions.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(dimensions, [("region", "north"), ("vip", "true")]);
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_declared_trait_is_told_once(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let mut reader = ground.reader();
+    let city = declares("city", TraitType::Text, true);
+    ground.traits(tenant).create_trait_definition(city.clone()).await.expect("declared");
+    assert_eq!(reason(ground.traits(tenant).create_trait_definition(city).await), "RESOURCE_EXISTS");
+    ground.traits(tenant).create_trait_definition(declares("age", TraitType::Number, false)).await.expect("declared");
+    let told = |event: Event| match event.payload {
+        Some(Payload::TraitDefinitionChanged(changed)) => {
+            assert_eq!((event.subject_id, event.revision), (tenant.to_string(), 1));
+            (event.aggregate_id, changed.metric_dimension)
+        }
+        _ => panic!("nothing else happened"),
+    };
+    let told: Vec<_> = reader.next(2).await.into_iter().map(told).collect();
+    assert_eq!(told, [("city".to_owned(), true), ("age".to_owned(), false)]);
 }

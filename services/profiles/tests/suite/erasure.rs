@@ -104,3 +104,42 @@ async fn another_tenant_cannot_erase(#[case] engine: Engine) {
     assert_eq!(erase(&ground, TenantId::new(), &[&made.subject_id]).await.deleted_rows, 0);
     ground.get(tenant, by_id(&customer(&made))).await.expect("still there");
 }
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erasure_is_done_though_the_value_it_frees_would_join_too_many(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let mut carriers = Vec::new();
+    for index in 0..102 {
+        let card = format!("L{index}");
+        let identifiers = [("phone", "+4930123456"), ("loyalty_card", &*card)];
+        carriers.push(ground.record(tenant, &format!("k{index}"), &identifiers).await.subject_id);
+    }
+    // Only now, that the number links nobody any more, do others come to each.
+    for index in 0..102 {
+        let card = format!("L{index}");
+        for companion in 0..10 {
+            ground.record(tenant, &format!("k{index}_{companion}"), &[("loyalty_card", &card)]).await;
+        }
+    }
+    for erased in &carriers[..2] {
+        assert!(erase(&ground, tenant, &[erased]).await.deleted_rows > 0);
+        assert_eq!(reason(ground.get(tenant, by_id(erased)).await), "RESOURCE_NOT_FOUND");
+    }
+    // A hundred are left, who would be one component of 1,100 records: each stays what it was, and can be told more.
+    for left in &carriers[2..] {
+        assert_eq!(ground.get(tenant, by_id(left)).await.expect("there").records.len(), 11);
+    }
+    let told = ground.record(tenant, "k2_new", &[("loyalty_card", "L2")]).await;
+    assert_eq!(profile(&told).records.len(), 12);
+    let phone = ground.record(tenant, "new", &[("phone", "+4930123456")]).await;
+    assert_eq!(profile(&phone).records.len(), 1, "the value stays quarantined");
+    // With its last carrier the value is forgotten, and links again.
+    let rest: Vec<&str> = carriers[2..].iter().map(String::as_str).chain([phone.subject_id.as_str()]).collect();
+    erase(&ground, tenant, &rest).await;
+    let first = ground.record(tenant, "a", &[("phone", "+4930123456")]).await;
+    let second = ground.record(tenant, "b", &[("phone", "+4930123456")]).await;
+    assert_eq!(customer(&first), customer(&second));
+}

@@ -103,7 +103,8 @@ impl Ground {
 
     /// What profiles publishes, as the group "metrics" reads it.
     pub fn reader(&self) -> Reader {
-        let subscribe = |partition| self.bus.subscribe("profiles", partition, "metrics");
+        let lane = rapport_data::lane("profiles", "metrics");
+        let subscribe = |partition| self.bus.subscribe(&lane, partition, "metrics");
         Reader { subscriptions: (0..rapport_data::PARTITIONS).map(subscribe).collect() }
     }
 }

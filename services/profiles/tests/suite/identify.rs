@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use rapport_api::common::v1::{Party, Value, value::Kind};
-use rapport_api::profiles::v1::{Consent, ConsentState, IdentifyRequest, Profile};
+use rapport_api::convert::timestamp;
+use rapport_api::profiles::v1::{Consent, ConsentState, GetProfileRequest, IdentifyRequest, Profile};
 use rapport_data::Engine;
-use rapport_kernel::TenantId;
+use rapport_kernel::{Clock as _, TenantId};
 use rstest::rstest;
 
 use crate::ground::*;
+use crate::merges::merge;
 
 #[rstest]
 #[case(Engine::Sqlite)]
@@ -260,4 +262,30 @@ async fn a_consent_that_comes_with_a_statement_is_in_force(#[case] engine: Engin
         ("CONSENT_STATE_GRANTED", "crm", "form-17")
     );
     assert_eq!(held.observed_at, Some(at(9)), "the request's, where it does not say its own");
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_statement_that_changes_nothing_changes_no_past(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let made = ground.identify(tenant, states("1", &[("city", "Riga")], 9)).await;
+    let other = ground.identify(tenant, states("2", &[("city", "Oslo")], 9)).await;
+    let target = customer(&made);
+    ground.wait(5);
+    ground.profiles(tenant).merge_profiles(merge(&target, &[&customer(&other)])).await.expect("merged");
+    for seconds in [10, 20] {
+        ground.wait(seconds);
+        ground.identify(tenant, states("1", &[("city", "Bern")], 3)).await;
+        let now = ground.get(tenant, by_id(&target)).await.expect("there");
+        let request = GetProfileRequest {
+            customer: Some(by_id(&target)),
+            as_of: Some(timestamp(ground.clock.now())),
+            ..GetProfileRequest::default()
+        };
+        let then = ground.profiles(tenant).get_profile(request).await.expect("there").into_inner();
+        assert_eq!((then.revision, then.update_time), (now.revision, now.update_time));
+        assert!(then == now);
+    }
 }

@@ -1,7 +1,9 @@
 //! Merges and splits: what they change, what undoes them, what they refuse.
 
+use rapport_api::profiles::v1::interaction_service_client::InteractionServiceClient;
 use rapport_api::profiles::v1::{
-    GetLineageRequest, LinkCause, MergeProfilesRequest, PreviewMergeRequest, SplitProfileRequest,
+    GetLineageRequest, Interaction, LinkCause, MergeProfilesRequest, PreviewMergeRequest, RecordInteractionRequest,
+    SplitProfileRequest,
 };
 use rapport_data::Engine;
 use rapport_kernel::TenantId;
@@ -198,4 +200,36 @@ async fn several_sources_that_a_split_kept_apart_can_be_merged_at_once(#[case] e
         (one.customer_id.as_str(), names(&one)),
         (third.as_str(), vec!["1".to_owned(), "2".to_owned(), "3".to_owned()])
     );
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_begun_for_a_long_identifier_has_a_name_that_every_call_takes(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let long = "u".repeat(300);
+    let interaction = Interaction {
+        customer: Some(by_identifier("user_id", &long)),
+        source: "shop".to_owned(),
+        external_id: "1".to_owned(),
+        r#type: "purchase".to_owned(),
+        occurred_at: Some(at(0)),
+        ..Interaction::default()
+    };
+    let request = RecordInteractionRequest { interaction: Some(interaction), ..RecordInteractionRequest::default() };
+    let mut interactions = InteractionServiceClient::new(ground.channel(tenant));
+    interactions.record_interaction(request).await.expect("recorded");
+    let begun = ground.get(tenant, by_identifier("user_id", &long)).await.expect("there");
+    let record = begun.records[0].record.clone().expect("a name");
+    assert!(record.external_id.starts_with("user_id:sha256:") && record.external_id.len() == 79);
+    let target = customer(&ground.record(tenant, "x", &[]).await);
+    ground.profiles(tenant).merge_profiles(merge(&target, &[&begun.customer_id])).await.expect("merged");
+    let request = SplitProfileRequest {
+        customer: Some(by_id(&target)),
+        source_records: vec![record],
+        ..SplitProfileRequest::default()
+    };
+    let split = ground.profiles(tenant).split_profile(request).await.expect("split").into_inner();
+    assert_eq!(split.separated.len(), 1);
 }

@@ -236,8 +236,9 @@ async fn bytes_that_are_no_event_do_not_hold_up_those_behind(#[case] engine: Eng
     database.consume(&ground.platform, Arc::clone(&bus) as Arc<_>, GROUP, &["alien"], Arc::clone(&recorder) as Arc<_>);
     let bodies = [Bytes::from_static(b"\xff\xff garbage"), Bytes::new(), Bytes::from(encoded(&good))];
     let entries = (1..).zip(bodies).map(|(position, body)| Entry { position, body }).collect();
-    let epoch = bus.epoch("alien", 3).await.expect("up");
-    bus.publish("alien", 3, &epoch, entries).await.expect("up");
+    let lane = rapport_data::lane("alien", GROUP);
+    let epoch = bus.epoch(&lane, 3).await.expect("up");
+    bus.publish(&lane, 3, &epoch, entries).await.expect("up");
     eventually("the good one is applied", async || recorder.events().len() == 1).await;
     let letters = database.dead_letters(GROUP, None).await.expect("up");
     assert_eq!(letters.len(), 1);

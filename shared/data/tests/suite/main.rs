@@ -4,6 +4,7 @@ mod bulk;
 mod calls;
 mod erasures;
 mod events;
+mod full;
 mod ground;
 mod hygiene;
 mod leases;

@@ -27,6 +27,7 @@ use tonic::body::Body;
 use super::HostConfig;
 use super::front::{Front, Peer};
 use crate::metrics::RpcMetrics;
+use crate::windows;
 
 /// How connections are brought to an end.
 #[derive(Clone, Default)]
@@ -77,8 +78,8 @@ impl Acceptor {
             .max_concurrent_streams(config.streams_per_connection)
             // Above our own limit, so that what is a little too much is refused in-band, and its siblings live.
             .max_header_list_size(u32::try_from(config.metadata_bytes * 4).unwrap_or(u32::MAX))
-            .initial_stream_window_size(1024 * 1024)
-            .initial_connection_window_size(2 * 1024 * 1024)
+            .initial_stream_window_size(windows::STREAM)
+            .initial_connection_window_size(windows::CONNECTION)
             .keep_alive_interval(config.keepalive.get())
             .keep_alive_timeout(config.keepalive_timeout.get());
         let http = if config.http1 { http } else { http.http2_only() };

@@ -20,6 +20,7 @@ use crate::contract::Contract;
 use crate::metrics::RpcMetrics;
 use crate::stack::{code_in, refuse};
 use crate::tasks::{OnFailure, Tasks};
+use crate::windows;
 
 /// How often names are resolved again.
 const RESOLVE_EVERY: Duration = Duration::from_secs(5);
@@ -216,8 +217,8 @@ fn channel(to: &Uri, origin: &Uri) -> Channel {
         .http2_keep_alive_interval(Duration::from_secs(10))
         .keep_alive_timeout(Duration::from_secs(5))
         .keep_alive_while_idle(true)
-        .initial_stream_window_size(1024 * 1024)
-        .initial_connection_window_size(4 * 1024 * 1024)
+        .initial_stream_window_size(windows::STREAM)
+        .initial_connection_window_size(windows::CONNECTION)
         .connect_lazy()
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Request, Response};
 use rapport_kernel::{Caller, Clock, Fault, Timestamp};
-use tonic::Status;
 use tonic::body::Body;
 use tracing::Span;
 
@@ -13,6 +12,7 @@ use super::{Inner, Passage};
 use crate::call::Call;
 use crate::platform::Platform;
 use crate::rpc::not_through_gateway;
+use crate::status::unknown_call;
 use crate::token::{self, TokenVerifier};
 
 /// The innermost layer of a service.
@@ -58,7 +58,7 @@ impl<S: Inner> Inner for CheckCaller<S> {
                 request.extensions_mut().insert(call);
                 Ok(self.inner.answer(request))
             }
-            Ok(None) => Err(Status::unimplemented("there is no such call").into_http()),
+            Ok(None) => Err(unknown_call().into_http()),
             Err(fault) => Err(refuse(fault)),
         };
         async move {

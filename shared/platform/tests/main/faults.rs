@@ -23,6 +23,39 @@ fn every_reason_survives_the_way_to_a_peer_and_back() {
 }
 
 #[test]
+fn the_details_of_many_long_violations_stay_within_what_stock_clients_take() {
+    for (count, text) in [(100, "long "), (150, "ü"), (1, "𝄞"), (3, "short")] {
+        let mut violations = Violations::new();
+        for index in 0..count {
+            let long = text.repeat(if text == "short" { 1 } else { 2_000 });
+            violations.add(format!("traits[\"{index}{long}\"]"), "string.max_len", long);
+        }
+        let sent = status(Fault::invalid(violations));
+        let trailers = sent.to_http_trailers();
+        assert!(trailers < 8_000, "{trailers} bytes for {count} of {text}");
+        let named = sent.get_details_bad_request().expect("a BadRequest").field_violations.len();
+        assert!(named > 0);
+        let info = sent.get_details_error_info().expect("an ErrorInfo");
+        let left_out = info.metadata.get("left_out").map_or(0, |count| count.parse().expect("a number"));
+        assert_eq!(named + left_out, count, "each is named or counted");
+        assert_eq!(sent.message().contains("left out"), left_out > 0, "{}", sent.message());
+    }
+}
+
+/// How many bytes a status takes on the wire, as HTTP/2 counts them.
+trait OnTheWire {
+    fn to_http_trailers(&self) -> usize;
+}
+
+impl OnTheWire for tonic::Status {
+    fn to_http_trailers(&self) -> usize {
+        let mut trailers = http::HeaderMap::new();
+        self.add_header(&mut trailers).expect("it is a header");
+        trailers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum()
+    }
+}
+
+#[test]
 fn the_details_survive_as_well() {
     let mut violations = Violations::new();
     violations.add("identifiers[0].value", "email", "must be an e-mail address");

@@ -63,7 +63,7 @@ impl Metric {
             Self::Interactions | Self::Revenue | Self::Customers | Self::RepeatCustomerShare => {
                 &[Channel, Touchpoint, Stage, Product, Party, Type]
             }
-            Self::Nps => &[Channel, Touchpoint, Stage, Product, Survey],
+            Self::Nps => &[Channel, Touchpoint, Stage, Product, Party, Survey],
         }
     }
 
