@@ -7,12 +7,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use http::{Request, Response};
-use tonic::Status;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::Service;
 
 use crate::stack::{Answer, Inner};
+use crate::status::unknown_call;
 
 /// Some gRPC services. Cheap to clone.
 #[derive(Clone, Default)]
@@ -68,7 +68,7 @@ impl Inner for Routes {
 
     async fn answer(&self, request: Request<Body>) -> (Response<Body>, ()) {
         let Some(route) = self.find(request.uri().path()) else {
-            return (Status::unimplemented("there is no such call").into_http(), ());
+            return (unknown_call().into_http(), ());
         };
         let Ok(answer) = (route.call)(request).await;
         (answer, ())

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
+use tracing::Dispatch;
 use tracing::field::{Field, Visit};
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
@@ -15,15 +16,19 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 pub struct Statements {
     said: Arc<Mutex<BTreeSet<String>>>,
     _guard: DefaultGuard,
+    /// Where a process has one subscriber alone, tracing asks the thread that first passes a place whether anybody
+    /// listens there, and keeps the answer: a test on another thread would say no for all. With two it asks both.
+    _second: Dispatch,
 }
 
 impl Statements {
     /// Begins to listen.
     #[must_use]
     pub fn listen() -> Self {
+        let second = Dispatch::new(tracing_subscriber::registry());
         let said = Arc::default();
         let subscriber = tracing_subscriber::registry().with(Ear(Arc::clone(&said)));
-        Self { said, _guard: tracing::subscriber::set_default(subscriber) }
+        Self { said, _guard: tracing::subscriber::set_default(subscriber), _second: second }
     }
 
     /// What was said since it was last asked.

@@ -62,13 +62,21 @@ impl<'a> Groups<'a> {
                 self.members += 1;
             }
         }
-        if self.found.len() > MOST_GROUPS {
+        // What is left out is shown to nobody: only as much of it counts as there are groups beside it.
+        if self.found.len() > MOST_GROUPS && !self.opposite {
             Err(too_many("groups", MOST_GROUPS))
         } else if self.members > MOST_SETS {
             Err(too_many("sets of dimensions", MOST_SETS))
         } else {
             Ok(())
         }
+    }
+
+    /// Leaves out the groups that stand beside none of the others.
+    #[must_use]
+    pub fn beside(mut self, others: &Self) -> Self {
+        self.found.retain(|values, _| others.found.contains_key(values));
+        self
     }
 
     /// The groups of all sets that were taken.

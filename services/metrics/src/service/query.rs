@@ -64,7 +64,10 @@ async fn groups(
         left_out.as_mut().map_or(Ok(()), |left_out| left_out.take(&sets))?;
         match sets.last() {
             Some((last, _)) if sets.len() as u64 == SETS => after = Some(*last),
-            _ => return Ok((admitted.done(), left_out.map(Groups::done))),
+            _ => {
+                let left_out = left_out.map(|left_out| left_out.beside(&admitted).done());
+                return Ok((admitted.done(), left_out));
+            }
         }
     }
 }

@@ -98,6 +98,7 @@ async fn broken_rules_are_named_field_by_field() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_question_with_too_many_groups_is_refused_and_a_subject_with_very_many_facts_is_forgotten() {
     let house = House::new(On::Sqlite, 1).await;
+    house.declare(&["plan"]).await;
     let mut teller = Teller::new(house.tenant, 1, 1);
     let subject = teller.subjects[0];
     for n in 0..10_500 {

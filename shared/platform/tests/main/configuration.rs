@@ -141,5 +141,5 @@ impl Describe for Whole {
 #[test]
 fn every_key_of_the_platform_says_what_it_is_for() {
     let text = reference::<Whole>().expect("a reference");
-    assert!(text.contains("| `host.drain` | `\"6s\"` | `RAPPORT_HOST__DRAIN` |"), "{text}");
+    assert!(text.contains("| `host.drain` | `\"4s\"` | `RAPPORT_HOST__DRAIN` |"), "{text}");
 }
