@@ -1,0 +1,5 @@
+//! The analyser as a whole: what it understands, how often it is right, and what hostile texts cost.
+
+mod accuracy;
+mod hostile;
+mod understanding;
