@@ -63,12 +63,11 @@ pub async fn load(address: &str, key: &str) -> Result<Loaded, Status> {
         bar.set_style(style);
     }
     declare(&client).await?;
-    bar.set_message("purchases");
-    let purchases = buy(&client, &bar).await?;
+    // First who they are: what they buy and say then counts for their regions.
     bar.set_message("customers");
     introduce(&client, &people, &bar).await?;
-    bar.set_message("feedback");
-    let responses = ask(&client, &people, &bar).await?;
+    bar.set_message("purchases and feedback");
+    let (purchases, responses) = tokio::try_join!(buy(&client, &bar), ask(&client, &people, &bar))?;
     let actions = offer(&client).await?;
     bar.finish_and_clear();
     let example = people.first().map(|person| person.number.to_owned()).unwrap_or_default();
@@ -99,14 +98,15 @@ async fn buy(client: &Client, bar: &ProgressBar) -> Result<i64, Status> {
             .map(|purchase| RecordInteractionsRequest { interaction: Some(cdnow::interaction(purchase)) }),
     );
     let mut acks = InteractionServiceClient::new(client.clone()).record_interactions(items).await?.into_inner();
-    let mut accepted = 0;
+    let (mut accepted, mut acknowledged) = (0, 0);
     while let Some(answer) = acks.message().await? {
         let ack = answer.ack.unwrap_or_default();
         if let Some(error) = ack.errors.first() {
             return Err(Status::internal(format!("purchase {} was refused: {}", error.index, error.message)));
         }
         accepted += ack.accepted;
-        bar.set_position(u64::try_from(ack.through_index + 1).unwrap_or_default());
+        bar.inc(u64::try_from(ack.through_index + 1 - acknowledged).unwrap_or_default());
+        acknowledged = ack.through_index + 1;
     }
     Ok(accepted)
 }
