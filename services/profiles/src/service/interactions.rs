@@ -19,6 +19,8 @@ use crate::store::{interaction, link};
 /// In how many stripes the keys of a source are locked while they are written: a batch of a thousand takes all of
 /// them, two single recordings seldom meet.
 const STRIPES: u64 = 64;
+/// Rows of the timeline that are read at once.
+const ROWS: usize = 50;
 
 /// What recording one interaction did.
 #[derive(Clone)]
@@ -138,17 +140,9 @@ impl Profiles {
             let (_, customer) = resolve(&rx, &listing.named).await?;
             let members = link::members(&rx, &[customer]).await?;
             let subjects: Vec<SubjectId> = members.into_iter().map(|link| link.subject).collect();
-            let filter = interaction::Filter {
-                subjects: &subjects,
-                kind: &listing.kind,
-                start: listing.start,
-                end: listing.end,
-                after,
-            };
-            Ok((customer, interaction::page(&rx, filter, keyset::limit(listing.size)).await?))
+            Ok((customer, rows(&rx, &listing, &subjects, after).await?))
         };
         let (customer, rows) = self.database(call).read(tenant, read).await?;
-        let cursor = |row: &Interaction| (row.content.occurred_at.micros(), row.id.uuid());
         let page = keyset::page(rows, size, weight, cursor);
         let next = page.next.map(|cursor| page_key.seal(tenant, &query, &cursor));
         Ok(Timeline { customer, items: page.items, next })
@@ -286,6 +280,36 @@ fn begin(tx: &Tx, declared: &Declared, telling: Telling, attached: &Attached) ->
         recorded_at: tx.now(),
         revision: 1,
     }
+}
+
+/// The rows of a page: some at a time, so that heavy ones are not all held before the page is cut.
+async fn rows(
+    rx: &Rx,
+    listing: &Listing,
+    subjects: &[SubjectId],
+    mut after: Option<interaction::Cursor>,
+) -> Result<Vec<Interaction>, Fault> {
+    let limit = listing.size + 1;
+    let (mut rows, mut bytes) = (Vec::new(), 0_usize);
+    loop {
+        let wanted = ROWS.min(limit - rows.len());
+        let (kind, start, end) = (listing.kind.as_str(), listing.start, listing.end);
+        let filter = interaction::Filter { subjects, kind, start, end, after };
+        let some = interaction::page(rx, filter, u64::try_from(wanted).unwrap_or(u64::MAX)).await?;
+        let ended = some.len() < wanted;
+        bytes += some.iter().map(weight).sum::<usize>();
+        rows.extend(some);
+        let Some(last) = rows.last() else { return Ok(rows) };
+        // The last one only tells that there is more.
+        if ended || rows.len() == limit || bytes - weight(last) >= keyset::MOST_BYTES {
+            return Ok(rows);
+        }
+        after = Some(cursor(last));
+    }
+}
+
+fn cursor(row: &Interaction) -> interaction::Cursor {
+    (row.content.occurred_at.micros(), row.id.uuid())
 }
 
 /// About how many bytes an interaction takes in an answer.
