@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rapport_data::Tx;
-use rapport_kernel::{Fault, SubjectId};
+use rapport_kernel::{Fault, SubjectId, Timestamp};
 
 use super::Written;
 use super::component::Component;
@@ -34,11 +34,11 @@ pub async fn write(
     changes: &Changes,
     namespaces: &Namespaces,
 ) -> Result<Written, Fault> {
-    let (revision, now) = (changes.revision, tx.now());
+    let (revision, now) = (changes.revision, component.instant(tx.now()));
     let live = changes.live.iter().map(|(id, records)| (*id, Held::Live { revision, records: records.clone() }));
     let redirects = changes.redirects.iter().map(|(id, to)| (*id, Held::Redirect { revision, to: *to }));
-    profile::put(tx, &live.chain(redirects).collect::<Vec<_>>()).await?;
-    move_links(tx, component, changes).await?;
+    profile::put(tx, &live.chain(redirects).collect::<Vec<_>>(), now).await?;
+    move_links(tx, component, changes, now).await?;
     let mut written = Written::default();
     for (customer, records) in &changes.live {
         let profile = Arc::new(fold(*customer, revision, now, records, namespaces));
@@ -52,15 +52,15 @@ pub async fn write(
     Ok(written)
 }
 
-async fn move_links(tx: &Tx, component: &Component, changes: &Changes) -> Result<(), Fault> {
+async fn move_links(tx: &Tx, component: &Component, changes: &Changes, now: Timestamp) -> Result<(), Fault> {
     let ended: Vec<SubjectId> =
         changes.moves.iter().filter(|moved| moved.from.is_some()).map(|moved| moved.subject).collect();
-    link::end(tx, &ended, tx.now(), changes.revision).await?;
+    link::end(tx, &ended, now, changes.revision).await?;
     let begun = changes.moves.iter().map(|moved| Link {
         subject: moved.subject,
         revision: component.links.get(&moved.subject).map_or(0, |link| link.revision) + 1,
         customer: moved.to,
-        started_at: tx.now(),
+        started_at: now,
         ended_at: None,
         cause: moved.cause.clone(),
         profile_revision: changes.revision,

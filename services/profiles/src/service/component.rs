@@ -2,9 +2,10 @@
 //! A relinking looks at all of it, so that its result does not depend on how it came about.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use rapport_data::{Engine, Rx, Tx};
-use rapport_kernel::{CustomerId, Fault, Reason, SubjectId};
+use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp};
 
 use super::grew;
 use crate::domain::assertion::AssertionId;
@@ -44,6 +45,16 @@ impl Component {
     #[must_use]
     pub fn members(&self, customer: CustomerId) -> BTreeSet<SubjectId> {
         self.links.values().filter(|link| link.customer == customer).map(|link| link.subject).collect()
+    }
+
+    /// The instant of a change: now, but after everything that the component has seen. A unit may have begun before
+    /// another that was committed while it waited, and two instances' clocks differ; what is declared last counts.
+    #[must_use]
+    pub fn instant(&self, now: Timestamp) -> Timestamp {
+        let linked = self.links.values().map(|link| link.started_at);
+        let declared = self.evidence.assertions.iter().map(|assertion| assertion.created_at);
+        let last = linked.chain(declared).max();
+        last.map_or(now, |last| now.max(last.plus(Duration::from_micros(1))))
     }
 
     /// Whose each record is.

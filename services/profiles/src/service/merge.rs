@@ -156,7 +156,7 @@ fn plan(
     now: Timestamp,
     namespaces: &Namespaces,
 ) -> Result<Plan, Fault> {
-    let mut evidence = component.evidence.clone();
+    let (mut evidence, now) = (component.evidence.clone(), component.instant(now));
     let mut left = component.members(parties.target);
     let mut assertions = Vec::new();
     check_limits(component, parties, namespaces)?;

@@ -91,7 +91,7 @@ async fn split(tx: &Tx, namespaces: &Namespaces, input: &Split) -> Result<Separa
         right: staying.clone(),
         survivor: None,
         reason: input.reason.clone(),
-        created_at: tx.now(),
+        created_at: component.instant(tx.now()),
     };
     assertion::add(tx, &split).await?;
     let mut evidence = component.evidence.clone();

@@ -97,8 +97,8 @@ pub async fn after(rx: &Rx, id: Uuid, limit: u64) -> Result<Vec<(CustomerId, Row
     models.into_iter().map(|model| Ok((CustomerId::from_uuid(model.customer_id), row(model)?))).collect()
 }
 
-/// Sets what is held of ids, as of now.
-pub async fn put(tx: &Tx, rows: &[(CustomerId, Held)]) -> Result<(), Fault> {
+/// Sets what is held of ids, as of an instant.
+pub async fn put(tx: &Tx, rows: &[(CustomerId, Held)], at: Timestamp) -> Result<(), Fault> {
     let mut models = Vec::with_capacity(rows.len());
     for (customer, held) in rows {
         let (merged_into, records) = match held {
@@ -111,7 +111,7 @@ pub async fn put(tx: &Tx, rows: &[(CustomerId, Held)]) -> Result<(), Fault> {
             revision: Set(held.revision().cast_signed()),
             merged_into: Set(merged_into),
             records: Set(records.map_err(|_| Fault::internal("a profile could not be encoded"))?),
-            updated_at: Set(tx.now().micros()),
+            updated_at: Set(at.micros()),
         });
     }
     for some in models.chunks(CHUNK) {

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use futures::future::join_all;
-use rapport_api::profiles::v1::IdentifyRequest;
+use rapport_api::convert::timestamp;
+use rapport_api::profiles::v1::{GetProfileRequest, IdentifyRequest};
 use rapport_data::Engine;
-use rapport_kernel::TenantId;
+use rapport_kernel::{Clock as _, TenantId};
 use rstest::rstest;
 
 use crate::ground::*;
@@ -85,4 +86,35 @@ async fn statements_and_merges_at_once_lose_nothing(#[case] engine: Engine) {
     tokio::join!(join_all(statements), join_all(merges));
     let one = ground.get(tenant, by_id(&first)).await.expect("there");
     assert_eq!((one.records.len(), one.traits.len()), (6, 30));
+}
+
+/// A unit may begin before another that is committed while it waits, and clocks of two instances differ.
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test]
+async fn what_is_declared_last_counts_though_its_clock_is_behind(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let mut ids = Vec::new();
+    for name in ["a", "b", "c"] {
+        ids.push(customer(&ground.record(tenant, name, &[]).await));
+    }
+    let mut profiles = ground.profiles(tenant);
+    profiles.merge_profiles(merge(&ids[0], &[&ids[1]])).await.expect("merged");
+    let now = ground.clock.now();
+    ground.clock.set(now.minus(std::time::Duration::from_secs(5)));
+    let merged = profiles.merge_profiles(merge(&ids[2], &[&ids[0]])).await.expect("merged").into_inner();
+    let merged = merged.profile.expect("a profile");
+    assert_eq!((merged.customer_id.as_str(), merged.records.len()), (ids[2].as_str(), 3), "the last target survives");
+    ground.clock.set(now.plus(std::time::Duration::from_secs(1)));
+    for id in &ids {
+        assert_eq!(ground.get(tenant, by_id(id)).await.expect("every id works").customer_id, ids[2]);
+        let request = GetProfileRequest {
+            customer: Some(by_id(id)),
+            as_of: Some(timestamp(ground.clock.now())),
+            ..GetProfileRequest::default()
+        };
+        let past = profiles.get_profile(request).await.expect("it was known").into_inner();
+        assert_eq!(past.records.len(), 3, "the links' times do not go back");
+    }
 }
