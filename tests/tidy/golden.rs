@@ -45,3 +45,20 @@ fn the_configuration_reference_is_as_agreed() {
         rapport_platform::config::reference::<rapport_suite::settings::Settings>().expect("every key says what it is");
     golden("configuration.md", &text);
 }
+
+#[test]
+fn the_names_of_metrics_are_as_agreed() {
+    let is_name = |text: &&str| {
+        ["rapport_", "rpc_", "db_"].iter().any(|prefix| text.starts_with(prefix))
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    };
+    let code = super::code();
+    let measuring = code.values().filter(|text| text.contains("prometheus"));
+    // Every other piece between quotation marks is a literal.
+    let names = measuring.flat_map(|text| text.split('"').skip(1).step_by(2).filter(is_name));
+    let names: std::collections::BTreeSet<&str> = names.collect();
+    let mut text =
+        "# The metrics at /metrics, and those of their labels that follow OpenTelemetry's conventions.\n".to_owned();
+    names.into_iter().for_each(|name| writeln!(text, "{name}").expect("a string"));
+    golden("metrics.txt", &text);
+}
