@@ -71,6 +71,8 @@ impl Door {
         let (policy, route) = route::of(request.uri().path()).ok_or(Refused::Unknown)?;
         caller.require(policy.service, policy.verb)?;
         shared.quota.take(caller.tenant)?;
+        // A unary call is over before its key's end could be seen.
+        let opened = if policy.streaming { opened } else { Opened(None) };
         let request = opened.request(request);
         match route {
             Route::Own => {

@@ -19,7 +19,7 @@ type Row = (Uuid, i64, Option<i64>, i16, f64, String, Option<String>, Vec<u8>);
 fn row(at: usize) -> Row {
     let number = i64::try_from(at).expect("few");
     let small = i16::try_from(at % 30_000).expect("below");
-    let (maybe, text) = ((at % 3 != 0).then_some(-number), format!("'{at}' \u{1f600} \" ; --"));
+    let (maybe, text) = ((!at.is_multiple_of(3)).then_some(-number), format!("'{at}' \u{1f600} \" ; --"));
     (
         Uuid::new_v4(),
         i64::MAX - number,
