@@ -25,6 +25,7 @@ use rapport_api::profiles::v1::context_service_server::ContextServiceServer;
 use rapport_api::profiles::v1::identity_service_server::IdentityServiceServer;
 use rapport_api::profiles::v1::interaction_service_server::InteractionServiceServer;
 use rapport_api::profiles::v1::profile_service_server::ProfileServiceServer;
+use rapport_api::profiles::v1::tenant_settings_service_server::TenantSettingsServiceServer;
 use rapport_api::profiles::v1::trait_service_server::TraitServiceServer;
 use rapport_api::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES};
 use rapport_bus::Bus;
@@ -90,17 +91,22 @@ pub async fn build<T: Send + Sync + 'static>(
     let readiness = Readiness::new();
     database.watch(&readiness);
     let profiles = Profiles::new(database, namespaces);
+    profiles.follow_time(platform);
     Ok(Module { name: "profiles", routes: routes(&profiles, platform), readiness })
 }
 
 fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
-    let profile = ProfileServiceServer::new(rpc::profile::ProfileRpc(profiles.clone()))
+    let profile = rpc::profile::ProfileRpc { profiles: profiles.clone(), page_key: platform.page_key.clone() };
+    let profile = ProfileServiceServer::new(profile)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let identity = IdentityServiceServer::new(rpc::identity::IdentityRpc(profiles.clone()))
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let traits = TraitServiceServer::new(rpc::traits::TraitRpc(profiles.clone(), platform.page_key.clone()))
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let settings = TenantSettingsServiceServer::new(rpc::settings::SettingsRpc(profiles.clone()))
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let context = ContextServiceServer::new(rpc::context::ContextRpc(profiles.clone()))
@@ -121,6 +127,7 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
         .add_service(interactions)
         .add_service(identity)
         .add_service(traits)
+        .add_service(settings)
         .add_service(context)
         .add_service(erasure)
 }

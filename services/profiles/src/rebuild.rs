@@ -1,4 +1,4 @@
-//! Tells the current state of this service again: every declared trait, every link, every profile, every id that was
+//! Tells the current state of this service again: every declared trait, the tenant's settings, every link, every profile, every id that was
 //! merged away, every interaction.
 
 use futures::future::BoxFuture;
@@ -11,7 +11,7 @@ use crate::domain::profile::fold;
 use crate::domain::relink::Held;
 use crate::events;
 use crate::service::rules;
-use crate::store::{interaction, link, profile, trait_definition};
+use crate::store::{interaction, link, profile, settings, trait_definition};
 
 /// How many aggregates a page tells of.
 const PAGE: u64 = 300;
@@ -25,7 +25,7 @@ pub struct State {
 impl Rebuild for State {
     fn page(&self, tx: Tx, after: Option<String>) -> BoxFuture<'_, Result<Retold, Fault>> {
         Box::pin(async move {
-            let Some(after) = after else { return traits(&tx).await };
+            let Some(after) = after else { return rules_of(&tx).await };
             let (kind, id) = after.split_once('/').ok_or_else(|| Fault::internal("a cursor of a rebuild"))?;
             if kind == "interaction" {
                 return interactions(&tx, id).await;
@@ -43,7 +43,8 @@ impl Rebuild for State {
             let next = rows.last().map_or("interaction/".to_owned(), |(id, _)| format!("profile/{id}"));
             let event = |(id, row): (_, profile::Row)| match row.held {
                 Held::Live { revision, records } => {
-                    events::profile_changed(&fold(id, revision, row.updated_at, &records, &rules), row.updated_at)
+                    let profile = fold(id, revision, row.updated_at, &records, &rules).at(tx.now());
+                    events::profile_changed(&profile, row.updated_at)
                 }
                 Held::Redirect { revision, to } => events::merged_away(id, to, revision, row.updated_at),
             };
@@ -52,10 +53,13 @@ impl Rebuild for State {
     }
 }
 
-/// A tenant's declared traits are few: one page.
-async fn traits(tx: &Tx) -> Result<Retold, Fault> {
-    let declared = trait_definition::all(tx).await?;
-    let events = declared.iter().map(|definition| events::trait_definition_changed(tx.tenant(), definition)).collect();
+/// A tenant's rules are few: one page.
+async fn rules_of(tx: &Tx) -> Result<Retold, Fault> {
+    let declared = trait_definition::newest(tx).await?;
+    let declared = declared.iter().map(|version| events::trait_definition_changed(tx.tenant(), version));
+    let settings = Some(settings::find(tx).await?).filter(|settings| settings.revision > 0);
+    let settings = settings.iter().map(|settings| events::tenant_settings_changed(tx.tenant(), settings));
+    let events = declared.chain(settings).collect();
     Ok(Retold { events, next: Some(format!("link/{}", Uuid::nil())) })
 }
 

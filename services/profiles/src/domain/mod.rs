@@ -13,6 +13,9 @@ pub mod preview;
 pub mod profile;
 pub mod relink;
 pub mod rules;
+pub mod settings;
+pub mod standing;
+pub mod survivorship;
 pub mod value;
 
 #[cfg(test)]

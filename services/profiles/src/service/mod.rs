@@ -3,16 +3,21 @@
 pub mod apply;
 pub mod attach;
 pub mod component;
-pub mod consent;
 pub mod declared;
+pub mod delete;
+pub mod due;
 pub mod erase;
+pub mod history;
 pub mod hot;
 pub mod identify;
 pub mod interactions;
 pub mod lineage;
 pub mod merge;
 pub mod read;
+pub mod refold;
 pub mod rules;
+pub mod say;
+pub mod settings;
 pub mod split;
 
 use std::sync::Arc;
