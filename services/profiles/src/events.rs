@@ -91,7 +91,7 @@ pub fn context_ids(profile: &Profile) -> CustomerContext {
 /// A profile has a new state.
 #[must_use]
 pub fn profile_changed(profile: &Profile, at: Timestamp) -> NewEvent {
-    let changed = ProfileChanged { context: Some(context(profile)), merged_into: String::new() };
+    let changed = ProfileChanged { context: Some(Box::new(context(profile))), merged_into: String::new() };
     of_profile(profile.customer, profile.revision, at, changed)
 }
 

@@ -3,6 +3,7 @@
 mod batch_and_bounds;
 mod catalogue;
 mod consents;
+mod deletions;
 mod erasure;
 mod ground;
 mod history;
@@ -11,4 +12,7 @@ mod identify;
 mod interactions;
 mod merges;
 mod races;
+mod settings;
+mod standing;
+mod survivors;
 mod told;
