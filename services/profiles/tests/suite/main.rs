@@ -11,6 +11,7 @@ mod hygiene;
 mod identify;
 mod interactions;
 mod merges;
+mod operations;
 mod races;
 mod settings;
 mod standing;

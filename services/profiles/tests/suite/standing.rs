@@ -147,6 +147,7 @@ async fn of_a_flag_on_two_records_the_one_that_ends_last_holds(#[case] engine: E
     profiles.set_flags(flags(by_id(&first), until(600), &[])).await.expect("set");
     profiles.set_flags(flags(by_id(&second), until(60), &[])).await.expect("set");
     profiles.merge_profiles(merge(&second, &[&first])).await.expect("merged");
+    ground.wait(1);
     let one = profiles.set_flags(flags(by_id(&second), vec![], &["vulnerable"])).await.expect("cleared").into_inner();
     assert_eq!((one.flags.len(), one.flags[0].subject_id.as_str()), (1, first.as_str()), "the other record bears it");
     profiles.split_profile(split(&second, &["1"])).await.expect("parted");
