@@ -27,6 +27,8 @@ use crate::store::trait_definition::Version;
 
 /// The group that writes the shared context.
 pub const CONTEXT_GROUP: &str = "context";
+/// The group that infers what customers prefer.
+pub const CHANNELS_GROUP: &str = "channels";
 /// The topic of this service.
 pub const TOPIC: &str = "profiles";
 
@@ -62,7 +64,7 @@ fn flag(name: &str, held: &Flagging) -> ContextFlag {
 }
 
 fn preferences(profile: &Profile) -> Option<ContextPreferences> {
-    if profile.preferences.is_empty() {
+    if profile.preferences.is_empty() && profile.inferred_channels.is_empty() {
         return None;
     }
     let held = standing::chosen(|preference: Preference| profile.preferences.get(&preference).map(|(said, _)| said));
@@ -73,7 +75,7 @@ fn preferences(profile: &Profile) -> Option<ContextPreferences> {
         quiet_hours: held.quiet_hours,
         tone: held.tone,
         accessibility_needs: held.accessibility_needs,
-        inferred_channels: Vec::new(),
+        inferred_channels: profile.inferred_channels.iter().map(|it| it.channel.clone()).collect(),
     })
 }
 
@@ -195,6 +197,12 @@ pub fn subject_erased(subject: SubjectId, erasure: &str, at: Timestamp) -> NewEv
         occurred_at: at,
         payload: Payload::SubjectErased(SubjectErased { erasure_id: erasure.to_owned() }),
     }
+}
+
+/// The subject of an interaction that was recorded, corrected or deleted.
+#[must_use]
+pub fn met_subject(event: &Event) -> Option<SubjectId> {
+    matches!(event.payload, Some(Payload::InteractionChanged(_))).then(|| event.subject_id.parse().ok()).flatten()
 }
 
 /// Writes the shared context from this service's own events. The cache guards itself by revision, so that a repetition

@@ -86,12 +86,14 @@ pub async fn build<T: Send + Sync + 'static>(
 ) -> Result<Module, Fault> {
     let namespaces = config.namespaces()?;
     let database = Database::open(&config.database, "profiles", migrations::all(), platform).await?;
-    database.relay(platform, Arc::clone(&bus), vec![events::CONTEXT_GROUP, "metrics"]);
-    database.follow(platform, bus, events::CONTEXT_GROUP, &[events::TOPIC], events::write_context(cache));
+    database.relay(platform, Arc::clone(&bus), vec![events::CONTEXT_GROUP, events::CHANNELS_GROUP, "metrics"]);
+    database.follow(platform, Arc::clone(&bus), events::CONTEXT_GROUP, &[events::TOPIC], events::write_context(cache));
     let readiness = Readiness::new();
     database.watch(&readiness);
     let profiles = Profiles::new(database.clone(), namespaces);
     profiles.follow_time(platform);
+    let meeting = Arc::new(service::channels::Meeting(profiles.clone()));
+    database.follow(platform, bus, events::CHANNELS_GROUP, &[events::TOPIC], meeting);
     database.run_operations(platform, rpc::jobs::all(&profiles));
     let operations = rapport_operations::server("profiles", database, platform);
     let routes = routes(&profiles, platform).add_service(operations);

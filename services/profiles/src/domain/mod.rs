@@ -3,6 +3,7 @@
 
 pub mod assertion;
 pub mod bounds;
+pub mod channels;
 pub mod claims;
 pub mod declared;
 pub mod interaction;

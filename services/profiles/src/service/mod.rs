@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod attach;
+pub mod channels;
 pub mod component;
 pub mod declared;
 pub mod delete;
@@ -143,7 +144,7 @@ pub(crate) fn grew() -> Fault {
 }
 
 /// Runs a unit again while it loses against others.
-async fn again<T, Fut>(run: impl Fn() -> Fut) -> Result<T, Fault>
+pub(crate) async fn again<T, Fut>(run: impl Fn() -> Fut) -> Result<T, Fault>
 where
     Fut: Future<Output = Result<T, Fault>>,
 {

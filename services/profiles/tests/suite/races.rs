@@ -9,8 +9,8 @@ use rapport_data::Engine;
 use rapport_kernel::{Clock as _, TenantId};
 use rstest::rstest;
 
-use crate::ground::*;
 use crate::erasure::erase;
+use crate::ground::*;
 use crate::merges::{merge, split};
 
 #[rstest]
