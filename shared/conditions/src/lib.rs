@@ -95,13 +95,16 @@ mod lex;
 mod number;
 mod parse;
 mod program;
+mod sieve;
 mod types;
 mod value;
 
+pub use ast::Comparison;
 pub use environment::{Environment, EnvironmentBuilder, Limits};
 pub use error::{CompileError, CompileErrors, EvalError, EvalErrorKind};
 pub use inputs::{Input, Keys};
 pub use program::{Match, Outcome, Program};
 pub use rapport_kernel::Timestamp;
+pub use sieve::{Constant, Kind, Sieve, SieveSchema};
 pub use types::{ObjectType, Type};
 pub use value::{Activation, AsValue, List, Map, Object, Owned, Slice, Value};
