@@ -220,10 +220,10 @@ pub(crate) enum Op {
         steps: Run,
         other: Node,
     },
-    /// A comparison of how many events a window holds, `window` being [`Op::Window`].
+    /// A comparison of how many events there are; the list is an [`Op::Window`] or a filter of one.
     CompareCount {
         how: Comparison,
-        window: Node,
+        list: Node,
         other: Node,
     },
     Arithmetic {

@@ -60,9 +60,9 @@ impl Translator<'_> {
                 Sieve::any([yes, no])
             }
             Op::Compare { how, left, right } => self.compare(turned(how, truth), left, right),
-            Op::CompareCount { how, window, other } => {
-                let counted = self.counted(turned(how, truth), window, other);
-                Sieve::all([self.needs(window), self.needs(other), counted])
+            Op::CompareCount { how, list, other } => {
+                let counted = self.counted(turned(how, truth), list, other);
+                Sieve::all([self.needs(list), self.needs(other), counted])
             }
             Op::Clock { how, steps, other } => self.clock(turned(how, truth), steps, other),
             Op::In { item, of } => self.membership(item, of, truth),
@@ -105,7 +105,7 @@ impl Translator<'_> {
             | Op::Arithmetic { left, right, .. }
             | Op::In { item: left, of: right }
             | Op::Index { of: left, key: right }
-            | Op::CompareCount { window: left, other: right, .. } => Sieve::all([self.needs(left), self.needs(right)]),
+            | Op::CompareCount { list: left, other: right, .. } => Sieve::all([self.needs(left), self.needs(right)]),
             Op::Text { text, part, .. } => Sieve::all([self.as_text(text), self.as_text(part)]),
             Op::Matches { text, .. } | Op::Case { of: text, .. } => self.as_text(text),
             Op::Not(of)

@@ -7,7 +7,7 @@ use rapport_conditions::{Environment, Keys, Limits, Owned, Program, Timestamp, T
 use crate::expression::{self, Expr, Literal, World};
 use crate::golden;
 use crate::histories::{
-    KINDS, LAST, LONGEST, ORDERS, VALUES, condition, events, instant, length, literal, window, world,
+    COUNTS, KINDS, LAST, LONGEST, ORDERS, VALUES, condition, events, instant, length, literal, window, world,
 };
 use crate::reference;
 use crate::worlds;
@@ -94,6 +94,30 @@ proptest! {
         let parts = (Expr::Events(kinds.0), Expr::Events(kinds.1), Expr::Literal(Literal::Duration(within)));
         let alone = Expr::Test2("notFollowedBy", Box::new(parts));
         prop_assert!(is_tight(&Expr::Method("size", Box::new(alone)), &world)?);
+    }
+
+    #[test]
+    fn what_a_window_holds_of_some_changes_when_it_says(
+        kind in select(KINDS.to_vec()),
+        within in length(),
+        order in select(ORDERS[..4].to_vec()),
+        number in numbers_to_reach(),
+        asked in select(vec!["size", "exists", "all", "first", "last", "list"]),
+        count in select(COUNTS.to_vec()),
+        world in world(),
+    ) {
+        let event = || Box::new(Expr::Name("e"));
+        let count = Expr::Literal(Literal::Int(count));
+        let about = Box::new(Expr::Binary("==", Box::new((Expr::Part(event(), "count"), count))));
+        let window = Box::new(Expr::Test("within", Box::new((Expr::Events(kind), within))));
+        let some = Expr::Fold("filter", window.clone(), "e", about.clone());
+        let asked = match asked {
+            "size" => Expr::Binary(order, Box::new((Expr::Method("size", Box::new(some)), number))),
+            "exists" | "all" => Expr::Fold(asked, window, "e", about),
+            "list" => Expr::Fold("map", Box::new(some), "e", Box::new(Expr::Part(event(), "at"))),
+            _ => Expr::Part(Box::new(Expr::Method(asked, Box::new(some))), "at"),
+        };
+        prop_assert!(is_tight(&asked, &world)?);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::expression::{Expr, Literal, World};
 pub const KINDS: [&str; 3] = ["visit", "cart", "purchase"];
 const CHANNELS: [&str; 3] = ["web", "app", "store"];
 pub const VALUES: [f64; 7] = [0.1, 0.2, 0.3, 1.5, -2.0, 0.0, 100.25];
-const COUNTS: [i64; 5] = [0, 1, 2, -1, 7];
+pub const COUNTS: [i64; 5] = [0, 1, 2, -1, 7];
 /// The instants and lengths of this world, in microseconds.
 pub const LAST: i64 = 40;
 pub const LONGEST: i64 = 12;
