@@ -5,6 +5,7 @@
 //! nothing of any store's language. There is no negation in it, so that a value that is not there needs no third truth:
 //! what looks at a value that a row does not have does not hold, but for [`Sieve::Lacks`].
 
+mod clock;
 mod translate;
 
 use std::fmt;

@@ -23,19 +23,11 @@ pub(super) fn sieve(code: &Code, schema: &SieveSchema, now: Option<Timestamp>) -
     Translator { code, schema, now, visits: 0 }.may(code.root, true)
 }
 
-struct Translator<'c> {
-    code: &'c Code,
+pub(super) struct Translator<'c> {
+    pub(super) code: &'c Code,
     schema: &'c SieveSchema,
-    now: Option<Timestamp>,
+    pub(super) now: Option<Timestamp>,
     visits: u32,
-}
-
-/// What stands beside `now` in a comparison: `path` times the value of a path, and a rest.
-#[derive(Clone, Copy)]
-struct Term {
-    path: i128,
-    rest: i128,
-    instant: bool,
 }
 
 impl Translator<'_> {
@@ -91,7 +83,7 @@ impl Translator<'_> {
     }
 
     /// The rows over which an operation can give a value at all: those that have what it reads.
-    fn needs(&mut self, node: Node) -> Sieve {
+    pub(super) fn needs(&mut self, node: Node) -> Sieve {
         self.visits += 1;
         if self.visits > MOST_VISITS {
             return Sieve::True;
@@ -215,7 +207,7 @@ impl Translator<'_> {
     }
 
     /// A path against a constant.
-    fn leaf(&self, path: &[String], how: Comparison, constant: &Owned) -> Sieve {
+    pub(super) fn leaf(&self, path: &[String], how: Comparison, constant: &Owned) -> Sieve {
         let Some(kinds) = self.schema.kinds(path) else {
             return Sieve::True;
         };
@@ -305,76 +297,7 @@ impl Translator<'_> {
         }
     }
 
-    /// A comparison with `now`: solved for the one path that stands in it.
-    fn clock(&mut self, how: Comparison, steps: Run, other: Node) -> Sieve {
-        let operands: Vec<_> = steps_of(self.code, steps).chain([other]).collect();
-        let mut paths = operands.iter().filter_map(|operand| self.value_path(*operand));
-        let solved = match (paths.next(), paths.next(), self.now) {
-            (Some(path), None, Some(now)) => {
-                self.threshold(how, steps, other, now).map(|(how, at)| self.timed(path, how, at))
-            }
-            _ => None,
-        };
-        let parts: Vec<_> = operands.into_iter().map(|operand| self.needs(operand)).collect();
-        solved.unwrap_or_else(|| Sieve::all(parts))
-    }
-
-    /// How the path's value, if it is an instant, must compare with which instant.
-    fn threshold(&self, how: Comparison, steps: Run, other: Node, now: Timestamp) -> Option<(Comparison, i128)> {
-        let mut moving = Term { path: 0, rest: i128::from(now.micros()), instant: true };
-        for step in &self.code.steps[steps.range()] {
-            let (Step::Plus(node) | Step::Minus(node) | Step::From(node)) = *step;
-            let term = self.term(node)?;
-            moving = match step {
-                Step::Plus(_) if !(moving.instant && term.instant) => Term {
-                    path: moving.path + term.path,
-                    rest: moving.rest + term.rest,
-                    instant: moving.instant || term.instant,
-                },
-                Step::Minus(_) if moving.instant || !term.instant => Term {
-                    path: moving.path - term.path,
-                    rest: moving.rest - term.rest,
-                    instant: moving.instant && !term.instant,
-                },
-                Step::From(_) if term.instant || !moving.instant => Term {
-                    path: term.path - moving.path,
-                    rest: term.rest - moving.rest,
-                    instant: term.instant && !moving.instant,
-                },
-                _ => return None,
-            };
-        }
-        let other = self.term(other)?;
-        match moving.path - other.path {
-            _ if moving.instant != other.instant => None,
-            1 => Some((how, other.rest - moving.rest)),
-            -1 => Some((how.mirrored(), moving.rest - other.rest)),
-            _ => None,
-        }
-    }
-
-    fn term(&self, node: Node) -> Option<Term> {
-        if self.value_path(node).is_some() {
-            return Some(Term { path: 1, rest: 0, instant: true });
-        }
-        match self.constant(node)? {
-            Owned::Timestamp(at) => Some(Term { path: 0, rest: i128::from(at.micros()), instant: true }),
-            Owned::Duration(micros) => Some(Term { path: 0, rest: i128::from(*micros), instant: false }),
-            _ => None,
-        }
-    }
-
-    fn timed(&self, path: &[String], how: Comparison, at: i128) -> Sieve {
-        match i64::try_from(at).ok().and_then(Timestamp::from_micros) {
-            Some(at) => self.leaf(path, how, &Owned::Timestamp(at)),
-            None if how == Comparison::NotEqual => self.has(path, None),
-            // Beyond all instants: before it are all of them, or none.
-            None if how.admits(0.cmp(&at)) => self.has(path, Some(Kind::Time)),
-            None => Sieve::False,
-        }
-    }
-
-    fn has(&self, path: &[String], kind: Option<Kind>) -> Sieve {
+    pub(super) fn has(&self, path: &[String], kind: Option<Kind>) -> Sieve {
         match (self.schema.kinds(path), kind) {
             (None, _) => Sieve::True,
             (Some(kinds), Some(kind)) if !kinds.contains(&kind) => Sieve::False,
@@ -395,14 +318,14 @@ impl Translator<'_> {
     }
 
     /// The path of an operation that gives what is there, and fails where nothing is.
-    fn value_path(&self, node: Node) -> Option<&'_ [String]> {
+    pub(super) fn value_path(&self, node: Node) -> Option<&'_ [String]> {
         match self.code.ops[node as usize] {
             Op::Variable(_) | Op::VariableField { .. } | Op::Field { .. } | Op::Key { .. } => self.path(node),
             _ => None,
         }
     }
 
-    fn constant(&self, node: Node) -> Option<&'_ Owned> {
+    pub(super) fn constant(&self, node: Node) -> Option<&'_ Owned> {
         match self.code.ops[node as usize] {
             Op::Constant(index) => self.code.constants.get(index as usize),
             _ => None,
@@ -415,7 +338,7 @@ const fn turned(how: Comparison, truth: bool) -> Comparison {
     if truth { how } else { how.opposite() }
 }
 
-fn steps_of(code: &Code, steps: Run) -> impl Iterator<Item = Node> + '_ {
+pub(super) fn steps_of(code: &Code, steps: Run) -> impl Iterator<Item = Node> + '_ {
     code.steps[steps.range()].iter().map(|step| match step {
         Step::Plus(node) | Step::Minus(node) | Step::From(node) => *node,
     })

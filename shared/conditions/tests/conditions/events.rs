@@ -218,6 +218,8 @@ fn a_program_tells_which_events_it_reads() {
     }
     let program = segments().compile("timeline.size() > 3", Type::Bool).expect("well formed");
     assert_eq!((program.keys(&["timeline"]), program.reads_now()), (Keys::All, true));
+    assert!(program.keys(&["events"]).is_empty() && !program.keys(&["timeline"]).is_empty());
+    assert!(program.keys(&["timeline"]).contains("visit") && !program.keys(&["events"]).contains("visit"));
 }
 
 #[test]

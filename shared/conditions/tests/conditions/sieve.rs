@@ -169,6 +169,8 @@ fn a_sieve_says_what_a_store_can_ask() {
         ("now - duration('1h') <= customer.created", "customer.created >= 2025-06-01T11:00:00Z"),
         ("traits.joined - now > duration('24h')", "traits.joined > 2025-06-02T12:00:00Z"),
         ("now - customer.created < duration('80000000h')", "has(customer.created as Time)"),
+        ("now > timestamp('2025-01-01T00:00:00Z') && traits.vip", "traits.vip == true"),
+        ("now - timestamp('2025-01-01T00:00:00Z') < duration('24h') && traits.vip", "false"),
         ("events.purchase.size() > 0", "has(events.purchase)"),
         (
             "events.purchase.within(duration('1h')).size() >= 3 && has(events.visit)",
