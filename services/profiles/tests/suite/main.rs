@@ -10,5 +10,6 @@ mod hygiene;
 mod identify;
 mod interactions;
 mod merges;
+mod operations;
 mod races;
 mod told;
