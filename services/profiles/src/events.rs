@@ -18,8 +18,9 @@ use rapport_kernel::{CustomerId, Fault, SubjectId, TenantId, Timestamp};
 use crate::convert::value::{party_message, value_message};
 use crate::domain::claims::ConsentState;
 use crate::domain::declared::TraitDefinition;
-use crate::domain::interaction::Interaction;
+use crate::domain::interaction::{Interaction, Tombstone};
 use crate::domain::profile::Profile;
+use crate::domain::value::Number;
 use crate::store::link::Link;
 
 /// The group that writes the shared context.
@@ -111,6 +112,9 @@ pub fn interaction_changed(interaction: &Interaction) -> NewEvent {
         value: content.value.map(money),
         dimensions: interaction.dimensions.clone(),
         party: party_message(interaction.party).into(),
+        sentiment: content.details.sentiment.map(Number::get),
+        emotions: content.details.emotions.iter().map(|(name, of)| (name.clone(), of.get())).collect(),
+        campaign: content.details.campaign.clone(),
     };
     NewEvent {
         subject: interaction.subject,
@@ -120,6 +124,20 @@ pub fn interaction_changed(interaction: &Interaction) -> NewEvent {
         occurred_at: content.occurred_at,
         payload: Payload::InteractionChanged(changed),
     }
+}
+
+/// An interaction was deleted; `None` where it never stood on the timeline, so that nobody knows of it.
+#[must_use]
+pub fn interaction_deleted(tombstone: &Tombstone) -> Option<NewEvent> {
+    let (subject, occurred_at) = tombstone.subject.zip(tombstone.occurred_at)?;
+    Some(NewEvent {
+        subject,
+        aggregate: "interaction",
+        aggregate_id: tombstone.id.to_string(),
+        revision: tombstone.revision,
+        occurred_at,
+        payload: Payload::InteractionChanged(InteractionChanged { deleted: true, ..InteractionChanged::default() }),
+    })
 }
 
 /// A trait was declared. It is about nobody: the tenant's id stands for the subject.

@@ -19,6 +19,7 @@ pub mod service;
 pub mod store;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rapport_api::common::v1::erasure_service_server::ErasureServiceServer;
 use rapport_api::profiles::v1::context_service_server::ContextServiceServer;
@@ -32,7 +33,7 @@ use rapport_cache::ContextCache;
 use rapport_data::{Database, DatabaseConfig};
 use rapport_kernel::Fault;
 use rapport_platform::config::{About, Describe};
-use rapport_platform::{Module, Platform, Readiness, Routes};
+use rapport_platform::{Module, OnFailure, Platform, Readiness, Routes};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::namespace::Namespaces;
@@ -90,7 +91,29 @@ pub async fn build<T: Send + Sync + 'static>(
     let readiness = Readiness::new();
     database.watch(&readiness);
     let profiles = Profiles::new(database, namespaces);
+    make_room(platform, &profiles);
     Ok(Module { name: "profiles", routes: routes(&profiles, platform), readiness })
+}
+
+/// How far ahead the timeline has room, and how often that is looked after.
+const AHEAD: Duration = Duration::from_secs(93 * 86_400);
+const LOOK: Duration = Duration::from_secs(6 * 3_600);
+
+/// Keeps room in the timeline for the months to come. Where this fails for long, the call that needs room makes it.
+fn make_room(platform: &Platform, profiles: &Profiles) {
+    let (profiles, clock) = (profiles.clone(), Arc::clone(&platform.clock));
+    platform.tasks.spawn("profiles.timeline", OnFailure::Restart, move |stopping| {
+        let (profiles, clock) = (profiles.clone(), Arc::clone(&clock));
+        async move {
+            loop {
+                profiles.cover(Some(clock.now().plus(AHEAD))).await?;
+                tokio::select! {
+                    () = tokio::time::sleep(LOOK) => {}
+                    () = stopping.cancelled() => return Ok(()),
+                }
+            }
+        }
+    });
 }
 
 fn routes(profiles: &Profiles, platform: &Platform) -> Routes {

@@ -1,5 +1,5 @@
 //! Tells the current state of this service again: every declared trait, every link, every profile, every id that was
-//! merged away, every interaction.
+//! merged away, every interaction, every deletion of one.
 
 use futures::future::BoxFuture;
 use rapport_data::{Rebuild, Retold, Tx};
@@ -29,6 +29,9 @@ impl Rebuild for State {
             let (kind, id) = after.split_once('/').ok_or_else(|| Fault::internal("a cursor of a rebuild"))?;
             if kind == "interaction" {
                 return interactions(&tx, id).await;
+            }
+            if kind == "deleted" {
+                return deleted(&tx, id.parse().map_err(Fault::internal)?).await;
             }
             let id: Uuid = id.parse().map_err(Fault::internal)?;
             if kind == "link" {
@@ -64,6 +67,14 @@ async fn interactions(tx: &Tx, after: &str) -> Result<Retold, Fault> {
     let rows = interaction::after(tx, after, PAGE).await?;
     let place = rows.last().map(interaction::place);
     let next = place.map(|place| serde_json::to_string(&place)).transpose().map_err(Fault::internal)?;
+    let next = next.map_or(format!("deleted/{}", Uuid::nil()), |next| format!("interaction/{next}"));
     let events = rows.iter().map(events::interaction_changed).collect();
-    Ok(Retold { events, next: next.map(|next| format!("interaction/{next}")) })
+    Ok(Retold { events, next: Some(next) })
+}
+
+/// Interactions that were deleted: whoever missed that forgets them.
+async fn deleted(tx: &Tx, after: Uuid) -> Result<Retold, Fault> {
+    let rows = interaction::deleted_after(tx, after, PAGE).await?;
+    let next = rows.last().map(|tombstone| format!("deleted/{}", tombstone.id));
+    Ok(Retold { events: rows.iter().filter_map(events::interaction_deleted).collect(), next })
 }

@@ -4,6 +4,7 @@
 pub mod assertion;
 pub mod bounds;
 pub mod claims;
+pub mod correction;
 pub mod declared;
 pub mod interaction;
 pub mod linking;
@@ -13,6 +14,7 @@ pub mod preview;
 pub mod profile;
 pub mod relink;
 pub mod rules;
+pub mod timeline_filter;
 pub mod value;
 
 #[cfg(test)]

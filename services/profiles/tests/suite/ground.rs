@@ -38,6 +38,7 @@ pub struct Ground {
     pub url: String,
     /// Where SQLite's files lie.
     pub folder: tempfile::TempDir,
+    config: Config,
 }
 
 impl Ground {
@@ -55,9 +56,9 @@ impl Ground {
         let cache = ContextCache::open(&CacheConfig::default(), Arc::clone(&clock) as Arc<_>, |body| Ok(body.clone()));
         let cache = cache.expect("a cache");
         let config = Config { database, phone_region: "DE".to_owned() };
-        let module = rapport_profiles::build(&platform, Arc::clone(&bus), cache.clone(), config).await;
+        let module = rapport_profiles::build(&platform, Arc::clone(&bus), cache.clone(), config.clone()).await;
         platform.peers.link("profiles", stack(module.expect("profiles builds").routes, &platform));
-        Self { clock, platform, cache, bus, url: address.unwrap_or_default(), folder }
+        Self { clock, platform, cache, bus, url: address.unwrap_or_default(), folder, config }
     }
 
     pub fn channel(&self, tenant: TenantId) -> PeerChannel {
@@ -99,6 +100,13 @@ impl Ground {
     pub async fn get(&self, tenant: TenantId, customer: CustomerRef) -> Result<Profile, Status> {
         let request = GetProfileRequest { customer: Some(customer), ..GetProfileRequest::default() };
         self.profiles(tenant).get_profile(request).await.map(Response::into_inner)
+    }
+
+    /// Tells all again, as a process of its own does.
+    pub async fn replay(&self) -> u64 {
+        let contract = Contract::suite().expect("the suite's contract");
+        let platform = Platform::new(&PlatformConfig::default(), Arc::clone(&self.clock) as Arc<_>, contract);
+        rapport_profiles::replay(&platform.expect("a platform"), self.config.clone()).await.expect("told again")
     }
 
     /// What profiles publishes, as the group "metrics" reads it.

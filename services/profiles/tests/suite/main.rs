@@ -3,6 +3,7 @@
 mod batch_and_bounds;
 mod catalogue;
 mod consents;
+mod corrections;
 mod erasure;
 mod ground;
 mod history;
@@ -11,4 +12,5 @@ mod identify;
 mod interactions;
 mod merges;
 mod races;
+mod timeline;
 mod told;
