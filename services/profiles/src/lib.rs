@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rapport_api::common::v1::erasure_service_server::ErasureServiceServer;
+use rapport_api::profiles::v1::catalogue_service_server::CatalogueServiceServer;
 use rapport_api::profiles::v1::context_service_server::ContextServiceServer;
 use rapport_api::profiles::v1::identity_service_server::IdentityServiceServer;
 use rapport_api::profiles::v1::interaction_service_server::InteractionServiceServer;
@@ -92,6 +93,7 @@ pub async fn build<T: Send + Sync + 'static>(
     database.watch(&readiness);
     let profiles = Profiles::new(database, namespaces);
     make_room(platform, &profiles);
+    write_quality(platform, &profiles);
     Ok(Module { name: "profiles", routes: routes(&profiles, platform), readiness })
 }
 
@@ -116,6 +118,27 @@ fn make_room(platform: &Platform, profiles: &Profiles) {
     });
 }
 
+/// How often it is written how well sources told.
+const WRITE: Duration = Duration::from_secs(1);
+
+/// Writes how well sources told, each second, and a last time at the end.
+fn write_quality(platform: &Platform, profiles: &Profiles) {
+    let profiles = profiles.clone();
+    platform.tasks.spawn("profiles.quality", OnFailure::Restart, move |stopping| {
+        let profiles = profiles.clone();
+        async move {
+            while !stopping.is_cancelled() {
+                tokio::select! {
+                    () = tokio::time::sleep(WRITE) => {}
+                    () = stopping.cancelled() => {}
+                }
+                profiles.write_quality().await?;
+            }
+            Ok(())
+        }
+    });
+}
+
 fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
     let profile = ProfileServiceServer::new(rpc::profile::ProfileRpc(profiles.clone()))
         .max_decoding_message_size(MAX_REQUEST_BYTES)
@@ -124,6 +147,10 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let traits = TraitServiceServer::new(rpc::traits::TraitRpc(profiles.clone(), platform.page_key.clone()))
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let catalogue = rpc::catalogue::CatalogueRpc(profiles.clone(), platform.page_key.clone());
+    let catalogue = CatalogueServiceServer::new(catalogue)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let context = ContextServiceServer::new(rpc::context::ContextRpc(profiles.clone()))
@@ -144,6 +171,7 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
         .add_service(interactions)
         .add_service(identity)
         .add_service(traits)
+        .add_service(catalogue)
         .add_service(context)
         .add_service(erasure)
 }

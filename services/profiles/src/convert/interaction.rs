@@ -16,6 +16,7 @@ use super::{add, named, observed};
 use crate::domain::correction::Field;
 use crate::domain::interaction::{Content, Details, InteractionKey, Outcome, Said, Telling};
 use crate::domain::namespace::Namespaces;
+use crate::domain::rules::Rules;
 use crate::domain::timeline_filter::TimelineFilter;
 use crate::domain::value::{Named, Number};
 use crate::service::interactions::{Correction, Deletion, One, Shown, Which};
@@ -30,20 +31,16 @@ const MOST_PATHS: usize = 100;
 ///
 /// # Errors
 /// INVALID_ARGUMENT with every broken rule.
-pub fn record(
-    request: pb::RecordInteractionRequest,
-    namespaces: &Namespaces,
-    now: Timestamp,
-) -> Result<Telling, Fault> {
+pub fn record(request: pb::RecordInteractionRequest, rules: &Rules, now: Timestamp) -> Result<Telling, Fault> {
     let violations = check(&request);
-    telling(request.interaction, violations, namespaces, now)
+    telling(request.interaction, violations, rules, now)
 }
 
 /// The interaction of an item of a bulk recording, or its deletion.
 ///
 /// # Errors
 /// INVALID_ARGUMENT with every broken rule of the item.
-pub fn item(item: pb::RecordInteractionsRequest, namespaces: &Namespaces, now: Timestamp) -> Result<Telling, Fault> {
+pub fn item(item: pb::RecordInteractionsRequest, rules: &Rules, now: Timestamp) -> Result<Telling, Fault> {
     let violations = check(&item);
     match item.item {
         Some(Item::Deletion(deletion)) => {
@@ -51,7 +48,7 @@ pub fn item(item: pb::RecordInteractionsRequest, namespaces: &Namespaces, now: T
             let key = key(deletion.source, deletion.external_id);
             Ok(Telling { key, version: deletion.version, said: Said::Deleted })
         }
-        Some(Item::Interaction(interaction)) => telling(Some(*interaction), violations, namespaces, now),
+        Some(Item::Interaction(interaction)) => telling(Some(*interaction), violations, rules, now),
         None => violations.check().and_then(|()| Err(required())),
     }
 }
@@ -68,13 +65,19 @@ const fn key(source: String, external_id: String) -> InteractionKey {
 fn telling(
     interaction: Option<pb::Interaction>,
     mut violations: Violations,
-    namespaces: &Namespaces,
+    rules: &Rules,
     now: Timestamp,
 ) -> Result<Telling, Fault> {
     let interaction = interaction.unwrap_or_default();
+    let namespaces = &rules.namespaces;
     let customer = named(interaction.customer.as_ref(), "interaction.customer", namespaces, &mut violations);
     let referrer = referrer(&interaction, namespaces, &mut violations);
     let content = content(&interaction, now, &mut violations);
+    for deviation in rules.catalogue.deviations(&interaction.source, &content) {
+        if deviation.is_refused {
+            add(&mut violations, &format!("interaction.{}", deviation.field), deviation.rule, deviation.text);
+        }
+    }
     violations.check()?;
     // Read without an instant, it was refused.
     interaction.occurred_at.as_ref().ok_or_else(required)?;

@@ -3,6 +3,7 @@
 
 pub mod assertion;
 pub mod bounds;
+pub mod catalogue;
 pub mod claims;
 pub mod correction;
 pub mod declared;
@@ -12,6 +13,7 @@ pub mod namespace;
 pub mod normalise;
 pub mod preview;
 pub mod profile;
+pub mod quality;
 pub mod relink;
 pub mod rules;
 pub mod timeline_filter;

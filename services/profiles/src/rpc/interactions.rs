@@ -36,7 +36,9 @@ impl InteractionService for InteractionRpc {
             let encode = |one: &_| convert::recorded(one).encode_to_vec();
             let receipt = receipt("RecordInteraction", &message.request_id, &message, encode);
             let rules = self.profiles.rules(&call).await?;
-            let telling = convert::record(message, &rules.namespaces, call.now)?;
+            let source = message.interaction.as_ref().map(|of| of.source.clone()).unwrap_or_default();
+            let telling = convert::record(message, &rules, call.now)
+                .inspect_err(|fault| self.profiles.refused(call.tenant(), &source, fault, call.now))?;
             answered(self.profiles.record(&call, telling, receipt).await?, convert::recorded)
         })
         .await

@@ -7,6 +7,7 @@ use rapport_data::Tx;
 use rapport_kernel::{CustomerId, Fault, SubjectId};
 
 use super::attach::{Attached, Wanted, attach};
+use super::quality::Tally;
 use super::{Written, stripe};
 use crate::domain::interaction::{Content, Held, InteractionKey, Outcome, Said, Stamp, Telling};
 use crate::domain::rules::Rules;
@@ -32,6 +33,8 @@ pub(crate) struct Batch {
     pub(crate) customers: BTreeMap<SubjectId, CustomerId>,
     /// What became of each telling, in order.
     pub(crate) results: Vec<Result<(InteractionKey, Outcome), Fault>>,
+    /// How well the sources told.
+    pub(crate) tally: Tally,
 }
 
 /// Takes tellings within a unit of work, and writes what they change.
@@ -42,6 +45,9 @@ pub(crate) async fn take(tx: &Tx, rules: &Rules, tellings: Vec<Telling>) -> Resu
     for telling in tellings {
         let key = telling.key.clone();
         let result = batch.hear(tx, rules, &mut names, telling);
+        if let Err(fault) = &result {
+            batch.tally.refused(&key.source, fault);
+        }
         batch.results.push(result.map(|outcome| (key, outcome)));
     }
     batch.write(tx).await?;
@@ -101,6 +107,7 @@ impl Batch {
             }
             Some(_) => {}
         }
+        self.tally.heard(&rules.catalogue, &after, outcome, tx.now());
         self.held.insert(key, after);
         Ok(outcome)
     }
@@ -121,8 +128,8 @@ impl Batch {
     }
 
     /// What became of each telling, in order.
-    pub(crate) fn outcomes(self) -> Vec<Result<Outcome, Fault>> {
-        self.results.into_iter().map(|result| result.map(|(_, outcome)| outcome)).collect()
+    pub(crate) fn outcomes(&mut self) -> Vec<Result<Outcome, Fault>> {
+        std::mem::take(&mut self.results).into_iter().map(|result| result.map(|(_, outcome)| outcome)).collect()
     }
 }
 

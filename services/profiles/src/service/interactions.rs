@@ -6,10 +6,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rapport_data::{Answer, Receipt, Rx, Tx};
-use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp};
+use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp, Violations};
 use rapport_platform::Call;
 
 use super::batch::{self, Batch, take};
+use super::quality::Tally;
 use super::{MOST_RUNS, Profiles, Written};
 use crate::domain::correction::Field;
 use crate::domain::interaction::{Content, Held, Interaction, InteractionId, InteractionKey, Outcome, Said, Telling};
@@ -36,6 +37,8 @@ pub struct One {
     /// What happened.
     pub outcome: Outcome,
     written: Written,
+    /// How well the source told, and when.
+    tally: (Tally, Timestamp),
 }
 
 impl super::Outcome for One {
@@ -87,12 +90,12 @@ impl Profiles {
     /// NOT_FOUND where a customer id is not known.
     pub async fn record(&self, call: &Call, telling: Telling, receipt: Receipt<One>) -> Result<Answer<One>, Fault> {
         self.cover(newest([&telling])).await?;
-        let rules = self.rules(call).await?;
-        self.change(call, receipt, move |tx| {
+        let (rules, source) = (self.rules(call).await?, telling.key.source.clone());
+        let unit = move |tx: Tx| {
             let (rules, telling) = (Arc::clone(&rules), telling.clone());
             async move { one(&tx, take(&tx, &rules, vec![telling]).await?).await }
-        })
-        .await
+        };
+        self.counted(call, &source, self.change(call, receipt, unit).await)
     }
 
     /// Records and deletes many in one commit: what became of each, in order.
@@ -112,13 +115,14 @@ impl Profiles {
             let unit = move |tx: Tx| {
                 let (rules, tellings) = (Arc::clone(&rules), Arc::clone(&tellings));
                 async move {
-                    let (batch, written) = take(&tx, &rules, tellings.to_vec()).await?;
-                    Ok((batch.outcomes(), written))
+                    let (mut batch, written) = take(&tx, &rules, tellings.to_vec()).await?;
+                    Ok((batch.outcomes(), written, batch.tally, tx.now()))
                 }
             };
             match self.database(call).write(call.tenant(), unit).await {
-                Ok((results, written)) => {
+                Ok((results, written, tally, now)) => {
                     self.show(call.tenant(), &written);
+                    self.tallied(call.tenant(), tally, now);
                     return Ok(results);
                 }
                 Err(fault) if fault.reason == Reason::Contention && runs < MOST_RUNS => {
@@ -142,11 +146,12 @@ impl Profiles {
     ) -> Result<Answer<One>, Fault> {
         self.cover(Some(correction.content.occurred_at)).await?;
         let (rules, correction) = (self.rules(call).await?, Arc::new(correction));
-        self.change(call, receipt, move |tx| {
+        let source = correction.key.source.clone();
+        let unit = move |tx: Tx| {
             let (rules, correction) = (Arc::clone(&rules), Arc::clone(&correction));
             async move { correct(&tx, &rules, &correction).await }
-        })
-        .await
+        };
+        self.counted(call, &source, self.change(call, receipt, unit).await)
     }
 
     /// Deletes an interaction, or keeps one from being recorded.
@@ -156,11 +161,22 @@ impl Profiles {
     /// the one expected.
     pub async fn delete(&self, call: &Call, deletion: Deletion, receipt: Receipt<One>) -> Result<Answer<One>, Fault> {
         let (rules, deletion) = (self.rules(call).await?, Arc::new(deletion));
-        self.change(call, receipt, move |tx| {
+        let source = deletion.key.source.clone();
+        let unit = move |tx: Tx| {
             let (rules, deletion) = (Arc::clone(&rules), Arc::clone(&deletion));
             async move { delete(&tx, &rules, &deletion).await }
-        })
-        .await
+        };
+        self.counted(call, &source, self.change(call, receipt, unit).await)
+    }
+
+    /// Counts how well a source told, once it is known what became of it. What had been done before was counted then.
+    fn counted(&self, call: &Call, source: &str, done: Result<Answer<One>, Fault>) -> Result<Answer<One>, Fault> {
+        match &done {
+            Ok(Answer::Fresh(one)) => self.tallied(call.tenant(), one.tally.0.clone(), one.tally.1),
+            Ok(Answer::Replayed(_)) => {}
+            Err(fault) => self.refused(call.tenant(), source, fault, call.now),
+        }
+        done
     }
 
     /// One interaction.
@@ -232,12 +248,14 @@ async fn correct(tx: &Tx, rules: &Rules, correction: &Correction) -> Result<One,
     tx.about(before.subject);
     let mut after = before.clone();
     let (mut written, mut outcome) = (Written::default(), Outcome::Unchanged);
+    let mut tally = Tally::default();
     if expected.is_some() || *version > before.version {
         let mut by = Arc::clone(content);
         if let Some(referrer) = referrer {
             written = batch::referrer(tx, rules, (referrer, &key.source), &mut by).await?;
         }
         let corrected = before.content.corrected(fields, &by);
+        keeps(rules, key, &corrected)?;
         let version = before.version.max(*version);
         if version > before.version || corrected != *before.content {
             after.correct(version, Arc::new(corrected), tx.now());
@@ -247,8 +265,20 @@ async fn correct(tx: &Tx, rules: &Rules, correction: &Correction) -> Result<One,
             batch::publish(tx, Some(&before), &after).await?;
         }
     }
+    tally.heard(&rules.catalogue, &Held::Live(after.clone()), outcome, tx.now());
     let held = shown(tx, vec![after], BTreeMap::new()).await?.pop();
-    Ok(One { held, outcome, written })
+    Ok(One { held, outcome, written, tally: (tally, tx.now()) })
+}
+
+/// Refuses content that the catalogue does not let through.
+fn keeps(rules: &Rules, key: &InteractionKey, content: &Content) -> Result<(), Fault> {
+    let mut violations = Violations::new();
+    for deviation in rules.catalogue.deviations(&key.source, content) {
+        if deviation.is_refused {
+            violations.add(format!("interaction.{}", deviation.field), deviation.rule, deviation.text);
+        }
+    }
+    violations.check()
 }
 
 async fn delete(tx: &Tx, rules: &Rules, deletion: &Deletion) -> Result<One, Fault> {
@@ -269,9 +299,9 @@ async fn delete(tx: &Tx, rules: &Rules, deletion: &Deletion) -> Result<One, Faul
         (None, None) => return Err(missing(key)),
     };
     let telling = Telling { key: key.clone(), version, said: Said::Deleted };
-    let outcome = take(tx, rules, vec![telling]).await?.0.outcomes().pop();
-    let outcome = outcome.unwrap_or_else(|| Err(Fault::internal("one telling has one result")))?;
-    Ok(One { held: None, outcome, written: Written::default() })
+    let mut batch = take(tx, rules, vec![telling]).await?.0;
+    let outcome = batch.outcomes().pop().unwrap_or_else(|| Err(Fault::internal("one telling has one result")))?;
+    Ok(One { held: None, outcome, written: Written::default(), tally: (batch.tally, tx.now()) })
 }
 
 /// What became of the one telling of a batch.
@@ -288,7 +318,7 @@ async fn one(tx: &Tx, (mut batch, written): (Batch, Written)) -> Result<One, Fau
         }
         None => return Err(Fault::internal("what was taken is held")),
     };
-    Ok(One { held, outcome, written })
+    Ok(One { held, outcome, written, tally: (batch.tally, tx.now()) })
 }
 
 /// Interactions with those they belong to now; some of whom are known.

@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod attach;
 mod batch;
+pub mod catalogue;
 pub mod component;
 pub mod consent;
 pub mod declared;
@@ -12,6 +13,7 @@ pub mod identify;
 pub mod interactions;
 pub mod lineage;
 pub mod merge;
+pub mod quality;
 pub mod read;
 pub mod rules;
 pub mod split;
@@ -44,6 +46,7 @@ pub(crate) struct Inner {
     pub(crate) rules: rules::Cache,
     /// Until when, in microseconds, what happens has its place in the timeline.
     pub(crate) covered: AtomicI64,
+    pub(crate) quality: quality::Quality,
 }
 
 /// What a unit of work wrote that this instance's reads must show at once.
@@ -68,7 +71,8 @@ impl Profiles {
     #[must_use]
     pub fn new(database: Database, built_in: Namespaces) -> Self {
         let (hot, rules, covered) = (Hot::default(), rules::Cache::default(), AtomicI64::new(i64::MIN));
-        let inner = Inner { database, built_in, hot, rules, covered };
+        let quality = quality::Quality::default();
+        let inner = Inner { database, built_in, hot, rules, covered, quality };
         Self(Arc::new(inner))
     }
 

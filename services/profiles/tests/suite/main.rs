@@ -2,6 +2,7 @@
 
 mod batch_and_bounds;
 mod catalogue;
+mod catalogue_entries;
 mod consents;
 mod corrections;
 mod erasure;
