@@ -3,7 +3,9 @@
 
 pub mod assertion;
 pub mod bounds;
+pub mod catalogue;
 pub mod claims;
+pub mod correction;
 pub mod declared;
 pub mod interaction;
 pub mod linking;
@@ -11,8 +13,10 @@ pub mod namespace;
 pub mod normalise;
 pub mod preview;
 pub mod profile;
+pub mod quality;
 pub mod relink;
 pub mod rules;
+pub mod timeline_filter;
 pub mod value;
 
 #[cfg(test)]

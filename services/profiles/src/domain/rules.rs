@@ -1,6 +1,7 @@
 //! What a tenant's profiles are folded and linked by: one snapshot, so that a call sees one set of rules from its first
 //! check to its last write.
 
+use super::catalogue::Catalogue;
 use super::declared::Declared;
 use super::namespace::Namespaces;
 
@@ -11,4 +12,6 @@ pub struct Rules {
     pub namespaces: Namespaces,
     /// The traits that are declared.
     pub declared: Declared,
+    /// What interactions are made of.
+    pub catalogue: Catalogue,
 }

@@ -9,9 +9,10 @@ use rapport_kernel::{Fault, TenantId};
 use rapport_platform::Call;
 
 use super::Profiles;
+use crate::domain::catalogue::Catalogue;
 use crate::domain::namespace::Namespaces;
 use crate::domain::rules::Rules;
-use crate::store::trait_definition;
+use crate::store::{catalogue_entry, trait_definition};
 
 /// How long after they were read the rules that are held may be used.
 const FRESH: Duration = Duration::from_secs(1);
@@ -48,7 +49,8 @@ impl Cache {
 /// Where the database fails.
 pub async fn read(rx: &Rx, built_in: &Namespaces) -> Result<Rules, Fault> {
     let declared = trait_definition::all(rx).await?.into_iter().collect();
-    Ok(Rules { namespaces: built_in.clone(), declared })
+    let (entries, settings) = catalogue_entry::rules(rx).await?;
+    Ok(Rules { namespaces: built_in.clone(), declared, catalogue: Catalogue::new(entries, settings) })
 }
 
 impl Profiles {

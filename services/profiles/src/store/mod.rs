@@ -2,12 +2,14 @@
 //! sees a row.
 
 pub mod assertion;
+pub mod catalogue_entry;
 pub mod identifier;
 pub mod interaction;
 mod interaction_key;
 pub mod link;
 pub mod observation;
 pub mod profile;
+pub mod source_day;
 pub mod subject;
 pub mod trait_definition;
 

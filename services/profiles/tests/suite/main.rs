@@ -2,7 +2,9 @@
 
 mod batch_and_bounds;
 mod catalogue;
+mod catalogue_entries;
 mod consents;
+mod corrections;
 mod erasure;
 mod ground;
 mod history;
@@ -12,4 +14,5 @@ mod interactions;
 mod merges;
 mod operations;
 mod races;
+mod timeline;
 mod told;
