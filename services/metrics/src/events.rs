@@ -64,7 +64,11 @@ pub fn read(event: Event) -> Result<Option<Change>, Fault> {
             return Ok(Some(Change::Threshold(revision, changed.suppression_threshold.into())));
         }
         Some(
-            Payload::ResponseChanged(_) | Payload::ProfileChanged(_) | Payload::DecisionMade(_) | Payload::Watermark(_),
+            Payload::ResponseChanged(_)
+            | Payload::ProfileChanged(_)
+            | Payload::DecisionMade(_)
+            | Payload::CatalogueEntryChanged(_)
+            | Payload::Watermark(_),
         )
         | None => return Ok(None),
     };

@@ -20,7 +20,6 @@ const FIELDS: &[(&str, Change)] = &[
     ("currency", |held, new| held.currency.clone_from(&new.currency)),
     ("suppression_threshold", |held, new| held.suppression_threshold = new.suppression_threshold),
     ("strict_traits", |held, new| held.strict_traits = new.strict_traits),
-    ("strict_catalogue", |held, new| held.strict_catalogue = new.strict_catalogue),
 ];
 
 /// Which settings to change.
@@ -64,7 +63,6 @@ pub fn update(message: &message::UpdateTenantSettingsRequest) -> Result<Updating
         currency: given.currency,
         suppression_threshold: u32::try_from(given.suppression_threshold).unwrap_or(0),
         strict_traits: given.strict_traits,
-        strict_catalogue: given.strict_catalogue,
         revision: 0,
         updated_at: None,
     };
@@ -82,7 +80,6 @@ pub fn settings(settings: &Settings) -> message::TenantSettings {
         currency: settings.currency.clone(),
         suppression_threshold: i32::try_from(settings.suppression_threshold).unwrap_or(i32::MAX),
         strict_traits: settings.strict_traits,
-        strict_catalogue: settings.strict_catalogue,
         etag: etag(settings.revision),
         update_time: settings.updated_at.map(timestamp),
     }

@@ -18,7 +18,7 @@ use crate::service::declared::{Change, Updating};
 pub fn create(message: &message::CreateTraitDefinitionRequest) -> Result<TraitDefinition, Fault> {
     let mut out = rapport_api::check(message);
     let given = message.trait_definition.clone().unwrap_or_default();
-    let kind = kind(given.r#type());
+    let kind = trait_type(given.r#type());
     if kind.is_none() {
         add(&mut out, "trait_definition.type", "required", "must be set");
     }
@@ -29,17 +29,6 @@ pub fn create(message: &message::CreateTraitDefinitionRequest) -> Result<TraitDe
     }
     out.check()?;
     definition.ok_or_else(|| Fault::invalid_field("trait_definition.type", "required", "must be set"))
-}
-
-const fn kind(message: message::TraitType) -> Option<TraitType> {
-    match message {
-        message::TraitType::Unspecified => None,
-        message::TraitType::Bool => Some(TraitType::Bool),
-        message::TraitType::Number => Some(TraitType::Number),
-        message::TraitType::Text => Some(TraitType::Text),
-        message::TraitType::Time => Some(TraitType::Time),
-        message::TraitType::List => Some(TraitType::List),
-    }
 }
 
 fn check_sources(given: &message::TraitDefinition, out: &mut Violations) {
@@ -101,7 +90,7 @@ const FIELDS: &[(&str, Change)] = &[
 /// INVALID_ARGUMENT with every broken rule.
 pub fn update(message: &message::UpdateTraitDefinitionRequest) -> Result<Updating, Fault> {
     let given = message.trait_definition.clone().unwrap_or_default();
-    let stated = kind(given.r#type());
+    let stated = trait_type(given.r#type());
     let mut out = rapport_api::check(message);
     let known: Vec<&str> = FIELDS.iter().map(|(name, _)| *name).collect();
     mask::check(message.update_mask.as_ref(), &known, &mut out);
@@ -124,13 +113,7 @@ pub fn delete(message: &message::DeleteTraitDefinitionRequest) -> Result<(String
 /// A declared trait.
 #[must_use]
 pub fn definition(definition: &TraitDefinition) -> message::TraitDefinition {
-    let kind = match definition.kind {
-        TraitType::Bool => message::TraitType::Bool,
-        TraitType::Number => message::TraitType::Number,
-        TraitType::Text => message::TraitType::Text,
-        TraitType::Time => message::TraitType::Time,
-        TraitType::List => message::TraitType::List,
-    };
+    let kind = type_message(definition.kind);
     let survivorship = match definition.survivorship {
         Survivorship::Latest => message::Survivorship::Latest,
         Survivorship::MostTrusted => message::Survivorship::MostTrusted,
@@ -177,4 +160,29 @@ pub fn get(message: &message::GetTraitDefinitionRequest) -> Result<String, Fault
 pub fn list(message: &message::ListTraitDefinitionsRequest) -> Result<usize, Fault> {
     rapport_api::check(message).check()?;
     page_size(message.page_size)
+}
+
+/// A type; `None` where none is said.
+#[must_use]
+pub const fn trait_type(of: message::TraitType) -> Option<TraitType> {
+    Some(match of {
+        message::TraitType::Unspecified => return None,
+        message::TraitType::Bool => TraitType::Bool,
+        message::TraitType::Number => TraitType::Number,
+        message::TraitType::Text => TraitType::Text,
+        message::TraitType::Time => TraitType::Time,
+        message::TraitType::List => TraitType::List,
+    })
+}
+
+/// A type as the contract has it.
+#[must_use]
+pub const fn type_message(of: TraitType) -> message::TraitType {
+    match of {
+        TraitType::Bool => message::TraitType::Bool,
+        TraitType::Number => message::TraitType::Number,
+        TraitType::Text => message::TraitType::Text,
+        TraitType::Time => message::TraitType::Time,
+        TraitType::List => message::TraitType::List,
+    }
 }

@@ -3,8 +3,10 @@
 
 pub mod assertion;
 pub mod bounds;
+pub mod catalogue;
 pub mod channels;
 pub mod claims;
+pub mod correction;
 pub mod declared;
 pub mod interaction;
 pub mod linking;
@@ -12,11 +14,13 @@ pub mod namespace;
 pub mod normalise;
 pub mod preview;
 pub mod profile;
+pub mod quality;
 pub mod relink;
 pub mod rules;
 pub mod settings;
 pub mod standing;
 pub mod survivorship;
+pub mod timeline_filter;
 pub mod value;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What a tenant's profiles are folded and linked by: one snapshot, so that a call sees one set of rules from its first
 //! check to its last write.
 
+use super::catalogue::Catalogue;
 use super::declared::Declared;
 use super::namespace::Namespaces;
 use super::settings::Settings;
@@ -13,6 +14,8 @@ pub struct Rules {
     pub namespaces: Namespaces,
     /// The traits that are declared.
     pub declared: Declared,
+    /// What interactions are made of.
+    pub catalogue: Catalogue,
     /// What the tenant set for itself.
     pub settings: Settings,
 }
@@ -29,7 +32,7 @@ impl Rules {
 
     /// How far a source is trusted: the greater the more.
     #[must_use]
-    pub fn trust(&self, _source: &str) -> u32 {
-        0
+    pub fn trust(&self, source: &str) -> u32 {
+        self.catalogue.trust(source).into()
     }
 }

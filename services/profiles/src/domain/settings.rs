@@ -21,8 +21,6 @@ pub struct Settings {
     pub suppression_threshold: u32,
     /// Whether traits that nobody declared are refused.
     pub strict_traits: bool,
-    /// Whether what the catalogue does not have is refused.
-    pub strict_catalogue: bool,
     /// Counts their changes; 0: there was none.
     pub revision: u64,
     /// When they last changed.

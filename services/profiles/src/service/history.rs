@@ -60,7 +60,7 @@ impl Profiles {
         let wanted = |consent: &&Consent| purpose.is_empty() || consent.purpose == purpose;
         let of = |statement: &Statement| statement.consents.iter().filter(wanted).cloned().collect();
         let weight = |entry: &Entry<Consent>| 1024 + entry.said.proof.expose().len();
-        self.entries(call, listing, About::Consents, of, weight).await
+        self.told(call, listing, About::Consents, of, weight).await
     }
 
     /// What was said of preferences, of one or of any.
@@ -76,10 +76,10 @@ impl Profiles {
         let wanted = |said: &&Preferring| of.is_none_or(|of| of == said.preference);
         let of = |statement: &Statement| statement.preferences.iter().filter(wanted).cloned().collect();
         let weight = |entry: &Entry<Preferring>| 512 + entry.said.choice.as_ref().map_or(0, |choice| choice.weight());
-        self.entries(call, listing, About::Preferences, of, weight).await
+        self.told(call, listing, About::Preferences, of, weight).await
     }
 
-    async fn entries<T: Send>(
+    async fn told<T: Send>(
         &self,
         call: &Call,
         listing: Listing,

@@ -9,9 +9,10 @@ use rapport_kernel::{Fault, TenantId, Timestamp};
 use rapport_platform::Call;
 
 use super::Profiles;
+use crate::domain::catalogue::Catalogue;
 use crate::domain::namespace::Namespaces;
 use crate::domain::rules::Rules;
-use crate::store::{settings, trait_definition};
+use crate::store::{catalogue_entry, settings, trait_definition};
 
 /// How long after they were read the rules that are held may be used.
 const FRESH: Duration = Duration::from_secs(1);
@@ -54,7 +55,8 @@ pub async fn read(rx: &Rx, built_in: &Namespaces) -> Result<Rules, Fault> {
         Ok(region) => built_in.clone().in_region(region),
         Err(_) => built_in.clone(),
     };
-    Ok(Rules { namespaces, declared, settings })
+    let (entries, strictness) = catalogue_entry::rules(rx).await?;
+    Ok(Rules { namespaces, declared, catalogue: Catalogue::new(entries, strictness), settings })
 }
 
 /// A tenant's rules as they stood at an instant, as far as a profile is folded by them.

@@ -2,6 +2,7 @@
 //! sees a row.
 
 pub mod assertion;
+pub mod catalogue_entry;
 pub mod identifier;
 pub mod interaction;
 mod interaction_key;
@@ -10,6 +11,7 @@ pub mod observation;
 pub mod profile;
 pub mod refold;
 pub mod settings;
+pub mod source_day;
 pub mod subject;
 pub mod trait_definition;
 

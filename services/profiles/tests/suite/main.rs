@@ -2,7 +2,9 @@
 
 mod batch_and_bounds;
 mod catalogue;
+mod catalogue_entries;
 mod consents;
+mod corrections;
 mod deletions;
 mod erasure;
 mod ground;
@@ -16,4 +18,5 @@ mod races;
 mod settings;
 mod standing;
 mod survivors;
+mod timeline;
 mod told;
