@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rapport_data::Rx;
-use rapport_kernel::{Fault, TenantId};
+use rapport_kernel::{Fault, TenantId, Timestamp};
 use rapport_platform::Call;
 
 use super::Profiles;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::namespace::Namespaces;
 use crate::domain::rules::Rules;
-use crate::store::{catalogue_entry, trait_definition};
+use crate::store::{catalogue_entry, settings, trait_definition};
 
 /// How long after they were read the rules that are held may be used.
 const FRESH: Duration = Duration::from_secs(1);
@@ -49,8 +49,22 @@ impl Cache {
 /// Where the database fails.
 pub async fn read(rx: &Rx, built_in: &Namespaces) -> Result<Rules, Fault> {
     let declared = trait_definition::all(rx).await?.into_iter().collect();
-    let (entries, settings) = catalogue_entry::rules(rx).await?;
-    Ok(Rules { namespaces: built_in.clone(), declared, catalogue: Catalogue::new(entries, settings) })
+    let settings = settings::find(rx).await?;
+    // What is stored was read as a country before.
+    let namespaces = match settings.phone_region.parse() {
+        Ok(region) => built_in.clone().in_region(region),
+        Err(_) => built_in.clone(),
+    };
+    let (entries, catalogue) = catalogue_entry::rules(rx).await?;
+    Ok(Rules { namespaces, declared, catalogue: Catalogue::new(entries, catalogue), settings })
+}
+
+/// A tenant's rules as they stood at an instant, as far as a profile is folded by them.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn as_of(rx: &Rx, now: &Rules, at: Timestamp) -> Result<Rules, Fault> {
+    Ok(Rules { declared: trait_definition::as_of(rx, at).await?.into_iter().collect(), ..now.clone() })
 }
 
 impl Profiles {

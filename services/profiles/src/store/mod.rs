@@ -9,6 +9,8 @@ mod interaction_key;
 pub mod link;
 pub mod observation;
 pub mod profile;
+pub mod refold;
+pub mod settings;
 pub mod source_day;
 pub mod subject;
 pub mod trait_definition;
