@@ -97,10 +97,10 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
     let profile = ProfileServiceServer::new(rpc::profile::ProfileRpc(profiles.clone()))
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let identity = IdentityServiceServer::new(rpc::catalogue::IdentityRpc(profiles.clone()))
+    let identity = IdentityServiceServer::new(rpc::identity::IdentityRpc(profiles.clone()))
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let traits = TraitServiceServer::new(rpc::catalogue::TraitRpc(profiles.clone(), platform.page_key.clone()))
+    let traits = TraitServiceServer::new(rpc::traits::TraitRpc(profiles.clone(), platform.page_key.clone()))
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let context = ContextServiceServer::new(rpc::context::ContextRpc(profiles.clone()))
@@ -131,7 +131,6 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
 /// # Errors
 /// Where the database cannot be opened or read.
 pub async fn replay(platform: &Platform, config: Config) -> Result<u64, Fault> {
-    let namespaces = config.namespaces()?;
     let database = Database::open(&config.database, "profiles", migrations::all(), platform).await?;
-    database.replay(Arc::new(rebuild::State(namespaces))).await
+    database.replay(Arc::new(rebuild::State { built_in: config.namespaces()? })).await
 }

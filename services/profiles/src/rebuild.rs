@@ -10,13 +10,17 @@ use crate::domain::namespace::Namespaces;
 use crate::domain::profile::fold;
 use crate::domain::relink::Held;
 use crate::events;
+use crate::service::rules;
 use crate::store::{interaction, link, profile, trait_definition};
 
 /// How many aggregates a page tells of.
 const PAGE: u64 = 300;
 
 /// The state of profiles.
-pub struct State(pub Namespaces);
+pub struct State {
+    /// The namespaces of a tenant that changed none.
+    pub built_in: Namespaces,
+}
 
 impl Rebuild for State {
     fn page(&self, tx: Tx, after: Option<String>) -> BoxFuture<'_, Result<Retold, Fault>> {
@@ -34,11 +38,12 @@ impl Rebuild for State {
                 let events = links.iter().map(|link| events::subject_linked(None, link)).collect();
                 return Ok(Retold { events, next: Some(next) });
             }
+            let rules = rules::read(&tx, &self.built_in).await?;
             let rows = profile::after(&tx, id, PAGE).await?;
             let next = rows.last().map_or("interaction/".to_owned(), |(id, _)| format!("profile/{id}"));
             let event = |(id, row): (_, profile::Row)| match row.held {
                 Held::Live { revision, records } => {
-                    events::profile_changed(&fold(id, revision, row.updated_at, &records, &self.0), row.updated_at)
+                    events::profile_changed(&fold(id, revision, row.updated_at, &records, &rules), row.updated_at)
                 }
                 Held::Redirect { revision, to } => events::merged_away(id, to, revision, row.updated_at),
             };

@@ -8,8 +8,7 @@ use rapport_kernel::{Fault, Private, Timestamp};
 use super::value::{consent, party, value};
 use super::{add, identifier, observed};
 use crate::domain::claims::Statement;
-use crate::domain::declared::Declared;
-use crate::domain::namespace::Namespaces;
+use crate::domain::rules::Rules;
 use crate::domain::value::SourceRecord;
 use crate::service::identify::Identification;
 
@@ -17,23 +16,18 @@ use crate::service::identify::Identification;
 ///
 /// # Errors
 /// INVALID_ARGUMENT with every broken rule.
-pub fn identification(
-    message: &IdentifyRequest,
-    now: Timestamp,
-    namespaces: &Namespaces,
-    declared: &Declared,
-) -> Result<Identification, Fault> {
+pub fn identification(message: &IdentifyRequest, now: Timestamp, rules: &Rules) -> Result<Identification, Fault> {
     let mut out = rapport_api::check(message);
     let given = message.observed_at.as_ref();
     let observed_at = observed(given, "observed_at", now, &mut out).unwrap_or(now);
     let mut identifiers = BTreeSet::new();
     for (at, message) in message.identifiers.iter().enumerate() {
-        identifiers.extend(identifier(message, &format!("identifiers[{at}]"), namespaces, &mut out));
+        identifiers.extend(identifier(message, &format!("identifiers[{at}]"), &rules.namespaces, &mut out));
     }
     let mut traits = BTreeMap::new();
     for (name, message) in &message.traits {
         let Some(value) = value(message) else { continue };
-        if let Some(text) = declared.refusal(name, &value) {
+        if let Some(text) = rules.declared.refusal(name, &value) {
             add(&mut out, &format!("traits[\"{name}\"]"), "trait.type", text);
         }
         traits.insert(name.clone(), value);

@@ -93,9 +93,9 @@ mod tests {
         fn nothing_weighs_more_in_an_answer_than_was_counted(records in testing::records(1..6)) {
             use prost::Message as _;
 
-            let namespaces = crate::domain::namespace::Namespaces::default();
+            let rules = crate::domain::rules::Rules::default();
             let home = records[0].subject;
-            let profile = crate::domain::profile::fold(home, 1, rapport_kernel::Timestamp::MIN, &records, &namespaces);
+            let profile = crate::domain::profile::fold(home, 1, rapport_kernel::Timestamp::MIN, &records, &rules);
             let counted: usize = records.iter().map(|record| {
                 RECORD + record.name.source.len() + record.name.external_id.expose().len() + weight(&record.claims)
             }).sum();

@@ -12,6 +12,7 @@ pub mod normalise;
 pub mod preview;
 pub mod profile;
 pub mod relink;
+pub mod rules;
 pub mod value;
 
 #[cfg(test)]

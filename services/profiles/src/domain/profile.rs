@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::claims::{Claims, Consent, ConsentState};
 use super::namespace::Namespaces;
+use super::rules::Rules;
 use super::value::{Identifier, Party, SourceRecord, Value};
 
 /// One source record of a customer and all it claims.
@@ -82,18 +83,12 @@ impl Profile {
 
 /// Folds the records of a customer. There is at least one: a customer without records does not exist.
 #[must_use]
-pub fn fold(
-    customer: CustomerId,
-    revision: u64,
-    updated_at: Timestamp,
-    records: &[Record],
-    namespaces: &Namespaces,
-) -> Profile {
+pub fn fold(customer: CustomerId, revision: u64, updated_at: Timestamp, records: &[Record], rules: &Rules) -> Profile {
     Profile {
         customer,
         revision,
         party: party(records),
-        identifiers: identifiers(records, namespaces),
+        identifiers: identifiers(records, &rules.namespaces),
         traits: traits(records),
         consents: consents(records),
         records: names(customer, records),
@@ -188,7 +183,7 @@ mod tests {
 
     fn folded(records: &[Record]) -> Profile {
         let home = records.first().map_or_else(SubjectId::new, |record| record.subject);
-        fold(home, 1, Timestamp::MIN, records, &Namespaces::default())
+        fold(home, 1, Timestamp::MIN, records, &Rules::default())
     }
 
     proptest! {
@@ -198,7 +193,7 @@ mod tests {
             let mut shuffled = records.clone();
             shuffled.rotate_left(usize::try_from(seed % records.len() as u64).expect("small"));
             shuffled.reverse();
-            let other = fold(straight.customer, 1, Timestamp::MIN, &shuffled, &Namespaces::default());
+            let other = fold(straight.customer, 1, Timestamp::MIN, &shuffled, &Rules::default());
             prop_assert_eq!(straight, other);
         }
 

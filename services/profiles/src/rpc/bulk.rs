@@ -15,6 +15,7 @@ use tonic::{Status, Streaming};
 
 use crate::convert::interaction as convert;
 use crate::domain::interaction::Telling;
+use crate::domain::rules::Rules;
 use crate::service::Profiles;
 
 /// Items of one commit at most.
@@ -33,6 +34,8 @@ pub(super) struct Import {
     next: i64,
     batch: Batch,
     end: End,
+    /// By which the items of a batch are read.
+    rules: Arc<Rules>,
     profiles: Profiles,
     clock: Arc<dyn Clock>,
     call: Call,
@@ -67,11 +70,13 @@ impl Import {
         clock: Arc<dyn Clock>,
         call: Call,
     ) -> Self {
-        Self { items, next: 0, batch: Batch::default(), end: End::Open, profiles, clock, call }
+        let rules = Arc::default();
+        Self { items, next: 0, batch: Batch::default(), end: End::Open, rules, profiles, clock, call }
     }
 
     /// Commits the next batch, and says what became of it; `None` at the end of the stream.
     pub(super) async fn commit_next(&mut self) -> Result<Option<BulkAck>, Status> {
+        self.rules = self.profiles.rules(&self.call).await.map_err(status)?;
         self.gather().await;
         let batch = std::mem::take(&mut self.batch);
         if batch.items == 0 {
@@ -124,7 +129,7 @@ impl Import {
         let batch = &mut self.batch;
         batch.items += 1;
         batch.bytes += item.encoded_len();
-        match convert::item(item, self.profiles.namespaces(), self.clock.now()) {
+        match convert::item(item, &self.rules.namespaces, self.clock.now()) {
             Ok(telling) => batch.sound.push((self.next, telling)),
             Err(fault) => batch.refused.push((self.next, fault)),
         }

@@ -15,12 +15,13 @@ pub struct ContextRpc(pub Profiles);
 impl ContextService for ContextRpc {
     async fn get_context(&self, request: Request<GetContextRequest>) -> Result<Response<GetContextResponse>, Status> {
         unary(request, async |call, message| {
-            let (named, min_revision) = ask::context(&message, self.0.namespaces())?;
+            let rules = self.0.rules(&call).await?;
+            let (named, min_revision) = ask::context(&message, &rules.namespaces)?;
             let (subject, profile) = self.0.get_with_subject(&call, &named, min_revision).await?;
             if message.ids_only {
                 return Ok(answer::context_ids(subject, &profile));
             }
-            Ok(answer::context(subject, &profile, &*self.0.declared(&call).await?))
+            Ok(answer::context(subject, &profile, &rules.declared))
         })
         .await
     }

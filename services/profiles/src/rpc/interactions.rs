@@ -36,7 +36,8 @@ impl InteractionService for InteractionRpc {
         rpc::unary(request, |call, message| async move {
             let receipt =
                 receipt("RecordInteraction", &message.request_id, &message, |one| render(one).encode_to_vec());
-            let telling = convert::record(message, self.profiles.namespaces(), call.now)?;
+            let rules = self.profiles.rules(&call).await?;
+            let telling = convert::record(message, &rules.namespaces, call.now)?;
             answered(self.profiles.record(&call, telling, receipt).await?, render)
         })
         .await
@@ -62,7 +63,8 @@ impl InteractionService for InteractionRpc {
         request: Request<pb::ListInteractionsRequest>,
     ) -> Result<Response<pb::ListInteractionsResponse>, Status> {
         rpc::unary(request, |call, message| async move {
-            let listing = convert::list(message, self.profiles.namespaces())?;
+            let rules = self.profiles.rules(&call).await?;
+            let listing = convert::list(message, &rules.namespaces)?;
             let timeline = self.profiles.timeline(&call, listing, &self.page_key).await?;
             let interaction = |held| convert::interaction(held, timeline.customer);
             let interactions = timeline.items.into_iter().map(interaction).collect();

@@ -1,11 +1,12 @@
 //! The calls, a file per proto service: parse, do, render.
 
 mod bulk;
-pub mod catalogue;
 pub mod context;
 pub mod erasure;
+pub mod identity;
 pub mod interactions;
 pub mod profile;
+pub mod traits;
 
 use prost::Message;
 use rapport_data::{Answer, Receipt};

@@ -21,8 +21,8 @@ pub struct ProfileRpc(pub Profiles);
 impl ProfileService for ProfileRpc {
     async fn identify(&self, request: Request<IdentifyRequest>) -> Result<Response<IdentifyResponse>, Status> {
         unary(request, async |call, message: IdentifyRequest| {
-            let declared = self.0.declared(&call).await?;
-            let input = identify::identification(&message, call.now, self.0.namespaces(), &declared)?;
+            let rules = self.0.rules(&call).await?;
+            let input = identify::identification(&message, call.now, &rules)?;
             let encode = |outcome: &_| answer::identified(outcome).encode_to_vec();
             let receipt = receipt("Identify", &message.request_id, &message, encode);
             answered(self.0.identify(&call, receipt, input).await?, answer::identified)
@@ -32,7 +32,8 @@ impl ProfileService for ProfileRpc {
 
     async fn get_profile(&self, request: Request<GetProfileRequest>) -> Result<Response<Profile>, Status> {
         unary(request, async |call, message| {
-            let (named, as_of, min_revision) = ask::get(&message, self.0.namespaces())?;
+            let rules = self.0.rules(&call).await?;
+            let (named, as_of, min_revision) = ask::get(&message, &rules.namespaces)?;
             match as_of {
                 None => Ok(profile::profile(&*self.0.get(&call, &named, min_revision).await?)),
                 Some(at) => Ok(profile::profile(&self.0.get_as_of(&call, &named, at).await?)),
@@ -46,7 +47,8 @@ impl ProfileService for ProfileRpc {
         request: Request<BatchGetProfilesRequest>,
     ) -> Result<Response<BatchGetProfilesResponse>, Status> {
         unary(request, async |call, message| {
-            let named = ask::batch(&message, self.0.namespaces())?;
+            let rules = self.0.rules(&call).await?;
+            let named = ask::batch(&message, &rules.namespaces)?;
             Ok(answer::batch(&self.0.batch(&call, &named).await?))
         })
         .await
@@ -57,7 +59,8 @@ impl ProfileService for ProfileRpc {
         request: Request<PreviewMergeRequest>,
     ) -> Result<Response<PreviewMergeResponse>, Status> {
         unary(request, async |call, message| {
-            let (target, sources) = ask::preview(&message, self.0.namespaces())?;
+            let rules = self.0.rules(&call).await?;
+            let (target, sources) = ask::preview(&message, &rules.namespaces)?;
             Ok(answer::preview(&self.0.preview(&call, target, sources).await?))
         })
         .await
@@ -68,7 +71,8 @@ impl ProfileService for ProfileRpc {
         request: Request<MergeProfilesRequest>,
     ) -> Result<Response<MergeProfilesResponse>, Status> {
         unary(request, async |call, message: MergeProfilesRequest| {
-            let input = ask::merge(&message, self.0.namespaces())?;
+            let rules = self.0.rules(&call).await?;
+            let input = ask::merge(&message, &rules.namespaces)?;
             let encode = |outcome: &_| answer::merged(outcome).encode_to_vec();
             let receipt = receipt("MergeProfiles", &message.request_id, &message, encode);
             answered(self.0.merge(&call, receipt, input).await?, answer::merged)
@@ -81,7 +85,8 @@ impl ProfileService for ProfileRpc {
         request: Request<SplitProfileRequest>,
     ) -> Result<Response<SplitProfileResponse>, Status> {
         unary(request, async |call, message: SplitProfileRequest| {
-            let input = ask::split(&message, self.0.namespaces())?;
+            let rules = self.0.rules(&call).await?;
+            let input = ask::split(&message, &rules.namespaces)?;
             let encode = |outcome: &_| answer::separated(outcome).encode_to_vec();
             let receipt = receipt("SplitProfile", &message.request_id, &message, encode);
             answered(self.0.split(&call, receipt, input).await?, answer::separated)
@@ -91,7 +96,8 @@ impl ProfileService for ProfileRpc {
 
     async fn get_lineage(&self, request: Request<GetLineageRequest>) -> Result<Response<Lineage>, Status> {
         unary(request, async |call, message| {
-            let named = ask::lineage(&message, self.0.namespaces())?;
+            let rules = self.0.rules(&call).await?;
+            let named = ask::lineage(&message, &rules.namespaces)?;
             Ok(answer::lineage(&self.0.lineage(&call, &named).await?))
         })
         .await
@@ -99,7 +105,8 @@ impl ProfileService for ProfileRpc {
 
     async fn set_consent(&self, request: Request<SetConsentRequest>) -> Result<Response<Profile>, Status> {
         unary(request, async |call, message: SetConsentRequest| {
-            let input = ask::set_consent(&message, call.now, self.0.namespaces())?;
+            let rules = self.0.rules(&call).await?;
+            let input = ask::set_consent(&message, call.now, &rules.namespaces)?;
             let encode = |outcome: &_| answer::consented(outcome).encode_to_vec();
             let receipt = receipt("SetConsent", &message.request_id, &message, encode);
             answered(self.0.consent(&call, receipt, input).await?, answer::consented)

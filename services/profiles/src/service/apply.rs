@@ -8,9 +8,9 @@ use rapport_kernel::{Fault, SubjectId, Timestamp};
 use super::Written;
 use super::component::Component;
 use crate::domain::linking::Partition;
-use crate::domain::namespace::Namespaces;
 use crate::domain::profile::{Profile, Record, fold};
 use crate::domain::relink::{self, Changes, Held};
+use crate::domain::rules::Rules;
 use crate::events;
 use crate::store::link::Link;
 use crate::store::{link, profile};
@@ -20,20 +20,15 @@ pub async fn relink(
     tx: &Tx,
     component: &Component,
     partition: &Partition,
-    namespaces: &Namespaces,
+    rules: &Rules,
 ) -> Result<(Changes, Written), Fault> {
     let changes = relink::changes(partition, &component.records, &component.owners(), &component.held);
-    let written = write(tx, component, &changes, namespaces).await?;
+    let written = write(tx, component, &changes, rules).await?;
     Ok((changes, written))
 }
 
 /// Writes changes.
-pub async fn write(
-    tx: &Tx,
-    component: &Component,
-    changes: &Changes,
-    namespaces: &Namespaces,
-) -> Result<Written, Fault> {
+pub async fn write(tx: &Tx, component: &Component, changes: &Changes, rules: &Rules) -> Result<Written, Fault> {
     let (revision, now) = (changes.revision, component.instant(tx.now()));
     let live = changes.live.iter().map(|(id, records)| (*id, Held::Live { revision, records: records.clone() }));
     let redirects = changes.redirects.iter().map(|(id, to)| (*id, Held::Redirect { revision, to: *to }));
@@ -41,7 +36,7 @@ pub async fn write(
     move_links(tx, component, changes, now).await?;
     let mut written = Written::default();
     for (customer, records) in &changes.live {
-        let profile = Arc::new(fold(*customer, revision, now, records, namespaces));
+        let profile = Arc::new(fold(*customer, revision, now, records, rules));
         tx.publish(events::profile_changed(&profile, now)).await?;
         written.live.push(profile);
     }
@@ -79,10 +74,10 @@ pub async fn update(
     tx: &Tx,
     component: (rapport_kernel::CustomerId, u64),
     records: Vec<Record>,
-    namespaces: &Namespaces,
+    rules: &Rules,
 ) -> Result<Arc<Profile>, Fault> {
     let (customer, before) = component;
     let changes = Changes { revision: before + 1, live: vec![(customer, records)], ..Changes::default() };
-    let mut written = write(tx, &Component::default(), &changes, namespaces).await?;
+    let mut written = write(tx, &Component::default(), &changes, rules).await?;
     written.live.pop().ok_or_else(|| Fault::internal("the new state of a customer was not written"))
 }

@@ -10,11 +10,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::component::Component;
 use super::identify::identifier_key;
-use super::{Profiles, Written, apply};
+use super::{Written, apply};
 use crate::domain::claims::{Claims, Statement};
 use crate::domain::linking::{Cause, Cluster, Partition};
 use crate::domain::profile::{Profile, Record, fold};
 use crate::domain::relink::Held;
+use crate::domain::rules::Rules;
 use crate::domain::value::{Identifier, Named, SourceRecord};
 use crate::store::identifier::Carried;
 use crate::store::observation::Observation;
@@ -56,93 +57,94 @@ pub struct Attached {
     pub profile: Arc<Profile>,
 }
 
-impl Profiles {
-    /// Finds, or begins, the subjects that many items attach to, in their order; `None` where there is no such
-    /// customer. Hand what it wrote to [`Profiles::show`] after the commit.
-    pub(crate) async fn attach(&self, tx: &Tx, wanted: &[Wanted]) -> Result<(Vec<Option<Attached>>, Written), Fault> {
-        let mut carriers = carriers(tx, wanted.iter()).await?;
-        let unknown: Vec<&Wanted> = wanted.iter().filter(|it| missing(&it.named, &carriers)).collect();
-        let mut written = Written::default();
-        if !unknown.is_empty() {
-            written = self.begin(tx, &unknown, &mut carriers).await?;
+/// Finds, or begins, the subjects that many items attach to, in their order; `None` where there is no such
+/// customer. Hand what it wrote to [`super::Profiles::show`] after the commit.
+pub(crate) async fn attach(
+    tx: &Tx,
+    rules: &Rules,
+    wanted: &[Wanted],
+) -> Result<(Vec<Option<Attached>>, Written), Fault> {
+    let mut carriers = carriers(tx, wanted.iter()).await?;
+    let unknown: Vec<&Wanted> = wanted.iter().filter(|it| missing(&it.named, &carriers)).collect();
+    let mut written = Written::default();
+    if !unknown.is_empty() {
+        written = begin(tx, rules, &unknown, &mut carriers).await?;
+    }
+    let subject = |wanted: &Wanted| match &wanted.named {
+        Named::Id(id) => Some(*id),
+        Named::Identifier(identifier) => carriers.get(identifier).copied(),
+    };
+    let subjects: Vec<Option<SubjectId>> = wanted.iter().map(subject).collect();
+    let profiles = holders(tx, rules, subjects.iter().flatten().copied().collect(), &written).await?;
+    let attached = |subject: SubjectId| Some(Attached { subject, profile: Arc::clone(profiles.get(&subject)?) });
+    Ok((subjects.into_iter().map(|subject| subject.and_then(attached)).collect(), written))
+}
+
+/// The profiles of the customers that hold subjects now.
+async fn holders(
+    tx: &Tx,
+    rules: &Rules,
+    subjects: BTreeSet<SubjectId>,
+    written: &Written,
+) -> Result<BTreeMap<SubjectId, Arc<Profile>>, Fault> {
+    let mut held: BTreeMap<CustomerId, Arc<Profile>> =
+        written.live.iter().map(|profile| (profile.customer, Arc::clone(profile))).collect();
+    let mut found: BTreeMap<SubjectId, Arc<Profile>> = BTreeMap::new();
+    let mut cold = Vec::new();
+    for subject in subjects {
+        match held.get(&subject) {
+            Some(profile) => drop(found.insert(subject, Arc::clone(profile))),
+            None => cold.push(subject),
         }
-        let subject = |wanted: &Wanted| match &wanted.named {
-            Named::Id(id) => Some(*id),
-            Named::Identifier(identifier) => carriers.get(identifier).copied(),
+    }
+    let links = link::current_of(tx, &cold).await?;
+    let customers: BTreeSet<CustomerId> = links.values().map(|link| link.customer).collect();
+    for (customer, row) in profile::by_ids(tx, &customers.into_iter().collect::<Vec<_>>()).await? {
+        if let Held::Live { revision, records } = row.held {
+            let profile = fold(customer, revision, row.updated_at, &records, rules);
+            held.insert(customer, Arc::new(profile));
+        }
+    }
+    for (subject, link) in links {
+        if let Some(profile) = held.get(&link.customer) {
+            found.insert(subject, Arc::clone(profile));
+        }
+    }
+    Ok(found)
+}
+
+/// Begins a record, and a customer, for each identifier that nobody carries.
+async fn begin(
+    tx: &Tx,
+    rules: &Rules,
+    unknown: &[&Wanted],
+    carriers: &mut BTreeMap<Identifier, SubjectId>,
+) -> Result<Written, Fault> {
+    let mut first = BTreeMap::<&Identifier, &Wanted>::new();
+    for &wanted in unknown {
+        if let Named::Identifier(identifier) = &wanted.named {
+            let held = first.entry(identifier).or_insert(wanted);
+            if (wanted.observed_at, &wanted.source) < (held.observed_at, &held.source) {
+                *held = wanted;
+            }
+        }
+    }
+    let keys: BTreeSet<String> = first.keys().map(|identifier| identifier_key(identifier)).collect();
+    tx.lock(&keys.into_iter().collect::<Vec<_>>()).await?;
+    carriers.extend(self::carriers(tx, unknown.iter().copied()).await?);
+    first.retain(|identifier, _| !carriers.contains_key(*identifier));
+    let names: Vec<SourceRecord> = first.iter().map(|(identifier, wanted)| name(identifier, &wanted.source)).collect();
+    let named = subject::by_names(tx, &names).await?;
+    let mut new = New::default();
+    for ((identifier, wanted), name) in first.into_iter().zip(names) {
+        // A source may itself have named a record so.
+        let id = match named.get(&name) {
+            Some(known) => *known,
+            None => new.add(tx, name, identifier, wanted.observed_at),
         };
-        let subjects: Vec<Option<SubjectId>> = wanted.iter().map(subject).collect();
-        let profiles = self.holders(tx, subjects.iter().flatten().copied().collect(), &written).await?;
-        let attached = |subject: SubjectId| Some(Attached { subject, profile: Arc::clone(profiles.get(&subject)?) });
-        Ok((subjects.into_iter().map(|subject| subject.and_then(attached)).collect(), written))
+        carriers.insert(identifier.clone(), id);
     }
-
-    /// The profiles of the customers that hold subjects now.
-    async fn holders(
-        &self,
-        tx: &Tx,
-        subjects: BTreeSet<SubjectId>,
-        written: &Written,
-    ) -> Result<BTreeMap<SubjectId, Arc<Profile>>, Fault> {
-        let mut held: BTreeMap<CustomerId, Arc<Profile>> =
-            written.live.iter().map(|profile| (profile.customer, Arc::clone(profile))).collect();
-        let mut found: BTreeMap<SubjectId, Arc<Profile>> = BTreeMap::new();
-        let mut cold = Vec::new();
-        for subject in subjects {
-            match held.get(&subject) {
-                Some(profile) => drop(found.insert(subject, Arc::clone(profile))),
-                None => cold.push(subject),
-            }
-        }
-        let links = link::current_of(tx, &cold).await?;
-        let customers: BTreeSet<CustomerId> = links.values().map(|link| link.customer).collect();
-        for (customer, row) in profile::by_ids(tx, &customers.into_iter().collect::<Vec<_>>()).await? {
-            if let Held::Live { revision, records } = row.held {
-                let profile = fold(customer, revision, row.updated_at, &records, self.namespaces());
-                held.insert(customer, Arc::new(profile));
-            }
-        }
-        for (subject, link) in links {
-            if let Some(profile) = held.get(&link.customer) {
-                found.insert(subject, Arc::clone(profile));
-            }
-        }
-        Ok(found)
-    }
-
-    /// Begins a record, and a customer, for each identifier that nobody carries.
-    async fn begin(
-        &self,
-        tx: &Tx,
-        unknown: &[&Wanted],
-        carriers: &mut BTreeMap<Identifier, SubjectId>,
-    ) -> Result<Written, Fault> {
-        let mut first = BTreeMap::<&Identifier, &Wanted>::new();
-        for &wanted in unknown {
-            if let Named::Identifier(identifier) = &wanted.named {
-                let held = first.entry(identifier).or_insert(wanted);
-                if (wanted.observed_at, &wanted.source) < (held.observed_at, &held.source) {
-                    *held = wanted;
-                }
-            }
-        }
-        let keys: BTreeSet<String> = first.keys().map(|identifier| identifier_key(identifier)).collect();
-        tx.lock(&keys.into_iter().collect::<Vec<_>>()).await?;
-        carriers.extend(self::carriers(tx, unknown.iter().copied()).await?);
-        first.retain(|identifier, _| !carriers.contains_key(*identifier));
-        let names: Vec<SourceRecord> =
-            first.iter().map(|(identifier, wanted)| name(identifier, &wanted.source)).collect();
-        let named = subject::by_names(tx, &names).await?;
-        let mut new = New::default();
-        for ((identifier, wanted), name) in first.into_iter().zip(names) {
-            // A source may itself have named a record so.
-            let id = match named.get(&name) {
-                Some(known) => *known,
-                None => new.add(tx, name, identifier, wanted.observed_at),
-            };
-            carriers.insert(identifier.clone(), id);
-        }
-        new.write(tx, self).await
-    }
+    new.write(tx, rules).await
 }
 
 /// Who first carried the identifiers that are wanted.
@@ -210,10 +212,10 @@ impl New {
         id
     }
 
-    async fn write(self, tx: &Tx, profiles: &Profiles) -> Result<Written, Fault> {
+    async fn write(self, tx: &Tx, rules: &Rules) -> Result<Written, Fault> {
         subject::add(tx, &self.subjects).await?;
         identifier::put(tx, &self.carried).await?;
         observation::add(tx, &self.observations).await?;
-        Ok(apply::relink(tx, &self.component, &self.partition, profiles.namespaces()).await?.1)
+        Ok(apply::relink(tx, &self.component, &self.partition, rules).await?.1)
     }
 }

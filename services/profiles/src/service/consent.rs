@@ -44,13 +44,13 @@ impl Profiles {
         receipt: Receipt<Consented>,
         input: Consenting,
     ) -> Result<Answer<Consented>, Fault> {
-        let (this, input) = (self.clone(), Arc::new(input));
+        let (rules, input) = (self.rules(call).await?, Arc::new(input));
         let unit = move |tx: Tx| {
-            let (this, input) = (this.clone(), Arc::clone(&input));
+            let (rules, input) = (Arc::clone(&rules), Arc::clone(&input));
             async move {
                 let subject = attach::resolve(&tx, &input.customer).await?.0;
                 let statement = Statement { consents: [input.consent.clone()].into(), ..Statement::default() };
-                let heard = hear(&tx, this.namespaces(), subject, &statement, input.consent.observed_at).await?;
+                let heard = hear(&tx, &rules, subject, &statement, input.consent.observed_at).await?;
                 Ok(Consented { profile: heard.profile, written: heard.written })
             }
         };

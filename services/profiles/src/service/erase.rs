@@ -11,7 +11,7 @@ use rapport_platform::Call;
 use super::component::{self, Component};
 use super::{Outcome, Profiles, Written, apply};
 use crate::domain::linking::partition;
-use crate::domain::namespace::Namespaces;
+use crate::domain::rules::Rules;
 use crate::domain::value::Identifier;
 use crate::events;
 use crate::store::identifier::Carried;
@@ -44,17 +44,17 @@ impl Profiles {
     /// As [`rapport_data::Database::write`]; what was erased until then stays erased.
     pub async fn erase(&self, call: &Call, erasure: &str, subjects: &[SubjectId]) -> Result<Erased, Fault> {
         let mut left: BTreeSet<SubjectId> = subjects.iter().copied().collect();
-        let mut deleted_rows = 0;
+        let (rules, mut deleted_rows) = (self.rules(call).await?, 0);
         while let Some(first) = left.first().copied() {
             let read = self.read(call, |rx| async move { company(&rx, first).await });
             let company = read.await?;
             let some: Arc<[SubjectId]> =
                 left.iter().copied().filter(|it| *it == first || company.contains(it)).collect();
             left.retain(|subject| !some.contains(subject));
-            let (this, erasure) = (self.clone(), erasure.to_owned());
+            let (rules, erasure) = (Arc::clone(&rules), erasure.to_owned());
             let unit = move |tx: Tx| {
-                let (this, erasure, some) = (this.clone(), erasure.clone(), Arc::clone(&some));
-                async move { erase(&tx, this.namespaces(), &erasure, &some).await }
+                let (rules, erasure, some) = (Arc::clone(&rules), erasure.clone(), Arc::clone(&some));
+                async move { erase(&tx, &rules, &erasure, &some).await }
             };
             deleted_rows += self.change_erasing(call, unit).await?.deleted;
         }
@@ -70,15 +70,15 @@ async fn company(rx: &Rx, subject: SubjectId) -> Result<BTreeSet<SubjectId>, Fau
     }
 }
 
-async fn erase(tx: &Tx, namespaces: &Namespaces, erasure: &str, erased: &[SubjectId]) -> Result<Done, Fault> {
-    let freed = freed(tx, namespaces, erased).await?;
+async fn erase(tx: &Tx, rules: &Rules, erasure: &str, erased: &[SubjectId]) -> Result<Done, Fault> {
+    let freed = freed(tx, rules, erased).await?;
     let carriers = freed.iter().flat_map(|value| value.carriers.iter().copied());
     let seeds: Vec<SubjectId> = erased.iter().copied().chain(carriers).collect::<BTreeSet<_>>().into_iter().collect();
-    let (seeds, before, reunites) = match component::lock(tx, &seeds, namespaces).await {
+    let (seeds, before, reunites) = match component::lock(tx, &seeds, &rules.namespaces).await {
         Ok(before) => (seeds, before, true),
         // Together they are too many for one component. An erasure waits for nothing: the values stay quarantined.
         Err(fault) if fault.reason == Reason::IdentityConflict => {
-            (erased.to_vec(), component::lock(tx, erased, namespaces).await?, false)
+            (erased.to_vec(), component::lock(tx, erased, &rules.namespaces).await?, false)
         }
         Err(fault) => return Err(fault),
     };
@@ -96,9 +96,9 @@ async fn erase(tx: &Tx, namespaces: &Namespaces, erasure: &str, erased: &[Subjec
     }
     let survivors: Vec<SubjectId> = seeds.into_iter().filter(|subject| !erased.contains(subject)).collect();
     let rest: Vec<SubjectId> = before.records.keys().copied().filter(|subject| !erased.contains(subject)).collect();
-    let after = without(component::explore(tx, &[survivors, rest].concat(), namespaces).await?, &before, erased);
-    let partition = partition(&after.evidence, namespaces);
-    let (_, mut written) = apply::relink(tx, &after, &partition, namespaces).await?;
+    let after = without(component::explore(tx, &[survivors, rest].concat(), &rules.namespaces).await?, &before, erased);
+    let partition = partition(&after.evidence, &rules.namespaces);
+    let (_, mut written) = apply::relink(tx, &after, &partition, rules).await?;
     if new || deleted > 0 {
         for subject in erased {
             tx.publish(events::subject_erased(*subject, erasure, tx.now())).await?;
@@ -126,14 +126,14 @@ impl Freed {
 }
 
 /// The values that link again, or may, when subjects are gone.
-async fn freed(tx: &Tx, namespaces: &Namespaces, erased: &[SubjectId]) -> Result<Vec<Freed>, Fault> {
+async fn freed(tx: &Tx, rules: &Rules, erased: &[SubjectId]) -> Result<Vec<Freed>, Fault> {
     let mut values = BTreeMap::new();
     for carried in identifier::of_subjects(tx, erased).await? {
         *values.entry(carried.identifier).or_insert(0_usize) += 1;
     }
     let mut freed = Vec::new();
     for (identifier, leaving) in values {
-        let Some(namespace) = namespaces.strong(&identifier.namespace) else { continue };
+        let Some(namespace) = rules.namespaces.strong(&identifier.namespace) else { continue };
         let limit = namespace.records_per_value;
         let all = identifier::carriers(tx, &identifier, limit + leaving + 2).await?;
         let carriers: Vec<SubjectId> =

@@ -13,9 +13,9 @@ use super::{Outcome, Profiles, Written, apply, grew, stripe};
 use crate::domain::bounds;
 use crate::domain::claims::{Claims, Statement};
 use crate::domain::linking::{Cause, Cluster, Partition, partition};
-use crate::domain::namespace::Namespaces;
 use crate::domain::profile::{Profile, Record, fold};
 use crate::domain::relink::Held;
+use crate::domain::rules::Rules;
 use crate::domain::value::{Identifier, SourceRecord};
 use crate::store::identifier::Carried;
 use crate::store::observation::Observation;
@@ -77,10 +77,10 @@ impl Profiles {
         receipt: Receipt<Identified>,
         input: Identification,
     ) -> Result<Answer<Identified>, Fault> {
-        let (this, input) = (self.clone(), Arc::new(input));
+        let (rules, input) = (self.rules(call).await?, Arc::new(input));
         let unit = move |tx| {
-            let (this, input) = (this.clone(), Arc::clone(&input));
-            async move { Unit { tx: &tx, namespaces: this.namespaces(), input: &input }.run().await }
+            let (rules, input) = (Arc::clone(&rules), Arc::clone(&input));
+            async move { Unit { tx: &tx, rules: &rules, input: &input }.run().await }
         };
         self.change(call, receipt, unit).await
     }
@@ -89,7 +89,7 @@ impl Profiles {
 /// One run.
 struct Unit<'a> {
     tx: &'a Tx,
-    namespaces: &'a Namespaces,
+    rules: &'a Rules,
     input: &'a Identification,
 }
 
@@ -129,7 +129,7 @@ impl Unit<'_> {
         identifier::put(tx, &news).await?;
         match known {
             None if shared.others.is_empty() && !shared.quarantined => self.begin(&subject, observed_at).await,
-            Some(_) if news.iter().all(|news| self.namespaces.strong(&news.identifier.namespace).is_none()) => {
+            Some(_) if news.iter().all(|news| self.rules.namespaces.strong(&news.identifier.namespace).is_none()) => {
                 self.add(&subject, observed_at, &shared).await
             }
             known => self.relink(&subject, observed_at, &shared, known.is_none()).await,
@@ -145,13 +145,14 @@ impl Unit<'_> {
     }
 
     fn strong(&self) -> impl Iterator<Item = &Identifier> {
-        self.input.statement.identifiers.iter().filter(|it| self.namespaces.strong(&it.namespace).is_some())
+        self.input.statement.identifiers.iter().filter(|it| self.rules.namespaces.strong(&it.namespace).is_some())
     }
 
     async fn shared(&self, subject: SubjectId) -> Result<Shared, Fault> {
         let mut shared = Shared { others: BTreeSet::new(), crossing: BTreeSet::new(), quarantined: false };
         for identifier in self.strong() {
-            let limit = self.namespaces.find(&identifier.namespace).map_or(0, |namespace| namespace.records_per_value);
+            let limit =
+                self.rules.namespaces.find(&identifier.namespace).map_or(0, |namespace| namespace.records_per_value);
             let carriers = identifier::carriers(self.tx, identifier, limit + 1).await?;
             if carriers.iter().any(|carrier| carrier.subject == identifier::NOBODY) {
                 shared.quarantined = true;
@@ -180,7 +181,7 @@ impl Unit<'_> {
             component::Component { records: BTreeMap::from([(subject.id, record)]), ..component::Component::default() };
         let members = BTreeMap::from([(subject.id, Cause::Origin)]);
         let partition = Partition { clusters: vec![Cluster { customer: subject.id, members }] };
-        let (_, written) = apply::relink(self.tx, &component, &partition, self.namespaces).await?;
+        let (_, written) = apply::relink(self.tx, &component, &partition, self.rules).await?;
         self.observe(subject.id, observed_at, 1).await?;
         let profile = written.live.first().cloned().ok_or_else(|| Fault::internal("no profile was begun"))?;
         Ok(Identified { profile, effect: Effect::Created, merged: Vec::new(), subject: subject.id, written })
@@ -188,7 +189,7 @@ impl Unit<'_> {
 
     /// A known record whose strong identifiers stay as they are: its customer's profile alone may change.
     async fn add(&self, subject: &Subject, observed_at: Timestamp, shared: &Shared) -> Result<Identified, Fault> {
-        let heard = hear(self.tx, self.namespaces, subject.id, &self.input.statement, observed_at).await?;
+        let heard = hear(self.tx, self.rules, subject.id, &self.input.statement, observed_at).await?;
         let effect =
             if self.conflicts(heard.profile.customer, shared).await? { Effect::Conflict } else { Effect::Updated };
         Ok(Identified {
@@ -208,20 +209,20 @@ impl Unit<'_> {
         shared: &Shared,
         is_new: bool,
     ) -> Result<Identified, Fault> {
-        let (tx, namespaces) = (self.tx, self.namespaces);
+        let (tx, rules) = (self.tx, self.rules);
         let seeds: Vec<SubjectId> = shared.crossing.iter().copied().chain([subject.id]).collect();
-        let mut component = component::lock(tx, &seeds, namespaces).await?;
+        let mut component = component::lock(tx, &seeds, &rules.namespaces).await?;
         // Found by its name, and gone when its component was locked: an erasure took it meanwhile.
         let record = component.records.get_mut(&subject.id).ok_or_else(grew)?;
         record.claims.hear(&self.input.statement, observed_at);
-        let partition = partition(&component.evidence, namespaces);
-        let (changes, written) = apply::relink(tx, &component, &partition, namespaces).await?;
+        let partition = partition(&component.evidence, &rules.namespaces);
+        let (changes, written) = apply::relink(tx, &component, &partition, rules).await?;
         changes.live.iter().try_for_each(|(_, records)| bounds::check(records))?;
         let customer = partition.of(subject.id).map(|cluster| cluster.customer);
         let customer = customer.ok_or_else(|| Fault::internal("the record has no customer"))?;
         let profile = match written.live.iter().find(|profile| profile.customer == customer) {
             Some(profile) => Arc::clone(profile),
-            None => current(tx, namespaces, customer).await?,
+            None => current(tx, rules, customer).await?,
         };
         self.observe(subject.id, observed_at, profile.revision).await?;
         let effect = if !changes.merged.is_empty() {
@@ -284,7 +285,7 @@ pub(crate) struct Heard {
 /// Hears a statement of a known record that changes none of its strong identifiers.
 pub(crate) async fn hear(
     tx: &Tx,
-    namespaces: &Namespaces,
+    rules: &Rules,
     subject: SubjectId,
     statement: &Statement,
     observed_at: Timestamp,
@@ -306,10 +307,10 @@ pub(crate) async fn hear(
     let known = observation::is_known(tx, subject, observed_at, statement).await?;
     let (profile, written) = if changed && !known {
         bounds::check(&records)?;
-        let profile = apply::update(tx, (customer, revision), records, namespaces).await?;
+        let profile = apply::update(tx, (customer, revision), records, rules).await?;
         (Arc::clone(&profile), Written { live: vec![profile], ..Written::default() })
     } else {
-        (Arc::new(fold(customer, revision, updated_at, &records, namespaces)), Written::default())
+        (Arc::new(fold(customer, revision, updated_at, &records, rules)), Written::default())
     };
     if !known {
         let (recorded_at, profile_revision) = (tx.now(), profile.revision);
@@ -321,10 +322,10 @@ pub(crate) async fn hear(
 }
 
 /// The profile of a customer as it stands in this unit.
-pub(crate) async fn current(tx: &Tx, namespaces: &Namespaces, customer: CustomerId) -> Result<Arc<Profile>, Fault> {
+pub(crate) async fn current(tx: &Tx, rules: &Rules, customer: CustomerId) -> Result<Arc<Profile>, Fault> {
     match profile::find(tx, customer).await? {
         Some(profile::Row { held: Held::Live { revision, records }, updated_at }) => {
-            Ok(Arc::new(fold(customer, revision, updated_at, &records, namespaces)))
+            Ok(Arc::new(fold(customer, revision, updated_at, &records, rules)))
         }
         _ => Err(Fault::internal("a linked customer has no profile")),
     }

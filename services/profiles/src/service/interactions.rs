@@ -8,10 +8,11 @@ use rapport_data::{Answer, Receipt, Rx, Tx, keyset};
 use rapport_kernel::{CustomerId, Fault, PageKey, Reason, SubjectId, Timestamp};
 use rapport_platform::Call;
 
-use super::attach::{Attached, Wanted, resolve};
+use super::attach::{Attached, Wanted, attach, resolve};
 use super::{MOST_RUNS, Profiles, Written, stripe};
 use crate::domain::declared::Declared;
 use crate::domain::interaction::{Interaction, InteractionId, InteractionKey, Outcome, Telling};
+use crate::domain::rules::Rules;
 use crate::domain::value::Named;
 use crate::events;
 use crate::store::{interaction, link};
@@ -79,11 +80,11 @@ impl Profiles {
     /// # Errors
     /// NOT_FOUND where the customer id is not known.
     pub async fn record(&self, call: &Call, telling: Telling, receipt: Receipt<One>) -> Result<Answer<One>, Fault> {
-        let (profiles, declared) = (self.clone(), self.declared(call).await?);
+        let rules = self.rules(call).await?;
         self.change(call, receipt, move |tx| {
-            let (profiles, declared, telling) = (profiles.clone(), Arc::clone(&declared), telling.clone());
+            let (rules, telling) = (Arc::clone(&rules), telling.clone());
             async move {
-                let (batch, written) = profiles.take(&tx, &declared, vec![telling]).await?;
+                let (batch, written) = take(&tx, &rules, vec![telling]).await?;
                 let recorded = batch
                     .results(&tx)
                     .await?
@@ -104,15 +105,15 @@ impl Profiles {
         if tellings.is_empty() {
             return Ok(Vec::new());
         }
-        let (declared, tellings) = (self.declared(call).await?, Arc::new(tellings));
+        let (rules, tellings) = (self.rules(call).await?, Arc::new(tellings));
         let mut runs = 0;
         loop {
             runs += 1;
-            let (profiles, declared, tellings) = (self.clone(), Arc::clone(&declared), Arc::clone(&tellings));
+            let (rules, tellings) = (Arc::clone(&rules), Arc::clone(&tellings));
             let unit = move |tx: Tx| {
-                let (profiles, declared, tellings) = (profiles.clone(), Arc::clone(&declared), Arc::clone(&tellings));
+                let (rules, tellings) = (Arc::clone(&rules), Arc::clone(&tellings));
                 async move {
-                    let (batch, written) = profiles.take(&tx, &declared, tellings.to_vec()).await?;
+                    let (batch, written) = take(&tx, &rules, tellings.to_vec()).await?;
                     Ok((batch.outcomes(), written))
                 }
             };
@@ -147,25 +148,25 @@ impl Profiles {
         let next = page.next.map(|cursor| page_key.seal(tenant, &query, &cursor));
         Ok(Timeline { customer, items: page.items, next })
     }
+}
 
-    /// Takes tellings within a unit of work.
-    async fn take(&self, tx: &Tx, declared: &Declared, tellings: Vec<Telling>) -> Result<(Batch, Written), Fault> {
-        let keys: Vec<_> = tellings.iter().map(|telling| telling.key.clone()).collect();
-        // Whoever is there from now on is not erased meanwhile: an erasure took its links and keys before, or comes after.
-        tx.hold_erasures().await?;
-        tx.lock(&stripes(&keys)).await?;
-        let mut batch = Batch { held: interaction::held(tx, &keys).await?, ..Batch::default() };
-        let new: Vec<&Telling> = tellings.iter().filter(|telling| !batch.held.contains_key(&telling.key)).collect();
-        let wanted: Vec<Wanted> = new.iter().map(|telling| wanted(telling)).collect();
-        let (attached, written) = self.attach(tx, &wanted).await?;
-        let mut attached = attached.into_iter();
-        for telling in tellings {
-            let place = if batch.began_with(&telling.key) { None } else { Some(attached.next().flatten()) };
-            batch.take(tx, declared, telling, place);
-        }
-        batch.write(tx).await?;
-        Ok((batch, written))
+/// Takes tellings within a unit of work.
+async fn take(tx: &Tx, rules: &Rules, tellings: Vec<Telling>) -> Result<(Batch, Written), Fault> {
+    let keys: Vec<_> = tellings.iter().map(|telling| telling.key.clone()).collect();
+    // Whoever is there from now on is not erased meanwhile: an erasure took its links and keys before, or comes after.
+    tx.hold_erasures().await?;
+    tx.lock(&stripes(&keys)).await?;
+    let mut batch = Batch { held: interaction::held(tx, &keys).await?, ..Batch::default() };
+    let new: Vec<&Telling> = tellings.iter().filter(|telling| !batch.held.contains_key(&telling.key)).collect();
+    let wanted: Vec<Wanted> = new.iter().map(|telling| wanted(telling)).collect();
+    let (attached, written) = attach(tx, rules, &wanted).await?;
+    let mut attached = attached.into_iter();
+    for telling in tellings {
+        let place = if batch.began_with(&telling.key) { None } else { Some(attached.next().flatten()) };
+        batch.take(tx, &rules.declared, telling, place);
     }
+    batch.write(tx).await?;
+    Ok((batch, written))
 }
 
 impl Listing {

@@ -31,9 +31,9 @@ impl Profiles {
     /// # Errors
     /// NOT_FOUND.
     pub async fn lineage(&self, call: &Call, named: &Named) -> Result<Lineage, Fault> {
-        let this = self.clone();
+        let (this, rules) = (self.clone(), self.rules(call).await?);
         let read = self.read(call, |rx| async move {
-            let (_, profile) = this.find(&rx, named, std::time::Instant::now()).await?;
+            let (_, profile) = this.find(&rx, named, (&rules, std::time::Instant::now())).await?;
             let members: Vec<SubjectId> = profile.records.iter().map(|(subject, ..)| *subject).collect();
             let ever: BTreeSet<SubjectId> =
                 link::history(&rx, profile.customer, &members).await?.into_iter().map(|link| link.subject).collect();

@@ -14,10 +14,10 @@ use super::{Outcome, Profiles, Written, apply, attach, grew};
 use crate::domain::assertion::{Assertion, AssertionId};
 use crate::domain::bounds;
 use crate::domain::linking::{Partition, counted, partition};
-use crate::domain::namespace::Namespaces;
 use crate::domain::preview::{ConsentChange, TraitConflict, consent_changes, trait_conflicts};
 use crate::domain::profile::{Profile, Record, fold};
 use crate::domain::relink::Held;
+use crate::domain::rules::Rules;
 use crate::domain::value::{Identifier, Named};
 use crate::store::assertion;
 
@@ -67,10 +67,10 @@ impl Profiles {
     /// # Errors
     /// NOT_FOUND; ABORTED (STALE_ETAG); FAILED_PRECONDITION (IDENTITY_CONFLICT) where a limit forbids it.
     pub async fn merge(&self, call: &Call, receipt: Receipt<Merged>, input: Merge) -> Result<Answer<Merged>, Fault> {
-        let (this, input) = (self.clone(), Arc::new(input));
+        let (rules, input) = (self.rules(call).await?, Arc::new(input));
         let unit = move |tx| {
-            let (this, input) = (this.clone(), Arc::clone(&input));
-            async move { merge(&tx, this.namespaces(), &input).await }
+            let (rules, input) = (Arc::clone(&rules), Arc::clone(&input));
+            async move { merge(&tx, &rules, &input).await }
         };
         self.change(call, receipt, unit).await
     }
@@ -80,18 +80,17 @@ impl Profiles {
     /// # Errors
     /// As [`Profiles::merge`].
     pub async fn preview(&self, call: &Call, target: Named, sources: Vec<Named>) -> Result<Preview, Fault> {
-        let this = self.clone();
+        let rules = self.rules(call).await?;
         let read = self.read(call, |rx| async move {
-            let namespaces = this.namespaces();
             let input = Merge { target, sources, reason: String::new(), expected: None };
             let parties = parties(&rx, &input).await?;
-            let component = component::explore(&rx, &parties.all(), namespaces).await?;
-            let planned = plan(&component, &parties, &input, rx.now(), namespaces)?;
+            let component = component::explore(&rx, &parties.all(), &rules.namespaces).await?;
+            let planned = plan(&component, &parties, &input, rx.now(), &rules)?;
             let cluster = planned.partition.of(parties.target).into_iter();
             let members = cluster.flat_map(|cluster| cluster.members.keys());
             let records: Vec<Record> = members.filter_map(|subject| component.records.get(subject).cloned()).collect();
             bounds::check(&records)?;
-            Ok(preview(&component, &parties, &planned, rx.now(), namespaces))
+            Ok(preview(&component, &parties, &planned, rx.now(), &rules))
         });
         read.await
     }
@@ -126,40 +125,34 @@ struct Plan {
     partition: Partition,
 }
 
-async fn merge(tx: &Tx, namespaces: &Namespaces, input: &Merge) -> Result<Merged, Fault> {
+async fn merge(tx: &Tx, rules: &Rules, input: &Merge) -> Result<Merged, Fault> {
     let before = parties(tx, input).await?;
-    let component = component::lock(tx, &before.all(), namespaces).await?;
+    let component = component::lock(tx, &before.all(), &rules.namespaces).await?;
     if parties(tx, input).await? != before {
         return Err(grew());
     }
     expect(&component, before.target, input.expected)?;
     tx.about(before.target);
     if before.sources.is_empty() {
-        let profile = current(tx, namespaces, before.target).await?;
+        let profile = current(tx, rules, before.target).await?;
         return Ok(Merged { profile, merged: Vec::new(), written: Written::default() });
     }
-    let planned = plan(&component, &before, input, tx.now(), namespaces)?;
+    let planned = plan(&component, &before, input, tx.now(), rules)?;
     for new in &planned.assertions {
         assertion::add(tx, new).await?;
     }
-    let (changes, written) = apply::relink(tx, &component, &planned.partition, namespaces).await?;
+    let (changes, written) = apply::relink(tx, &component, &planned.partition, rules).await?;
     changes.live.iter().try_for_each(|(_, records)| bounds::check(records))?;
-    let profile = current(tx, namespaces, before.target).await?;
+    let profile = current(tx, rules, before.target).await?;
     Ok(Merged { profile, merged: changes.merged, written })
 }
 
 /// One assertion for each source: it and all before it are one party.
-fn plan(
-    component: &Component,
-    parties: &Parties,
-    input: &Merge,
-    now: Timestamp,
-    namespaces: &Namespaces,
-) -> Result<Plan, Fault> {
+fn plan(component: &Component, parties: &Parties, input: &Merge, now: Timestamp, rules: &Rules) -> Result<Plan, Fault> {
     let (mut evidence, now) = (component.evidence.clone(), component.instant(now));
     let mut left = component.members(parties.target);
     let mut assertions = Vec::new();
-    check_limits(component, parties, namespaces)?;
+    check_limits(component, parties, rules)?;
     for source in &parties.sources {
         let right = component.members(*source);
         let assertion = Assertion {
@@ -175,7 +168,7 @@ fn plan(
         assertions.push(assertion);
     }
     evidence.assertions.extend(assertions.iter().cloned());
-    let partition = partition(&evidence, namespaces);
+    let partition = partition(&evidence, &rules.namespaces);
     let whole = partition.of(parties.target).is_some_and(|cluster| {
         cluster.customer == parties.target && left.iter().all(|subject| cluster.members.contains_key(subject))
     });
@@ -183,14 +176,14 @@ fn plan(
 }
 
 /// A customer may not come to carry more values of a namespace than it may.
-fn check_limits(component: &Component, parties: &Parties, namespaces: &Namespaces) -> Result<(), Fault> {
+fn check_limits(component: &Component, parties: &Parties, rules: &Rules) -> Result<(), Fault> {
     let mut values = BTreeMap::<&str, BTreeSet<Identifier>>::new();
     for customer in parties.all() {
-        for (name, counted) in counted(&component.evidence, &component.members(customer), namespaces) {
+        for (name, counted) in counted(&component.evidence, &component.members(customer), &rules.namespaces) {
             values.entry(name).or_default().extend(counted);
         }
     }
-    for namespace in namespaces.all().iter().filter(|namespace| namespace.values_per_customer > 0) {
+    for namespace in rules.namespaces.all().iter().filter(|namespace| namespace.values_per_customer > 0) {
         if values.get(namespace.name).is_some_and(|held| held.len() > namespace.values_per_customer) {
             let (name, limit) = (namespace.name, namespace.values_per_customer);
             let text = format!("together they would carry more than {limit} values of {name}, the most a customer may");
@@ -213,16 +206,10 @@ pub(super) fn expect(component: &Component, customer: CustomerId, expected: Opti
     }
 }
 
-fn preview(
-    component: &Component,
-    parties: &Parties,
-    planned: &Plan,
-    now: Timestamp,
-    namespaces: &Namespaces,
-) -> Preview {
+fn preview(component: &Component, parties: &Parties, planned: &Plan, now: Timestamp, rules: &Rules) -> Preview {
     let of = |customer: CustomerId, members: &mut dyn Iterator<Item = SubjectId>| {
         let records: Vec<Record> = members.filter_map(|subject| component.records.get(&subject).cloned()).collect();
-        fold(customer, 0, now, &records, namespaces)
+        fold(customer, 0, now, &records, rules)
     };
     let cluster = planned.partition.of(parties.target);
     let mut members = cluster.into_iter().flat_map(|cluster| cluster.members.keys().copied());

@@ -12,6 +12,7 @@ pub mod interactions;
 pub mod lineage;
 pub mod merge;
 pub mod read;
+pub mod rules;
 pub mod split;
 
 use std::sync::Arc;
@@ -34,9 +35,10 @@ pub struct Profiles(Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) database: Database,
-    pub(crate) namespaces: Namespaces,
+    /// The namespaces of a tenant that changed none.
+    pub(crate) built_in: Namespaces,
     pub(crate) hot: Hot,
-    pub(crate) declared: declared::Cache,
+    pub(crate) rules: rules::Cache,
 }
 
 /// What a unit of work wrote that this instance's reads must show at once.
@@ -59,15 +61,9 @@ pub trait Outcome: Send + Sync + 'static {
 impl Profiles {
     /// Over a database.
     #[must_use]
-    pub fn new(database: Database, namespaces: Namespaces) -> Self {
-        let inner = Inner { database, namespaces, hot: Hot::default(), declared: declared::Cache::default() };
+    pub fn new(database: Database, built_in: Namespaces) -> Self {
+        let inner = Inner { database, built_in, hot: Hot::default(), rules: rules::Cache::default() };
         Self(Arc::new(inner))
-    }
-
-    /// The namespaces of identifiers.
-    #[must_use]
-    pub fn namespaces(&self) -> &Namespaces {
-        &self.0.namespaces
     }
 
     /// The database, for a call: waiting ends with its deadline.

@@ -11,9 +11,9 @@ use rapport_platform::Call;
 use super::Profiles;
 use super::hot::Known;
 use crate::domain::claims::Claims;
-use crate::domain::namespace::Namespaces;
 use crate::domain::profile::{Profile, Record, fold};
 use crate::domain::relink::Held;
+use crate::domain::rules::Rules;
 use crate::domain::value::Named;
 use crate::store::{identifier, link, observation, profile, subject};
 
@@ -70,13 +70,13 @@ impl Profiles {
             }
             found.push(hot);
         }
-        let this = self.clone();
+        let (this, rules) = (self.clone(), self.rules(call).await?);
         let began = Instant::now();
         let read = self.read(call, |rx| async move {
             // One statement for all ids; what is left are ids that lead elsewhere, and identifiers.
             let mut read = BTreeMap::new();
             for (id, row) in profile::by_ids(&rx, &cold).await? {
-                if let Ok(profile) = this.keep(&rx, id, row, began) {
+                if let Ok(profile) = this.keep(&rx, id, row, (&rules, began)) {
                     read.insert(id, profile);
                 }
             }
@@ -85,7 +85,7 @@ impl Profiles {
                     *place = read.get(id).cloned();
                 }
                 if place.is_none() {
-                    *place = match this.find(&rx, named, began).await {
+                    *place = match this.find(&rx, named, (&rules, began)).await {
                         Ok((_, profile)) => Some(profile),
                         Err(fault) if fault.reason == Reason::ResourceNotFound => None,
                         Err(fault) => return Err(fault),
@@ -102,7 +102,7 @@ impl Profiles {
     /// # Errors
     /// NOT_FOUND where it was not known then.
     pub async fn get_as_of(&self, call: &Call, named: &Named, at: Timestamp) -> Result<Profile, Fault> {
-        let this = self.clone();
+        let rules = self.rules(call).await?;
         let read = self.read(call, |rx| async move {
             let subject = match named {
                 Named::Id(id) => *id,
@@ -111,7 +111,7 @@ impl Profiles {
                 }
             };
             let link = link::at(&rx, subject, at).await?.ok_or_else(|| named.not_found())?;
-            past(&rx, link.customer, at, this.namespaces()).await
+            past(&rx, link.customer, at, &rules).await
         });
         read.await
     }
@@ -129,17 +129,18 @@ impl Profiles {
     }
 
     async fn load(&self, call: &Call, named: &Named) -> Result<(SubjectId, Arc<Profile>), Fault> {
-        let (this, began) = (self.clone(), Instant::now());
-        let read = self.read(call, |rx| async move { this.find(&rx, named, began).await });
+        let (this, rules) = (self.clone(), self.rules(call).await?);
+        let began = Instant::now();
+        let read = self.read(call, |rx| async move { this.find(&rx, named, (&rules, began)).await });
         read.await
     }
 
-    /// The customer that holds a subject now, by a read that began at `began`.
+    /// The customer that holds a subject now, by a read that began at an instant.
     pub(crate) async fn find(
         &self,
         rx: &Rx,
         named: &Named,
-        began: Instant,
+        read: (&Rules, Instant),
     ) -> Result<(SubjectId, Arc<Profile>), Fault> {
         let (subject, mut id) = match named {
             Named::Id(id) => (*id, *id),
@@ -152,7 +153,7 @@ impl Profiles {
         };
         for _ in 0..MOST_HOPS {
             match profile::find(rx, id).await? {
-                Some(row) => match self.keep(rx, id, row, began) {
+                Some(row) => match self.keep(rx, id, row, read) {
                     Ok(profile) => return Ok((subject, profile)),
                     Err(to) => id = to,
                 },
@@ -164,10 +165,16 @@ impl Profiles {
     }
 
     /// Keeps what was read of an id for the next reader; answers the profile, or where the id leads.
-    fn keep(&self, rx: &Rx, id: CustomerId, row: profile::Row, began: Instant) -> Result<Arc<Profile>, CustomerId> {
+    fn keep(
+        &self,
+        rx: &Rx,
+        id: CustomerId,
+        row: profile::Row,
+        (rules, began): (&Rules, Instant),
+    ) -> Result<Arc<Profile>, CustomerId> {
         let (known, answer) = match row.held {
             Held::Live { revision, records } => {
-                let profile = Arc::new(fold(id, revision, row.updated_at, &records, self.namespaces()));
+                let profile = Arc::new(fold(id, revision, row.updated_at, &records, rules));
                 (Known::Live(Arc::clone(&profile)), Ok(profile))
             }
             Held::Redirect { revision, to } => (Known::Merged(to, revision), Err(to)),
@@ -187,7 +194,7 @@ fn reached(profile: Arc<Profile>, min_revision: u64) -> Result<Arc<Profile>, Fau
 }
 
 /// A customer as it was known at an instant.
-async fn past(rx: &Rx, customer: CustomerId, at: Timestamp, namespaces: &Namespaces) -> Result<Profile, Fault> {
+async fn past(rx: &Rx, customer: CustomerId, at: Timestamp, rules: &Rules) -> Result<Profile, Fault> {
     // A customer was updated when its revision was first reached: what was said later and changed nothing bears the
     // same one.
     let mut reached = (0, std::cmp::Reverse(Timestamp::MIN));
@@ -217,5 +224,5 @@ async fn past(rx: &Rx, customer: CustomerId, at: Timestamp, namespaces: &Namespa
     }
     let records: Vec<Record> = records.into_values().collect();
     let (revision, std::cmp::Reverse(updated_at)) = reached;
-    Ok(fold(customer, revision, updated_at, &records, namespaces))
+    Ok(fold(customer, revision, updated_at, &records, rules))
 }

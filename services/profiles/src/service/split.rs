@@ -14,9 +14,9 @@ use super::merge::expect;
 use super::{Outcome, Profiles, Written, apply, attach, grew};
 use crate::domain::assertion::{Assertion, AssertionId};
 use crate::domain::linking::{Cause, partition};
-use crate::domain::namespace::Namespaces;
 use crate::domain::profile::Profile;
 use crate::domain::relink;
+use crate::domain::rules::Rules;
 use crate::domain::value::{Named, SourceRecord};
 use crate::store::{assertion, subject};
 
@@ -60,18 +60,18 @@ impl Profiles {
         receipt: Receipt<Separated>,
         input: Split,
     ) -> Result<Answer<Separated>, Fault> {
-        let (this, input) = (self.clone(), Arc::new(input));
+        let (rules, input) = (self.rules(call).await?, Arc::new(input));
         let unit = move |tx| {
-            let (this, input) = (this.clone(), Arc::clone(&input));
-            async move { split(&tx, this.namespaces(), &input).await }
+            let (rules, input) = (Arc::clone(&rules), Arc::clone(&input));
+            async move { split(&tx, &rules, &input).await }
         };
         self.change(call, receipt, unit).await
     }
 }
 
-async fn split(tx: &Tx, namespaces: &Namespaces, input: &Split) -> Result<Separated, Fault> {
+async fn split(tx: &Tx, rules: &Rules, input: &Split) -> Result<Separated, Fault> {
     let customer = attach::resolve(tx, &input.customer).await?.1;
-    let component = component::lock(tx, &[customer], namespaces).await?;
+    let component = component::lock(tx, &[customer], &rules.namespaces).await?;
     if attach::resolve(tx, &input.customer).await?.1 != customer {
         return Err(grew());
     }
@@ -96,21 +96,21 @@ async fn split(tx: &Tx, namespaces: &Namespaces, input: &Split) -> Result<Separa
     assertion::add(tx, &split).await?;
     let mut evidence = component.evidence.clone();
     evidence.assertions.push(split);
-    let partition = partition(&evidence, namespaces);
+    let partition = partition(&evidence, &rules.namespaces);
     let mut changes = relink::changes(&partition, &component.records, &component.owners(), &component.held);
     for moved in changes.moves.iter_mut().filter(|moved| members.contains(&moved.subject)) {
         moved.cause = Cause::Split;
     }
-    let written = apply::write(tx, &component, &changes, namespaces).await?;
+    let written = apply::write(tx, &component, &changes, rules).await?;
     let home = if staying.contains(&customer) { Some(&customer) } else { staying.first() };
     let of = |subject: &SubjectId| partition.of(*subject).map(|cluster| cluster.customer);
     let remaining = home.and_then(of).ok_or_else(|| Fault::internal("a record has no customer"))?;
     let apart: BTreeSet<CustomerId> = members.iter().filter_map(of).filter(|id| *id != remaining).collect();
     let mut separated = Vec::new();
     for id in apart {
-        separated.push(current(tx, namespaces, id).await?);
+        separated.push(current(tx, rules, id).await?);
     }
-    Ok(Separated { remaining: current(tx, namespaces, remaining).await?, separated, written })
+    Ok(Separated { remaining: current(tx, rules, remaining).await?, separated, written })
 }
 
 async fn leaving(tx: &Tx, input: &Split, members: &BTreeSet<SubjectId>) -> Result<BTreeSet<SubjectId>, Fault> {

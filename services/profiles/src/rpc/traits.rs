@@ -1,35 +1,21 @@
-//! `rapport.profiles.v1.IdentityService` and `TraitService`.
+//! `rapport.profiles.v1.TraitService`.
 
 use prost::Message as _;
-use rapport_api::profiles::v1::identity_service_server::IdentityService;
 use rapport_api::profiles::v1::trait_service_server::TraitService;
 use rapport_api::profiles::v1::{
-    CreateTraitDefinitionRequest, GetTraitDefinitionRequest, ListNamespacesRequest, ListNamespacesResponse,
-    ListTraitDefinitionsRequest, ListTraitDefinitionsResponse, TraitDefinition,
+    CreateTraitDefinitionRequest, GetTraitDefinitionRequest, ListTraitDefinitionsRequest, ListTraitDefinitionsResponse,
+    TraitDefinition,
 };
 use rapport_kernel::PageKey;
 use rapport_platform::rpc::unary;
 use tonic::{Request, Response, Status};
 
 use super::{answered, receipt};
-use crate::convert::catalogue as convert;
+use crate::convert::traits as convert;
 use crate::service::Profiles;
 
 /// What page tokens of trait definitions are made for.
 const LIST: &str = "ListTraitDefinitions";
-
-/// Namespaces.
-pub struct IdentityRpc(pub Profiles);
-
-#[tonic::async_trait]
-impl IdentityService for IdentityRpc {
-    async fn list_namespaces(
-        &self,
-        request: Request<ListNamespacesRequest>,
-    ) -> Result<Response<ListNamespacesResponse>, Status> {
-        unary(request, async |_, _| Ok(convert::namespaces(self.0.namespaces()))).await
-    }
-}
 
 /// Declared traits.
 pub struct TraitRpc(pub Profiles, pub PageKey);

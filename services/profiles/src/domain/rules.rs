@@ -1,0 +1,14 @@
+//! What a tenant's profiles are folded and linked by: one snapshot, so that a call sees one set of rules from its first
+//! check to its last write.
+
+use super::declared::Declared;
+use super::namespace::Namespaces;
+
+/// The rules of one tenant.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// The namespaces of identifiers.
+    pub namespaces: Namespaces,
+    /// The traits that are declared.
+    pub declared: Declared,
+}

@@ -1,0 +1,80 @@
+//! The rules of tenants, kept in this process for a second: every call asks for them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rapport_data::Rx;
+use rapport_kernel::{Fault, TenantId};
+use rapport_platform::Call;
+
+use super::Profiles;
+use crate::domain::namespace::Namespaces;
+use crate::domain::rules::Rules;
+use crate::store::trait_definition;
+
+/// How long after they were read the rules that are held may be used.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// The rules of tenants, as read.
+#[derive(Default)]
+pub struct Cache(Mutex<Held>);
+
+#[derive(Default)]
+struct Held {
+    tenants: HashMap<TenantId, (Arc<Rules>, Instant)>,
+    /// Counts this instance's own changes of rules: what was read before one is not kept after it.
+    changed: u64,
+}
+
+impl Cache {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        // Whole after every statement.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fresh(&self, tenant: TenantId) -> Result<Arc<Rules>, u64> {
+        let held = self.held();
+        match held.tenants.get(&tenant) {
+            Some((rules, read_at)) if read_at.elapsed() < FRESH => Ok(Arc::clone(rules)),
+            _ => Err(held.changed),
+        }
+    }
+}
+
+/// A tenant's rules as they stand; `built_in` are those of a tenant that changed nothing.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn read(rx: &Rx, built_in: &Namespaces) -> Result<Rules, Fault> {
+    let declared = trait_definition::all(rx).await?.into_iter().collect();
+    Ok(Rules { namespaces: built_in.clone(), declared })
+}
+
+impl Profiles {
+    /// The rules of the call's tenant.
+    ///
+    /// # Errors
+    /// As [`rapport_data::Database::read`].
+    pub async fn rules(&self, call: &Call) -> Result<Arc<Rules>, Fault> {
+        let (tenant, began) = (call.tenant(), Instant::now());
+        let before = match self.0.rules.fresh(tenant) {
+            Ok(rules) => return Ok(rules),
+            Err(before) => before,
+        };
+        let built_in = &self.0.built_in;
+        let rules = Arc::new(self.read(call, |rx| async move { read(&rx, built_in).await }).await?);
+        let mut held = self.0.rules.held();
+        if held.changed == before {
+            held.tenants.insert(tenant, (Arc::clone(&rules), began));
+        }
+        Ok(rules)
+    }
+
+    /// A tenant's rules were changed by this instance: its next call sees them.
+    pub(crate) fn rules_changed(&self, tenant: TenantId) {
+        let mut held = self.0.rules.held();
+        held.changed += 1;
+        held.tenants.remove(&tenant);
+    }
+}
