@@ -83,8 +83,19 @@ fn dependencies_point_one_way() {
             .collect();
         none(&wrong, &format!("{service} must not depend on another service"));
     }
-    const SHARED: [&str; 11] =
-        ["kernel", "api", "conditions", "platform", "data", "bus", "cache", "operations", "matching", "clusters", "text"];
+    const SHARED: [&str; 11] = [
+        "kernel",
+        "api",
+        "conditions",
+        "platform",
+        "data",
+        "bus",
+        "cache",
+        "operations",
+        "matching",
+        "clusters",
+        "text",
+    ];
     for crate_ in SHARED {
         let wrong: Vec<_> = dependencies(&manifest(&format!("shared/{crate_}")))
             .into_iter()

@@ -8,8 +8,8 @@ use prost::Message as _;
 use rapport_api::convert::{instant, money, timestamp};
 use rapport_api::events::v1::event::Payload;
 use rapport_api::events::v1::{
-    ContextConsent, CustomerContext, Event, InteractionChanged, ProfileChanged, SubjectErased, SubjectLinked,
-    TraitDefinitionChanged,
+    ContextConsent, CustomerContext, Event, InteractionChanged, PersonaChanged, ProfileChanged, SubjectErased,
+    SubjectLinked, TraitDefinitionChanged,
 };
 use rapport_cache::{Change, ChangeKind, ContextCache};
 use rapport_data::{Follower, NewEvent};
@@ -19,6 +19,7 @@ use crate::convert::value::{party_message, value_message};
 use crate::domain::claims::ConsentState;
 use crate::domain::declared::TraitDefinition;
 use crate::domain::interaction::Interaction;
+use crate::domain::persona::Persona;
 use crate::domain::profile::Profile;
 use crate::store::link::Link;
 
@@ -48,6 +49,7 @@ pub fn context(profile: &Profile) -> CustomerContext {
         subject_ids: profile.records.iter().map(|(subject, ..)| subject.to_string()).collect(),
         valid_until: None,
         create_time: Some(timestamp(profile.created_at)),
+        persona: profile.persona.as_ref().map(|has| has.persona.to_string()).unwrap_or_default(),
     }
 }
 
@@ -137,6 +139,22 @@ pub fn trait_definition_changed(tenant: TenantId, definition: &TraitDefinition) 
     }
 }
 
+/// A persona was found, or has another name. It is about nobody: the tenant's id stands for the subject.
+#[must_use]
+pub fn persona_changed(tenant: TenantId, persona: &Persona) -> NewEvent {
+    NewEvent {
+        subject: SubjectId::from_uuid(tenant.uuid()),
+        aggregate: "persona",
+        aggregate_id: persona.id.to_string(),
+        revision: persona.revision,
+        occurred_at: persona.updated_at,
+        payload: Payload::PersonaChanged(PersonaChanged {
+            persona_set_id: persona.set.to_string(),
+            name: persona.name.clone(),
+        }),
+    }
+}
+
 /// A subject was erased.
 #[must_use]
 pub fn subject_erased(subject: SubjectId, erasure: &str, at: Timestamp) -> NewEvent {
@@ -191,6 +209,7 @@ fn change(tenant: TenantId, event: Event) -> Option<Change> {
         | Payload::ResponseChanged(_)
         | Payload::DecisionMade(_)
         | Payload::TraitDefinitionChanged(_)
+        | Payload::PersonaChanged(_)
         | Payload::Watermark(_) => return None,
     };
     Some(Change { tenant, customer, revision, recorded_at, kind })

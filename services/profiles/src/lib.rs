@@ -24,6 +24,7 @@ use rapport_api::common::v1::erasure_service_server::ErasureServiceServer;
 use rapport_api::profiles::v1::context_service_server::ContextServiceServer;
 use rapport_api::profiles::v1::identity_service_server::IdentityServiceServer;
 use rapport_api::profiles::v1::interaction_service_server::InteractionServiceServer;
+use rapport_api::profiles::v1::persona_service_server::PersonaServiceServer;
 use rapport_api::profiles::v1::profile_service_server::ProfileServiceServer;
 use rapport_api::profiles::v1::trait_service_server::TraitServiceServer;
 use rapport_api::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES};
@@ -90,7 +91,7 @@ pub async fn build<T: Send + Sync + 'static>(
     let readiness = Readiness::new();
     database.watch(&readiness);
     let profiles = Profiles::new(database.clone(), namespaces);
-    database.run_operations(platform, rpc::jobs::all(&profiles));
+    database.run_operations(platform, rpc::jobs::all(&profiles, &platform.clock));
     let operations = rapport_operations::server("profiles", database, platform);
     let routes = routes(&profiles, platform).add_service(operations);
     Ok(Module { name: "profiles", routes, readiness })
@@ -104,6 +105,9 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let traits = TraitServiceServer::new(rpc::traits::TraitRpc(profiles.clone(), platform.page_key.clone()))
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let personas = PersonaServiceServer::new(rpc::personas::PersonaRpc(profiles.clone(), platform.page_key.clone()))
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let context = ContextServiceServer::new(rpc::context::ContextRpc(profiles.clone()))
@@ -124,6 +128,7 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
         .add_service(interactions)
         .add_service(identity)
         .add_service(traits)
+        .add_service(personas)
         .add_service(context)
         .add_service(erasure)
 }

@@ -1,4 +1,4 @@
-//! Tells the current state of this service again: every declared trait, every link, every profile, every id that was
+//! Tells the current state of this service again: every declared trait, every persona, every link, every profile, every id that was
 //! merged away, every interaction.
 
 use futures::future::BoxFuture;
@@ -11,7 +11,7 @@ use crate::domain::profile::fold;
 use crate::domain::relink::Held;
 use crate::events;
 use crate::service::rules;
-use crate::store::{interaction, link, profile, trait_definition};
+use crate::store::{interaction, link, persona, profile, trait_definition};
 
 /// How many aggregates a page tells of.
 const PAGE: u64 = 300;
@@ -52,10 +52,13 @@ impl Rebuild for State {
     }
 }
 
-/// A tenant's declared traits are few: one page.
+/// A tenant's declared traits and personas are few: one page.
 async fn traits(tx: &Tx) -> Result<Retold, Fault> {
     let declared = trait_definition::all(tx).await?;
-    let events = declared.iter().map(|definition| events::trait_definition_changed(tx.tenant(), definition)).collect();
+    let traits = declared.iter().map(|definition| events::trait_definition_changed(tx.tenant(), definition));
+    let personas = persona::all(tx).await?;
+    let personas = personas.iter().map(|persona| events::persona_changed(tx.tenant(), persona));
+    let events = traits.chain(personas).collect();
     Ok(Retold { events, next: Some(format!("link/{}", Uuid::nil())) })
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::cell::{Cell, Row};
 use crate::encode::{Encoding, deviation, flag, number, ratio, text};
 use crate::kmeans::Grouping;
@@ -24,7 +26,7 @@ pub struct Cluster {
 }
 
 /// A number's mean, or the share of a flag or of a text's value.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Feature {
     /// The trait.
     pub name: String,

@@ -1,5 +1,7 @@
 //! Learning groups from a population.
 
+use serde::{Deserialize, Serialize};
+
 use crate::cell::{self, Cell, Row};
 use crate::describe::{self, Cluster};
 use crate::encode::{self, Encoding, ratio};
@@ -39,7 +41,7 @@ impl Settings {
 }
 
 /// How a number of groups did.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
     /// How many groups.
     pub clusters: usize,

@@ -6,6 +6,8 @@ pub mod erasure;
 pub mod identify;
 pub mod identity;
 pub mod interaction;
+pub mod persona;
+pub mod potential;
 pub mod profile;
 pub mod request;
 pub mod traits;

@@ -34,6 +34,7 @@ pub fn profile(profile: &Profile) -> message::Profile {
         records: profile.records.iter().map(record).collect(),
         create_time: Some(timestamp(profile.created_at)),
         update_time: Some(timestamp(profile.updated_at)),
+        persona: profile.persona.as_ref().map(super::persona::membership),
     }
 }
 

@@ -1,8 +1,11 @@
 //! What a tenant's profiles are folded and linked by: one snapshot, so that a call sees one set of rules from its first
 //! check to its last write.
 
+use std::sync::Arc;
+
 use super::declared::Declared;
 use super::namespace::Namespaces;
+use super::persona::Assigner;
 
 /// The rules of one tenant.
 #[derive(Clone, Debug, Default)]
@@ -11,4 +14,6 @@ pub struct Rules {
     pub namespaces: Namespaces,
     /// The traits that are declared.
     pub declared: Declared,
+    /// What gives customers their personas, where a set is in force.
+    pub personas: Option<Arc<Assigner>>,
 }

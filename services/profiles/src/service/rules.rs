@@ -10,11 +10,12 @@ use rapport_platform::Call;
 
 use super::Profiles;
 use crate::domain::namespace::Namespaces;
+use crate::domain::persona::Assigner;
 use crate::domain::rules::Rules;
-use crate::store::trait_definition;
+use crate::store::{persona, persona_set, trait_definition};
 
 /// How long after they were read the rules that are held may be used.
-const FRESH: Duration = Duration::from_secs(1);
+pub(crate) const FRESH: Duration = Duration::from_secs(1);
 
 /// The rules of tenants, as read.
 #[derive(Default)]
@@ -48,7 +49,11 @@ impl Cache {
 /// Where the database fails.
 pub async fn read(rx: &Rx, built_in: &Namespaces) -> Result<Rules, Fault> {
     let declared = trait_definition::all(rx).await?.into_iter().collect();
-    Ok(Rules { namespaces: built_in.clone(), declared })
+    let personas = match persona_set::in_force(rx).await? {
+        Some(set) => Assigner::new(&set, persona::of_set(rx, set.id).await?).map(Arc::new),
+        None => None,
+    };
+    Ok(Rules { namespaces: built_in.clone(), declared, personas })
 }
 
 impl Profiles {

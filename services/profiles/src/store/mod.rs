@@ -7,7 +7,11 @@ pub mod interaction;
 mod interaction_key;
 pub mod link;
 pub mod observation;
+pub mod persona;
+pub mod persona_member;
+pub mod persona_set;
 pub mod profile;
+pub mod purchase;
 pub mod subject;
 pub mod trait_definition;
 
