@@ -89,7 +89,9 @@ impl Column<'_> {
     fn mean(&self, rows: &[&Row], of: impl Fn(&Cell) -> Option<f64>) -> (Option<f64>, f64) {
         let known: Vec<f64> = rows.iter().filter_map(|row| of(row.get(self.at)?)).collect();
         let count = ratio(known.len(), 1);
-        let mean = known.iter().map(|value| value / count).sum();
+        let sum: f64 = known.iter().sum();
+        // A sum of ones and noughts is exact; one of numbers near the largest there is overflows, its parts do not.
+        let mean = if sum.is_finite() { sum / count } else { known.iter().map(|value| value / count).sum() };
         ((!known.is_empty()).then_some(mean), ratio(known.len(), rows.len().max(1)))
     }
 

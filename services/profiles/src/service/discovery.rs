@@ -179,7 +179,8 @@ impl Profiles {
         self.0.database.write(call.tenant(), unit).await?;
         self.rules_changed(call.tenant());
         // Units that began with the rules of before write the personas of before: they are let by first.
-        Ok(Advance::More { cursor, done, total, pause: 2 * rules::FRESH })
+        tokio::time::sleep(2 * rules::FRESH).await;
+        Ok(Advance::More { cursor, done, total, pause: Duration::ZERO })
     }
 
     /// What the engine sees of those drawn. One that was merged away or erased since, or changed so that it is not

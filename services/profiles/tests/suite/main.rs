@@ -10,5 +10,7 @@ mod hygiene;
 mod identify;
 mod interactions;
 mod merges;
+mod personas;
+mod potential;
 mod races;
 mod told;
