@@ -6,6 +6,8 @@ use crate::random::Random;
 
 /// How many iterations at most.
 const MOST_ITERATIONS: usize = 300;
+/// On how many points at most beginnings are tried.
+const MOST_TRIED: usize = 2_000;
 
 /// Points of one width, one after another.
 pub(crate) struct Points {
@@ -22,6 +24,20 @@ impl Points {
     }
     pub(crate) fn iter(&self) -> impl Iterator<Item = &[f64]> {
         self.flat.chunks_exact(self.width.max(1))
+    }
+
+    /// So many of them, drawn; `None` where there are no more.
+    fn some(&self, most: usize, random: &mut Random) -> Option<Self> {
+        if self.len() <= most {
+            return None;
+        }
+        let mut places: Vec<usize> = (0..self.len()).collect();
+        for at in 0..most {
+            let other = at + random.below(places.len() - at);
+            places.swap(at, other);
+        }
+        let flat = places[..most].iter().flat_map(|place| self.at(*place)).copied().collect();
+        Some(Self { width: self.width, flat })
     }
 
     /// How many different points there are, counted up to `most`.
@@ -68,14 +84,20 @@ where
     best
 }
 
-/// The best grouping into `count` of so many beginnings. There are at least `count` different points.
+/// The best grouping into `count` of so many beginnings. There are at least `count` different points. Of many points the
+/// beginnings are tried on some, and the best goes on with all.
 pub(crate) fn best(points: &Points, count: usize, restarts: usize, random: &mut Random) -> Grouping {
-    let mut best = lloyd(points, begin(points, count, random));
+    let some = points.some(MOST_TRIED, random);
+    let tried = some.as_ref().unwrap_or(points);
+    let mut best = lloyd(tried, begin(tried, count, random));
     for _ in 1..restarts {
-        let other = lloyd(points, begin(points, count, random));
+        let other = lloyd(tried, begin(tried, count, random));
         if other.inertia < best.inertia {
             best = other;
         }
+    }
+    if some.is_some() {
+        best = lloyd(points, best.centres);
     }
     ordered(points, best)
 }

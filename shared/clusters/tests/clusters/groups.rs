@@ -136,3 +136,18 @@ fn names_tell_groups_apart() {
     names.dedup();
     assert_eq!(names.len(), 6);
 }
+
+#[test]
+fn what_is_learnt_from_many_is_as_good_as_from_few() {
+    let planted = |at: usize| (at * 7) % 5;
+    let rows: Vec<Row> = (0..5_000)
+        .map(|at| {
+            let centre = [[0.0, 0.0], [6.0, 0.0], [0.0, 6.0], [6.0, 6.0], [3.0, 14.0]][planted(at)];
+            vec![Cell::Number(centre[0] + noise(at)), Cell::Number(centre[1] + noise(at + 9_000))]
+        })
+        .collect();
+    let discovery = discover(&rows, &Settings { restarts: 5, ..Settings::of(["a", "b"]) }).expect("there are groups");
+    let labels: Vec<usize> = discovery.labels.iter().map(|label| label.expect("known")).collect();
+    let truth: Vec<usize> = (0..5_000).map(planted).collect();
+    assert!((adjusted_rand(&labels, &truth) - 1.0).abs() < 1e-12);
+}

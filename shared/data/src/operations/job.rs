@@ -17,7 +17,7 @@ use crate::unit::Tx;
 
 /// How operations of one kind are done.
 ///
-/// A step is a bite that takes a second or so: only between steps is an operation cancelled, its worker shared and its
+/// A step is a bite that takes a second or so (after 15 minutes it is given up, and tried again): only between steps is an operation cancelled, its worker shared and its
 /// progress kept. A step may run again from the same cursor, after its instance was lost or where it failed: let it write
 /// what it would write anyway, or keep its progress in its own unit of work ([`Work::keep`]), then it happens once. What
 /// computes for longer than some milliseconds does so on a thread of its own.

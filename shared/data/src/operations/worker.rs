@@ -24,6 +24,8 @@ const LOOK: Duration = Duration::from_secs(2);
 const TURN: Duration = Duration::from_secs(5);
 /// A longer rest is no reason to keep the worker.
 const REST: Duration = Duration::from_millis(500);
+/// How long a step may take: one that hangs does not keep its worker for ever.
+const LONGEST_STEP: Duration = Duration::from_secs(15 * 60);
 /// How often in a row a step may fail before the operation does.
 const MOST_TRIES: u32 = 20;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -162,6 +164,7 @@ impl Worker {
             biased;
             outcome = step => Some(outcome.unwrap_or_else(|_| Err(Fault::internal("a step panicked")))),
             () = self.keep_lease(taken.key, &enough) => None,
+            () = sleep(LONGEST_STEP) => Some(Err(Fault::deadline().because("a step took too long"))),
         }
     }
 

@@ -184,12 +184,13 @@ async fn a_list_goes_page_by_page_and_its_tokens_serve_nobody_and_nothing_else(#
     let ground = Ground::new(engine).await;
     let tenant = TenantId::new();
     let mut client = ground.client(tenant, ALL);
+    // First, for those that count wait at their first step, and keep the workers.
+    let failed = ground.begin(tenant, "Fail", 0).await;
+    waited(&mut client, &failed).await;
     let mut begun = Vec::new();
     for _ in 0..5 {
         begun.push(ground.begin(tenant, "Count", 1).await);
     }
-    let failed = ground.begin(tenant, "Fail", 0).await;
-    waited(&mut client, &failed).await;
     begun.reverse();
     let (mut found, mut token) = (Vec::new(), String::new());
     loop {

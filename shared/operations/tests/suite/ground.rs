@@ -43,7 +43,7 @@ pub struct ShowToken(String);
 impl tonic::service::Interceptor for ShowToken {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         let value = MetadataValue::try_from(&self.0).expect("a token is ASCII");
-        request.metadata_mut().insert(token::NAME.as_str(), value);
+        request.metadata_mut().insert(token::HEADER, value);
         Ok(request)
     }
 }
