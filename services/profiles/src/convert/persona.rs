@@ -35,6 +35,9 @@ pub fn discover(message: &message::DiscoverPersonasRequest) -> Result<Settings, 
     if message.max_personas == 1 {
         add(&mut out, "max_personas", "int32.gte", "must be 0, or 2 to 12: one persona for all tells nothing");
     }
+    if (1..100).contains(&message.sample_size) {
+        add(&mut out, "sample_size", "int32.gte", "must be 0, or 100 to 20000: fewer show no groups");
+    }
     if least > most {
         add(&mut out, "max_personas", "personas.range", "must be at least min_personas");
     }

@@ -298,3 +298,19 @@ fn is_grouped(set: &PersonaSet, filter: Option<&Filter>, profile: &Profile) -> O
     let admitted = filter.is_none_or(|filter| filter.admits(profile));
     if admitted { set.settings.row(profile) } else { None }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_cursor_survives_its_bytes(stage in 0..3_usize, after in any::<u128>(), drawn in proptest::collection::vec(any::<u128>(), 0..40)) {
+            let stage = [Stage::Draw, Stage::Learn, Stage::Assign][stage];
+            let read = Cursor::read(&Cursor { stage, after: Uuid::from_u128(after), drawn: drawn.clone() }.write());
+            let read = read.expect("its own bytes");
+            prop_assert!(read.stage == stage && read.after.as_u128() == after && read.drawn == drawn);
+        }
+    }
+}

@@ -63,6 +63,14 @@ impl Ground {
         Self { clock, platform, cache, bus, url: address.unwrap_or_default(), folder }
     }
 
+    /// What another process over the same database is configured with.
+    pub fn config(&self) -> Config {
+        let url = (!self.url.is_empty()).then(|| Address::new(self.url.clone()));
+        let (folder, acquire) = (self.folder.path().to_owned(), Period::secs(10));
+        let database = DatabaseConfig { url, folder, acquire, ..DatabaseConfig::default() };
+        Config { database, phone_region: "DE".to_owned() }
+    }
+
     pub fn channel(&self, tenant: TenantId) -> PeerChannel {
         self.platform.peers.channel("profiles", &Call::internal(tenant, self.clock.now()))
     }

@@ -351,3 +351,34 @@ async fn a_discovery_that_cannot_be_is_refused_with_all_that_is_wrong_and_a_retr
     let sets = personas.list_persona_sets(ListPersonaSetsRequest::default()).await.expect("listed").into_inner();
     assert_eq!(sets.persona_sets.len(), 1);
 }
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replay_tells_personas_again_and_who_has_them(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    population(&ground, tenant).await;
+    let set = discover(&ground, tenant, by_traits()).await;
+    let mut reader = ground.reader();
+    let first = reader.next(3 + 3 * 90).await.len();
+    let told = rapport_profiles::replay(&ground.platform, ground.config()).await.expect("told again");
+    assert_eq!(told, 3 + 2 * 90, "each persona, link and profile");
+    let again = reader.next(usize::try_from(told).expect("few")).await;
+    assert_eq!(first, 273);
+    let names: BTreeSet<String> = again
+        .iter()
+        .filter_map(|event| match event.payload.as_ref()? {
+            Payload::PersonaChanged(changed) => Some(changed.name.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(names, set.personas.iter().map(|persona| persona.name.clone()).collect());
+    let placed = again.iter().filter(|event| match event.payload.as_ref() {
+        Some(Payload::ProfileChanged(changed)) => {
+            changed.context.as_ref().is_some_and(|context| !context.persona.is_empty())
+        }
+        _ => false,
+    });
+    assert_eq!(placed.count(), 90);
+}

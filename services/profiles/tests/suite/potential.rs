@@ -228,7 +228,7 @@ async fn a_lead_is_told_with_the_products_it_lacks_and_the_channels_that_reach_i
     };
     let tea = ("tea".to_owned(), 0.9);
     assert_eq!(products(None).await, [tea.clone(), ("kettle".to_owned(), 0.25)]);
-    assert_eq!(products(Some(0.5)).await, [tea.clone()]);
+    assert_eq!(products(Some(0.5)).await, std::slice::from_ref(&tea));
     let all = [tea, ("kettle".to_owned(), 0.25), ("samovar".to_owned(), 0.1)];
     assert_eq!(products(Some(0.1)).await, all);
     let lead =
@@ -244,7 +244,8 @@ async fn a_lead_is_told_with_the_products_it_lacks_and_the_channels_that_reach_i
     assert_eq!((lead.gap, lead.value, missing(&lead).len()), (0.0, 260.0, 0));
 
     // Consents: by record, as sources tell them.
-    let cases: [(&[(&str, ConsentState)], &[&str]); 5] = [
+    type Said<'a> = &'a [(&'a str, ConsentState)];
+    let cases: [(Said<'_>, &[&str]); 5] = [
         (&[], &[]),
         (&[("email", ConsentState::Granted), ("phone", ConsentState::Denied)], &["email"]),
         (&[("", ConsentState::Granted), ("phone", ConsentState::Denied)], &[""]),
