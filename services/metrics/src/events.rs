@@ -63,6 +63,7 @@ pub fn read(event: Event) -> Result<Option<Change>, Fault> {
             | Payload::ProfileChanged(_)
             | Payload::PersonaChanged(_)
             | Payload::DecisionMade(_)
+            | Payload::CatalogueEntryChanged(_)
             | Payload::Watermark(_),
         )
         | None => return Ok(None),

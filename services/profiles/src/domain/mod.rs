@@ -3,7 +3,9 @@
 
 pub mod assertion;
 pub mod bounds;
+pub mod catalogue;
 pub mod claims;
+pub mod correction;
 pub mod declared;
 pub mod interaction;
 pub mod linking;
@@ -13,8 +15,10 @@ pub mod persona;
 pub mod potential;
 pub mod preview;
 pub mod profile;
+pub mod quality;
 pub mod relink;
 pub mod rules;
+pub mod timeline_filter;
 pub mod value;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::catalogue::Catalogue;
 use super::declared::Declared;
 use super::namespace::Namespaces;
 use super::persona::Assigner;
@@ -16,4 +17,6 @@ pub struct Rules {
     pub declared: Declared,
     /// What gives customers their personas, where a set is in force.
     pub personas: Option<Arc<Assigner>>,
+    /// What interactions are made of.
+    pub catalogue: Catalogue,
 }

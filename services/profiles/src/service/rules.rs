@@ -9,10 +9,11 @@ use rapport_kernel::{Fault, TenantId};
 use rapport_platform::Call;
 
 use super::Profiles;
+use crate::domain::catalogue::Catalogue;
 use crate::domain::namespace::Namespaces;
 use crate::domain::persona::Assigner;
 use crate::domain::rules::Rules;
-use crate::store::{persona, persona_set, trait_definition};
+use crate::store::{catalogue_entry, persona, persona_set, trait_definition};
 
 /// How long after they were read the rules that are held may be used.
 pub(crate) const FRESH: Duration = Duration::from_secs(1);
@@ -53,7 +54,9 @@ pub async fn read(rx: &Rx, built_in: &Namespaces) -> Result<Rules, Fault> {
         Some(set) => Assigner::new(&set, persona::of_set(rx, set.id).await?).map(Arc::new),
         None => None,
     };
-    Ok(Rules { namespaces: built_in.clone(), declared, personas })
+    let (entries, settings) = catalogue_entry::rules(rx).await?;
+    let catalogue = Catalogue::new(entries, settings);
+    Ok(Rules { namespaces: built_in.clone(), declared, catalogue, personas })
 }
 
 impl Profiles {

@@ -2,6 +2,7 @@
 //! sees a row.
 
 pub mod assertion;
+pub mod catalogue_entry;
 pub mod identifier;
 pub mod interaction;
 mod interaction_key;
@@ -12,6 +13,7 @@ pub mod persona_member;
 pub mod persona_set;
 pub mod profile;
 pub mod purchase;
+pub mod source_day;
 pub mod subject;
 pub mod trait_definition;
 

@@ -362,7 +362,7 @@ async fn a_replay_tells_personas_again_and_who_has_them(#[case] engine: Engine) 
     let set = discover(&ground, tenant, by_traits()).await;
     let mut reader = ground.reader();
     let first = reader.next(3 + 3 * 90).await.len();
-    let told = rapport_profiles::replay(&ground.platform, ground.config()).await.expect("told again");
+    let told = rapport_profiles::replay(&ground.platform, ground.config.clone()).await.expect("told again");
     assert_eq!(told, 3 + 2 * 90, "each persona, link and profile");
     let again = reader.next(usize::try_from(told).expect("few")).await;
     assert_eq!(first, 273);
