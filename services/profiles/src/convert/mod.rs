@@ -8,6 +8,8 @@ pub mod identify;
 pub mod identity;
 pub mod interaction;
 pub mod mask;
+pub mod persona;
+pub mod potential;
 pub mod profile;
 pub mod request;
 pub mod settings;

@@ -12,6 +12,8 @@ pub mod interaction;
 pub mod linking;
 pub mod namespace;
 pub mod normalise;
+pub mod persona;
+pub mod potential;
 pub mod preview;
 pub mod profile;
 pub mod quality;

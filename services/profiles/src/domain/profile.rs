@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::channels::{self, Inferred};
 use super::claims::{Claims, Consent, ConsentState};
 use super::namespace::Namespaces;
+use super::persona::Membership;
 use super::rules::Rules;
 use super::standing::{Basis, Choice, Flagging, Objection, Preference, Preferring, Processing};
 use super::survivorship::{Candidate, survivor};
@@ -84,6 +85,8 @@ pub struct Profile {
     pub created_at: Timestamp,
     /// When the profile last changed.
     pub updated_at: Timestamp,
+    /// The persona it has by the set in force.
+    pub persona: Option<Membership>,
 }
 
 impl Profile {
@@ -123,7 +126,7 @@ impl Profile {
 /// Folds the records of a customer. There is at least one: a customer without records does not exist.
 #[must_use]
 pub fn fold(customer: CustomerId, revision: u64, updated_at: Timestamp, records: &[Record], rules: &Rules) -> Profile {
-    Profile {
+    let mut profile = Profile {
         customer,
         revision,
         party: party(records),
@@ -137,7 +140,10 @@ pub fn fold(customer: CustomerId, revision: u64, updated_at: Timestamp, records:
         records: names(customer, records),
         created_at: records.iter().map(|record| record.created_at).min().unwrap_or(updated_at),
         updated_at,
-    }
+        persona: None,
+    };
+    profile.persona = rules.personas.as_ref().and_then(|personas| personas.membership(&profile));
+    profile
 }
 
 fn party(records: &[Record]) -> Party {

@@ -3,6 +3,7 @@
 mod m0001_profiles;
 mod m0002_interactions;
 mod m0003_catalogue;
+mod m0010_personas;
 
 use sea_orm_migration::MigrationTrait;
 
@@ -13,5 +14,6 @@ pub fn all() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m0001_profiles::Migration),
         Box::new(m0002_interactions::Migration),
         Box::new(m0003_catalogue::Migration),
+        Box::new(m0010_personas::Migration),
     ]
 }

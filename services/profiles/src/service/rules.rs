@@ -11,11 +11,12 @@ use rapport_platform::Call;
 use super::Profiles;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::namespace::Namespaces;
+use crate::domain::persona::Assigner;
 use crate::domain::rules::Rules;
-use crate::store::{catalogue_entry, settings, trait_definition};
+use crate::store::{catalogue_entry, persona, persona_set, settings, trait_definition};
 
 /// How long after they were read the rules that are held may be used.
-const FRESH: Duration = Duration::from_secs(1);
+pub(crate) const FRESH: Duration = Duration::from_secs(1);
 
 /// The rules of tenants, as read.
 #[derive(Default)]
@@ -49,6 +50,10 @@ impl Cache {
 /// Where the database fails.
 pub async fn read(rx: &Rx, built_in: &Namespaces) -> Result<Rules, Fault> {
     let declared = trait_definition::all(rx).await?.into_iter().collect();
+    let personas = match persona_set::in_force(rx).await? {
+        Some(set) => Assigner::new(&set, persona::of_set(rx, set.id).await?).map(Arc::new),
+        None => None,
+    };
     let settings = settings::find(rx).await?;
     // What is stored was read as a country before.
     let namespaces = match settings.phone_region.parse() {
@@ -56,7 +61,7 @@ pub async fn read(rx: &Rx, built_in: &Namespaces) -> Result<Rules, Fault> {
         Err(_) => built_in.clone(),
     };
     let (entries, strictness) = catalogue_entry::rules(rx).await?;
-    Ok(Rules { namespaces, declared, catalogue: Catalogue::new(entries, strictness), settings })
+    Ok(Rules { namespaces, declared, catalogue: Catalogue::new(entries, strictness), personas, settings })
 }
 
 /// A tenant's rules as they stood at an instant, as far as a profile is folded by them.

@@ -132,3 +132,9 @@ pub async fn delete(tx: &Tx, ids: &[CustomerId]) -> Result<u64, Fault> {
     }
     Ok(deleted)
 }
+
+/// How many customers there are.
+pub async fn count(rx: &Rx) -> Result<u64, Fault> {
+    let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid())).filter(Column::MergedInto.is_null());
+    query.count(rx.conn()).await.stored()
+}

@@ -14,6 +14,8 @@ mod identify;
 mod interactions;
 mod merges;
 mod operations;
+mod personas;
+mod potential;
 mod races;
 mod settings;
 mod standing;
