@@ -6,6 +6,7 @@ pub mod erasure;
 pub mod identify;
 pub mod identity;
 pub mod interaction;
+pub mod matching;
 pub mod profile;
 pub mod request;
 pub mod traits;

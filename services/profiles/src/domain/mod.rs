@@ -3,12 +3,16 @@
 
 pub mod assertion;
 pub mod bounds;
+pub mod candidate;
 pub mod claims;
 pub mod declared;
+pub mod identity;
 pub mod interaction;
 pub mod linking;
+pub mod matching;
 pub mod namespace;
 pub mod normalise;
+pub mod placeholder;
 pub mod preview;
 pub mod profile;
 pub mod relink;

@@ -1,7 +1,11 @@
 //! What a tenant's profiles are folded and linked by: one snapshot, so that a call sees one set of rules from its first
 //! check to its last write.
 
+use std::sync::Arc;
+
 use super::declared::Declared;
+use super::identity::IdentitySettings;
+use super::matching::Matcher;
 use super::namespace::Namespaces;
 
 /// The rules of one tenant.
@@ -11,4 +15,8 @@ pub struct Rules {
     pub namespaces: Namespaces,
     /// The traits that are declared.
     pub declared: Declared,
+    /// How it links as a whole.
+    pub identity: IdentitySettings,
+    /// What weighs pairs of records; none before the first training.
+    pub matcher: Option<Arc<Matcher>>,
 }

@@ -2,18 +2,27 @@
 
 pub mod apply;
 pub mod attach;
+pub mod candidates;
 pub mod component;
 pub mod consent;
 pub mod declared;
 pub mod erase;
+pub mod explain;
+pub mod health;
 pub mod hot;
 pub mod identify;
+pub mod identity_settings;
 pub mod interactions;
 pub mod lineage;
+pub mod matching;
 pub mod merge;
+pub mod namespaces;
+pub mod quarantine;
 pub mod read;
+pub mod renormalise;
 pub mod rules;
 pub mod split;
+pub mod training;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -90,6 +90,14 @@ pub async fn merged_into(rx: &Rx, customer: CustomerId) -> Result<Vec<CustomerId
     Ok(ids.into_iter().map(CustomerId::from_uuid).collect())
 }
 
+/// The ids of all customers.
+pub async fn live_ids(rx: &Rx) -> Result<Vec<CustomerId>, Fault> {
+    let query = Entity::find().select_only().column(Column::CustomerId);
+    let query = query.filter(Column::Tenant.eq(rx.tenant().uuid())).filter(Column::MergedInto.is_null());
+    let ids = query.into_tuple::<Uuid>().all(rx.conn()).await.stored()?;
+    Ok(ids.into_iter().map(CustomerId::from_uuid).collect())
+}
+
 /// What is held of ids after one, in their order.
 pub async fn after(rx: &Rx, id: Uuid, limit: u64) -> Result<Vec<(CustomerId, Row)>, Fault> {
     let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid())).filter(Column::CustomerId.gt(id));
