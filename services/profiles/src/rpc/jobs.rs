@@ -15,6 +15,8 @@ use crate::service::{Profiles, renormalise, training};
 
 /// How long a job that goes through all customers rests after each step: calls have the database meanwhile.
 const REST: Duration = Duration::from_millis(5);
+/// How long other instances may not know yet that rules or a model changed: what they write meanwhile is gone through.
+const KNOWN: Duration = Duration::from_millis(1_500);
 
 /// All jobs, by the name of the call that begins them.
 #[must_use]
@@ -36,9 +38,6 @@ fn more<T: Serialize>(next: &T, done: u64, total: u64) -> Result<Step, Fault> {
     Ok(Step::more(serde_json::to_vec(next).map_err(Fault::internal)?, done, total).after(REST))
 }
 
-/// How long other instances may not know yet that a model is active: until then they keep nothing ready for it.
-const KNOWN: Duration = Duration::from_millis(1_500);
-
 /// Trains the matcher.
 struct Train(Profiles);
 
@@ -50,8 +49,11 @@ impl Job for Train {
             let stepped = self.0.train_step(work.tenant, &request, at).await?;
             let done = work.done + stepped.done;
             match stepped.next {
-                Some(next) if at == training::Cursor::Learn => Ok(more(&next, done, 0)?.after(KNOWN)),
-                Some(next) => more(&next, done, 0),
+                Some(next) if at == training::Cursor::Learn => {
+                    let total = 3 * self.0.count(work.tenant).await?;
+                    Ok(more(&next, done, total)?.after(KNOWN))
+                }
+                Some(next) => more(&next, done, work.total.max(done)),
                 None => {
                     let matcher = Some(matching::matcher(&self.0.trained(work.tenant).await?));
                     let customers = i64::try_from(done / 3).unwrap_or(i64::MAX);
@@ -69,11 +71,15 @@ impl Job for Renormalise {
     fn step(&self, work: Work) -> BoxFuture<'_, Result<Step, Fault>> {
         Box::pin(async move {
             let request: renormalise::Request = read(&work.request)?;
+            if work.cursor.is_empty() {
+                let total = 2 * self.0.count(work.tenant).await?;
+                return Ok(more(&renormalise::Cursor::START, 0, total)?.after(KNOWN));
+            }
             let at = cursor(&work, renormalise::Cursor::START)?;
             let stepped = self.0.renormalise(work.tenant, &request.namespace, at).await?;
             let done = work.done + stepped.done;
             match stepped.next {
-                Some(next) => more(&next, done, 0),
+                Some(next) => more(&next, done, work.total.max(done)),
                 None => Step::done(&RelinkResult { customers: i64::try_from(done / 2).unwrap_or(i64::MAX) }, done),
             }
         })

@@ -145,6 +145,9 @@ async fn freed(tx: &Tx, rules: &Rules, erased: &[SubjectId]) -> Result<Vec<Freed
         let all = identifier::carriers(tx, &identifier, limit + leaving + 2).await?;
         let carriers: Vec<SubjectId> =
             all.iter().map(|carrier| carrier.subject).filter(|subject| *subject != identifier::NOBODY).collect();
+        if carriers.iter().all(|carrier| erased.contains(carrier)) {
+            quarantine::forget(tx, &identifier).await?;
+        }
         let quarantined = carriers.len() > limit || carriers.len() < all.len();
         if quarantined && carriers.len() - leaving <= limit {
             freed.push(Freed { identifier, carriers });

@@ -11,6 +11,7 @@ use rapport_platform::Call;
 
 use super::component::{self, lock_customers};
 use super::matching::{self, Noted};
+use super::shared::{Shared, Told};
 use super::{Outcome, Profiles, Written, apply, candidates, grew, stripe};
 use crate::domain::bounds;
 use crate::domain::claims::{Claims, Statement};
@@ -22,7 +23,7 @@ use crate::domain::value::{Identifier, SourceRecord};
 use crate::store::identifier::Carried;
 use crate::store::observation::Observation;
 use crate::store::subject::Subject;
-use crate::store::{identifier, link, observation, profile, quarantine, subject};
+use crate::store::{identifier, link, observation, profile, subject};
 
 /// What a source states.
 #[derive(Clone, Debug)]
@@ -108,21 +109,6 @@ struct Unit<'a> {
     stated: Vec<Identifier>,
 }
 
-/// What else carries the identifiers of the call.
-#[derive(Default)]
-struct Shared {
-    /// Other records that carry a strong one, and by which namespaces.
-    others: BTreeMap<SubjectId, BTreeSet<String>>,
-    /// Records that carried one which, by this call, is carried by too many: their links must be made anew.
-    crossing: BTreeMap<SubjectId, String>,
-    /// Those that are carried by too many records.
-    quarantined: Vec<Identifier>,
-    /// Whether a visitor becomes known by this call, or this record turns out to be somebody's visit.
-    visits: bool,
-    /// Other records that this one looks so like, or did until now, that they are linked.
-    alike: BTreeSet<SubjectId>,
-}
-
 impl<'a> Unit<'a> {
     fn new(tx: &'a Tx, rules: &'a Rules, input: &'a Identification) -> Self {
         let stated = input.statement.identifiers.iter().filter_map(|it| rules.namespaces.effective(it));
@@ -147,7 +133,12 @@ impl<'a> Unit<'a> {
             None => Subject { id: SubjectId::new(), name: input.name.clone(), created_at: tx.now() },
         };
         let news = news(&carried, &self.stated, observed_at);
-        let mut shared = self.shared(subject.id, &carried, &news).await?;
+        let mut shared = Shared::of(
+            tx,
+            self.rules,
+            &Told { subject: subject.id, stated: &self.stated, carried: &carried, news: &news },
+        )
+        .await?;
         if known.is_none() {
             subject::add(tx, std::slice::from_ref(&subject)).await?;
         }
@@ -194,7 +185,7 @@ impl<'a> Unit<'a> {
         let mut weak = BTreeSet::new();
         // Units run one after another on SQLite.
         if tx.engine() == Engine::Postgres {
-            weak.extend(self.weak_stated().cloned());
+            weak.extend(self.stated.iter().filter(|it| self.rules.namespaces.weak(&it.namespace).is_some()).cloned());
             if let Some(known) = subject::find(tx, name).await? {
                 weak.extend(self.weak(&identifier::of_subjects(tx, &[known.id]).await?).cloned());
             }
@@ -209,69 +200,9 @@ impl<'a> Unit<'a> {
         self.stated.iter().filter(|it| self.rules.namespaces.strong(&it.namespace).is_some())
     }
 
-    fn weak_stated(&self) -> impl Iterator<Item = &Identifier> {
-        self.stated.iter().filter(|it| self.rules.namespaces.weak(&it.namespace).is_some())
-    }
-
     fn weak<'c>(&self, carried: &'c [Carried]) -> impl Iterator<Item = &'c Identifier> {
         let rules = self.rules;
         carried.iter().map(|it| &it.identifier).filter(move |it| rules.namespaces.weak(&it.namespace).is_some())
-    }
-
-    async fn shared(&self, subject: SubjectId, carried: &[Carried], news: &[Identifier]) -> Result<Shared, Fault> {
-        let mut shared = Shared::default();
-        for identifier in self.strong() {
-            if let Some(others) = self.others(subject, identifier, &mut shared).await? {
-                for other in others {
-                    shared.others.entry(other).or_default().insert(identifier.namespace.clone());
-                }
-            }
-        }
-        let strong = |it: &Identifier| self.rules.namespaces.strong(&it.namespace).is_some();
-        let was_known = carried.iter().any(|it| strong(&it.identifier));
-        let is_known = was_known || self.strong().next().is_some();
-        let before = self.weak(carried).filter(|_| is_known && !was_known);
-        let weak: BTreeSet<&Identifier> = self.weak_stated().filter(|it| news.contains(it)).chain(before).collect();
-        for identifier in weak {
-            let Some(others) = self.others(subject, identifier, &mut shared).await? else { continue };
-            let known = component::known_among(self.tx, self.rules, &others).await?;
-            // Between two that are known a shared device means nothing.
-            shared.visits |= if is_known { known.len() < others.len() } else { !known.is_empty() };
-        }
-        Ok(shared)
-    }
-
-    /// The other records that carry an identifier of the call; none where they are too many for it to link.
-    async fn others(
-        &self,
-        subject: SubjectId,
-        identifier: &Identifier,
-        shared: &mut Shared,
-    ) -> Result<Option<Vec<SubjectId>>, Fault> {
-        let mut limit = component::limit_of(self.tx, self.rules, identifier, 0).await?;
-        let mut carriers = identifier::carriers(self.tx, identifier, limit + 1).await?;
-        if carriers.len() >= limit {
-            let allowed = component::limit_of(self.tx, self.rules, identifier, limit + 1).await?;
-            if allowed > limit {
-                limit = allowed;
-                carriers = identifier::carriers(self.tx, identifier, limit + 1).await?;
-            }
-        }
-        if carriers.iter().any(|carrier| carrier.subject == identifier::NOBODY) {
-            shared.quarantined.push(identifier.clone());
-            return Ok(None);
-        }
-        let mine = carriers.iter().any(|carrier| carrier.subject == subject);
-        let others = carriers.iter().map(|carrier| carrier.subject).filter(|other| *other != subject);
-        if carriers.len() + usize::from(!mine) <= limit {
-            return Ok(Some(others.collect()));
-        }
-        shared.quarantined.push(identifier.clone());
-        if carriers.len() == limit && !mine {
-            shared.crossing.extend(others.map(|other| (other, identifier.namespace.clone())));
-            quarantine::add(self.tx, identifier).await?;
-        }
-        Ok(None)
     }
 
     /// The identifiers of the call that link nobody.

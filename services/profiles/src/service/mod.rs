@@ -21,6 +21,7 @@ pub mod quarantine;
 pub mod read;
 pub mod renormalise;
 pub mod rules;
+mod shared;
 pub mod split;
 pub mod training;
 

@@ -66,6 +66,14 @@ pub async fn begin(tx: &Tx, namespace: &str) -> Result<Operation, Fault> {
 }
 
 impl Profiles {
+    /// How many customer ids there are to go through.
+    ///
+    /// # Errors
+    /// As [`rapport_data::Database::read`].
+    pub async fn count(&self, tenant: TenantId) -> Result<u64, Fault> {
+        self.0.database.read(tenant, |rx| async move { profile::count(&rx).await }).await
+    }
+
     /// Does the next step.
     ///
     /// # Errors

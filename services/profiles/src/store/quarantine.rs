@@ -94,8 +94,10 @@ pub async fn forget(tx: &Tx, identifier: &Identifier) -> Result<(), Fault> {
     run(tx, text, key).await.map(drop)
 }
 
-/// Forgets a namespace's values that nobody let link again: which they are is found out anew.
+/// Forgets a namespace's values that nobody let link again, for which they are is found out anew, and those that nobody
+/// carries any more.
 pub async fn forget_namespace(tx: &Tx, namespace: &str) -> Result<(), Fault> {
-    let text = "DELETE FROM quarantine WHERE tenant = $1 AND namespace = $2 AND allowed = 0";
+    let text = "DELETE FROM quarantine WHERE tenant = $1 AND namespace = $2 AND (allowed = 0 OR NOT EXISTS \
+                (SELECT 1 FROM identifier i WHERE i.tenant = $1 AND i.namespace = $2 AND i.value = quarantine.value))";
     run(tx, text, [tx.tenant().uuid().into(), namespace.to_owned().into()]).await.map(drop)
 }
