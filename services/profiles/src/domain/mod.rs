@@ -4,7 +4,9 @@
 pub mod assertion;
 pub mod bounds;
 pub mod candidate;
+pub mod catalogue;
 pub mod claims;
+pub mod correction;
 pub mod declared;
 pub mod identity;
 pub mod interaction;
@@ -15,8 +17,10 @@ pub mod normalise;
 pub mod placeholder;
 pub mod preview;
 pub mod profile;
+pub mod quality;
 pub mod relink;
 pub mod rules;
+pub mod timeline_filter;
 pub mod value;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::catalogue::Catalogue;
 use super::declared::Declared;
 use super::identity::IdentitySettings;
 use super::matching::Matcher;
@@ -19,4 +20,6 @@ pub struct Rules {
     pub identity: IdentitySettings,
     /// What weighs pairs of records; none before the first training.
     pub matcher: Option<Arc<Matcher>>,
+    /// What interactions are made of.
+    pub catalogue: Catalogue,
 }

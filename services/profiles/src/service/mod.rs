@@ -2,7 +2,9 @@
 
 pub mod apply;
 pub mod attach;
+mod batch;
 pub mod candidates;
+pub mod catalogue;
 pub mod component;
 pub mod consent;
 pub mod declared;
@@ -17,15 +19,18 @@ pub mod lineage;
 pub mod matching;
 pub mod merge;
 pub mod namespaces;
+pub mod quality;
 pub mod quarantine;
 pub mod read;
 pub mod renormalise;
 pub mod rules;
 mod shared;
 pub mod split;
+pub mod timeline;
 pub mod training;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::{Duration, Instant};
 
 use rapport_data::{Answer, Database, Receipt, Rx, Tx};
@@ -49,6 +54,9 @@ pub(crate) struct Inner {
     pub(crate) built_in: Namespaces,
     pub(crate) hot: Hot,
     pub(crate) rules: rules::Cache,
+    /// Until when, in microseconds, what happens has its place in the timeline.
+    pub(crate) covered: AtomicI64,
+    pub(crate) quality: quality::Quality,
 }
 
 /// What a unit of work wrote that this instance's reads must show at once.
@@ -72,7 +80,9 @@ impl Profiles {
     /// Over a database.
     #[must_use]
     pub fn new(database: Database, built_in: Namespaces) -> Self {
-        let inner = Inner { database, built_in, hot: Hot::default(), rules: rules::Cache::default() };
+        let (hot, rules, covered) = (Hot::default(), rules::Cache::default(), AtomicI64::new(i64::MIN));
+        let quality = quality::Quality::default();
+        let inner = Inner { database, built_in, hot, rules, covered, quality };
         Self(Arc::new(inner))
     }
 

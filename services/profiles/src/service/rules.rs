@@ -10,10 +10,11 @@ use rapport_platform::Call;
 use serde::de::IgnoredAny;
 
 use super::Profiles;
+use crate::domain::catalogue::Catalogue;
 use crate::domain::matching::Matcher;
 use crate::domain::namespace::Namespaces;
 use crate::domain::rules::Rules;
-use crate::store::{identity_settings, match_model, namespace, trait_definition};
+use crate::store::{catalogue_entry, identity_settings, match_model, namespace, trait_definition};
 
 /// How long after they were read the rules that are held may be used.
 const FRESH: Duration = Duration::from_secs(1);
@@ -56,7 +57,9 @@ impl Cache {
 pub async fn read(rx: &Rx, built_in: &Namespaces) -> Result<Rules, Fault> {
     let declared = trait_definition::all(rx).await?.into_iter().collect();
     let namespaces = built_in.clone().with(namespace::all(rx).await?);
-    Ok(Rules { namespaces, declared, identity: identity_settings::get(rx).await?, matcher: None })
+    let identity = identity_settings::get(rx).await?;
+    let (entries, settings) = catalogue_entry::rules(rx).await?;
+    Ok(Rules { namespaces, declared, identity, matcher: None, catalogue: Catalogue::new(entries, settings) })
 }
 
 /// The same, with what weighs pairs of records: it is large, so that what was read `before` is kept where it still holds.

@@ -3,6 +3,7 @@
 
 pub mod assertion;
 pub mod candidate;
+pub mod catalogue_entry;
 pub mod health;
 pub mod identifier;
 pub mod identity_settings;
@@ -15,6 +16,7 @@ pub mod namespace;
 pub mod observation;
 pub mod profile;
 pub mod quarantine;
+pub mod source_day;
 pub mod subject;
 pub mod trait_definition;
 

@@ -110,7 +110,7 @@ async fn a_limit_opens_a_candidate_that_somebody_accepts(#[case] engine: Engine)
     let decision = resolve(held, MatchResolution::Accept);
     let decided =
         ground.identity(tenant).resolve_match_candidate(decision.clone()).await.expect("decided").into_inner();
-    assert_eq!(decided.merged_customer_ids, [second.clone()]);
+    assert_eq!(decided.merged_customer_ids, std::slice::from_ref(&second));
     let after = decided.match_candidate.expect("told");
     assert_eq!(after.state(), MatchState::Accepted);
     assert!(after.decided_by.starts_with("key:") && after.decision_reason == "called them");

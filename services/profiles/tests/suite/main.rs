@@ -2,7 +2,9 @@
 
 mod batch_and_bounds;
 mod catalogue;
+mod catalogue_entries;
 mod consents;
+mod corrections;
 mod erasure;
 mod ground;
 mod history;
@@ -14,4 +16,5 @@ mod matching;
 mod merges;
 mod operations;
 mod races;
+mod timeline;
 mod told;
