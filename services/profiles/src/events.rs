@@ -8,22 +8,25 @@ use prost::Message as _;
 use rapport_api::convert::{instant, money, timestamp};
 use rapport_api::events::v1::event::Payload;
 use rapport_api::events::v1::{
-    CatalogueEntryChanged, ContextConsent, CustomerContext, Event, InteractionChanged, ProfileChanged, SubjectErased,
-    SubjectLinked, TraitDefinitionChanged,
+    CatalogueEntryChanged, ContextConsent, ContextFlag, ContextPreferences, CustomerContext, Event, InteractionChanged,
+    ProfileChanged, SubjectErased, SubjectLinked, TenantSettingsChanged, TraitDefinitionChanged,
 };
 use rapport_cache::{Change, ChangeKind, ContextCache};
 use rapport_data::{Follower, NewEvent};
 use rapport_kernel::{CustomerId, Fault, SubjectId, TenantId, Timestamp};
 
+use crate::convert::standing;
 use crate::convert::value::{party_message, value_message};
 use crate::domain::catalogue::{Details, Entry};
 use crate::domain::claims::ConsentState;
-use crate::domain::declared::TraitDefinition;
 use crate::domain::interaction::{Interaction, Tombstone};
 use crate::domain::profile::Profile;
+use crate::domain::settings::Settings;
+use crate::domain::standing::{Flagging, Preference};
 use crate::domain::value::Number;
 use crate::store::catalogue_entry::Row;
 use crate::store::link::Link;
+use crate::store::trait_definition::Version;
 
 /// The group that writes the shared context.
 pub const CONTEXT_GROUP: &str = "context";
@@ -49,9 +52,32 @@ pub fn context(profile: &Profile) -> CustomerContext {
         traits: profile.traits.iter().map(|(name, held)| (name.clone(), value_message(&held.value))).collect(),
         consents: consents.map(consent).collect(),
         subject_ids: profile.records.iter().map(|(subject, ..)| subject.to_string()).collect(),
-        valid_until: None,
+        valid_until: profile.valid_until().map(timestamp),
         create_time: Some(timestamp(profile.created_at)),
+        restrictions: profile.objections.keys().map(|kind| standing::processing_message(*kind).into()).collect(),
+        preferences: preferences(profile),
+        flags: profile.flags.iter().map(|(name, (held, _))| flag(name, held)).collect(),
     }
+}
+
+fn flag(name: &str, held: &Flagging) -> ContextFlag {
+    ContextFlag { name: name.to_owned(), expire_time: held.until.and_then(standing::end) }
+}
+
+fn preferences(profile: &Profile) -> Option<ContextPreferences> {
+    if profile.preferences.is_empty() {
+        return None;
+    }
+    let held = standing::chosen(|preference: Preference| profile.preferences.get(&preference).map(|(said, _)| said));
+    Some(ContextPreferences {
+        language: held.language,
+        zone: held.zone,
+        preferred_channels: held.preferred_channels,
+        quiet_hours: held.quiet_hours,
+        tone: held.tone,
+        accessibility_needs: held.accessibility_needs,
+        inferred_channels: Vec::new(),
+    })
 }
 
 /// The ids of a profile, as what needs no more of it is told.
@@ -68,7 +94,7 @@ pub fn context_ids(profile: &Profile) -> CustomerContext {
 /// A profile has a new state.
 #[must_use]
 pub fn profile_changed(profile: &Profile, at: Timestamp) -> NewEvent {
-    let changed = ProfileChanged { context: Some(context(profile)), merged_into: String::new() };
+    let changed = ProfileChanged { context: Some(Box::new(context(profile))), merged_into: String::new() };
     of_profile(profile.customer, profile.revision, at, changed)
 }
 
@@ -142,18 +168,39 @@ pub fn interaction_deleted(tombstone: &Tombstone) -> Option<NewEvent> {
     })
 }
 
-/// A trait was declared. It is about nobody: the tenant's id stands for the subject.
+/// A trait was declared, or its declaration changed or taken back. It is about nobody: the tenant's id stands for the
+/// subject.
 #[must_use]
-pub fn trait_definition_changed(tenant: TenantId, definition: &TraitDefinition) -> NewEvent {
+pub fn trait_definition_changed(tenant: TenantId, version: &Version) -> NewEvent {
+    let (definition, deleted) = (&version.definition, version.deleted);
+    let metric_dimension = definition.metric_dimension && !deleted;
     NewEvent {
         subject: SubjectId::from_uuid(tenant.uuid()),
         aggregate: "trait_definition",
         aggregate_id: definition.name.clone(),
-        revision: 1,
-        occurred_at: definition.created_at,
-        payload: Payload::TraitDefinitionChanged(TraitDefinitionChanged {
-            metric_dimension: definition.metric_dimension,
-        }),
+        revision: definition.revision,
+        occurred_at: definition.updated_at,
+        payload: Payload::TraitDefinitionChanged(TraitDefinitionChanged { metric_dimension, deleted }),
+    }
+}
+
+/// A tenant's settings changed.
+#[must_use]
+pub fn tenant_settings_changed(tenant: TenantId, settings: &Settings) -> NewEvent {
+    let changed = TenantSettingsChanged {
+        zone: settings.zone.clone(),
+        languages: settings.languages.clone(),
+        week_start: settings.week_start.max(1).into(),
+        currency: settings.currency.clone(),
+        suppression_threshold: settings.suppression_threshold,
+    };
+    NewEvent {
+        subject: SubjectId::from_uuid(tenant.uuid()),
+        aggregate: "tenant_settings",
+        aggregate_id: tenant.to_string(),
+        revision: settings.revision,
+        occurred_at: settings.updated_at.unwrap_or(Timestamp::MIN),
+        payload: Payload::TenantSettingsChanged(changed),
     }
 }
 
@@ -260,6 +307,7 @@ fn change(tenant: TenantId, event: Event) -> Option<Change> {
         | Payload::DecisionMade(_)
         | Payload::TraitDefinitionChanged(_)
         | Payload::CatalogueEntryChanged(_)
+        | Payload::TenantSettingsChanged(_)
         | Payload::Watermark(_) => return None,
     };
     Some(Change { tenant, customer, revision, recorded_at, kind })

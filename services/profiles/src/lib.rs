@@ -27,6 +27,7 @@ use rapport_api::profiles::v1::context_service_server::ContextServiceServer;
 use rapport_api::profiles::v1::identity_service_server::IdentityServiceServer;
 use rapport_api::profiles::v1::interaction_service_server::InteractionServiceServer;
 use rapport_api::profiles::v1::profile_service_server::ProfileServiceServer;
+use rapport_api::profiles::v1::tenant_settings_service_server::TenantSettingsServiceServer;
 use rapport_api::profiles::v1::trait_service_server::TraitServiceServer;
 use rapport_api::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES};
 use rapport_bus::Bus;
@@ -94,6 +95,7 @@ pub async fn build<T: Send + Sync + 'static>(
     let profiles = Profiles::new(database.clone(), namespaces);
     make_room(platform, &profiles);
     write_quality(platform, &profiles);
+    profiles.follow_time(platform);
     database.run_operations(platform, rpc::jobs::all(&profiles));
     let operations = rapport_operations::server("profiles", database, platform);
     let routes = routes(&profiles, platform).add_service(operations);
@@ -143,7 +145,8 @@ fn write_quality(platform: &Platform, profiles: &Profiles) {
 }
 
 fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
-    let profile = ProfileServiceServer::new(rpc::profile::ProfileRpc(profiles.clone()))
+    let profile = rpc::profile::ProfileRpc { profiles: profiles.clone(), page_key: platform.page_key.clone() };
+    let profile = ProfileServiceServer::new(profile)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let identity = IdentityServiceServer::new(rpc::identity::IdentityRpc(profiles.clone(), platform.page_key.clone()))
@@ -154,6 +157,9 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let catalogue = rpc::catalogue::CatalogueRpc(profiles.clone(), platform.page_key.clone());
     let catalogue = CatalogueServiceServer::new(catalogue)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let settings = TenantSettingsServiceServer::new(rpc::settings::SettingsRpc(profiles.clone()))
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let context = ContextServiceServer::new(rpc::context::ContextRpc(profiles.clone()))
@@ -175,6 +181,7 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
         .add_service(identity)
         .add_service(traits)
         .add_service(catalogue)
+        .add_service(settings)
         .add_service(context)
         .add_service(erasure)
 }

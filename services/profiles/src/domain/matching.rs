@@ -12,6 +12,7 @@ use rapport_matching::settings::{MAX_FIELDS, Schema, Settings, Thresholds, usual
 
 use super::claims::Claims;
 use super::namespace::Namespaces;
+use super::standing::Processing;
 use super::value::Value;
 
 /// Namespaces whose values are compared where no trait of the name is: people mistype them.
@@ -66,7 +67,9 @@ impl Matcher {
     #[must_use]
     pub fn ready(&self, claims: &Claims, namespaces: &Namespaces) -> Ready {
         let schema = self.scorer.schema();
-        let record = prepare(schema, claims, namespaces);
+        // Whoever objected to being profiled is compared with nobody.
+        let objects = claims.objections.get(&Processing::Profiling).is_some_and(|objection| objection.stands);
+        let record = if objects { PreparedRecord::new(schema, []) } else { prepare(schema, claims, namespaces) };
         let keys = keys(schema, &record).into_iter().map(u64::cast_signed).collect();
         Ready { record, keys }
     }
@@ -86,8 +89,8 @@ pub fn prepare(schema: &Schema, claims: &Claims, namespaces: &Namespaces) -> Pre
     for field in schema.fields() {
         let stated = claims.traits.get(&field.name).and_then(|claim| claim.value.as_ref()).and_then(text);
         let text = stated.or_else(|| {
-            let of = claims.identifiers.iter().filter(|(it, _)| it.namespace == field.name);
-            let counted = of.filter_map(|(it, at)| Some((*at, namespaces.effective(it)?)));
+            let of = claims.carried().filter(|(it, _)| it.namespace == field.name);
+            let counted = of.filter_map(|(it, at)| Some((at, namespaces.effective(it)?)));
             counted.min().map(|(_, it)| it.value.expose().clone())
         });
         values.extend(text.map(|text| (field.name.as_str(), text)));

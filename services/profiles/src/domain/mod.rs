@@ -20,6 +20,9 @@ pub mod profile;
 pub mod quality;
 pub mod relink;
 pub mod rules;
+pub mod settings;
+pub mod standing;
+pub mod survivorship;
 pub mod timeline_filter;
 pub mod value;
 

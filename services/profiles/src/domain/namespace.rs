@@ -113,6 +113,13 @@ impl Namespaces {
         self
     }
 
+    /// The same namespaces; telephone numbers without `+` are read as of `region`.
+    #[must_use]
+    pub fn in_region(mut self, region: normalise::Region) -> Self {
+        self.region = Some(region);
+        self
+    }
+
     /// All of them, in rank order.
     #[must_use]
     pub fn all(&self) -> &[Namespace] {

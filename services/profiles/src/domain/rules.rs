@@ -8,6 +8,8 @@ use super::declared::Declared;
 use super::identity::IdentitySettings;
 use super::matching::Matcher;
 use super::namespace::Namespaces;
+use super::settings::Settings;
+use super::value::Value;
 
 /// The rules of one tenant.
 #[derive(Clone, Debug, Default)]
@@ -22,4 +24,23 @@ pub struct Rules {
     pub matcher: Option<Arc<Matcher>>,
     /// What interactions are made of.
     pub catalogue: Catalogue,
+    /// What the tenant set for itself.
+    pub settings: Settings,
+}
+
+impl Rules {
+    /// What a value of a trait must be, where it is not that.
+    #[must_use]
+    pub fn refusal(&self, name: &str, value: &Value) -> Option<String> {
+        if self.settings.strict_traits && self.declared.find(name).is_none() {
+            return Some("must be a declared trait: this tenant's settings say so".to_owned());
+        }
+        self.declared.refusal(name, value)
+    }
+
+    /// How far a source is trusted: the greater the more.
+    #[must_use]
+    pub fn trust(&self, source: &str) -> u32 {
+        self.catalogue.trust(source).into()
+    }
 }

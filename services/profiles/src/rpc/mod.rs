@@ -8,6 +8,7 @@ pub mod identity;
 pub mod interactions;
 pub mod jobs;
 pub mod profile;
+pub mod settings;
 pub mod traits;
 
 use prost::Message;

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use rapport_data::Tx;
-use rapport_kernel::{Fault, SubjectId, Timestamp};
+use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
 
 use super::component::Component;
 use super::{Written, candidates};
+use crate::domain::claims::Statement;
 use crate::domain::linking::Partition;
 use crate::domain::profile::{Profile, Record, fold};
 use crate::domain::relink::{self, Changes, Held};
 use crate::domain::rules::Rules;
 use crate::events;
 use crate::store::link::Link;
-use crate::store::{link, profile};
+use crate::store::observation::Observation;
+use crate::store::{link, observation, profile};
 
 /// Writes the difference between a component as it is held and a partition of it.
 pub async fn relink(
@@ -36,8 +38,11 @@ pub async fn write(tx: &Tx, component: &Component, changes: &Changes, rules: &Ru
     move_links(tx, component, changes, now).await?;
     let mut written = Written::default();
     for (customer, records) in &changes.live {
-        let profile = Arc::new(fold(*customer, revision, now, records, rules));
+        let profile = Arc::new(fold(*customer, revision, now, records, rules).at(now));
         tx.publish(events::profile_changed(&profile, now)).await?;
+        if let Some(end) = profile.valid_until() {
+            tx.wake_at(*customer, Some(end)).await?;
+        }
         written.live.push(profile);
     }
     for (id, to) in &changes.redirects {
@@ -73,7 +78,7 @@ async fn move_links(tx: &Tx, component: &Component, changes: &Changes, now: Time
 /// Writes a customer's new state where no record moves; `held` is the state before.
 pub async fn update(
     tx: &Tx,
-    component: (rapport_kernel::CustomerId, u64),
+    component: (CustomerId, u64),
     records: Vec<Record>,
     rules: &Rules,
 ) -> Result<Arc<Profile>, Fault> {
@@ -81,4 +86,21 @@ pub async fn update(
     let changes = Changes { revision: before + 1, live: vec![(customer, records)], ..Changes::default() };
     let mut written = write(tx, &Component::default(), &changes, rules).await?;
     written.live.pop().ok_or_else(|| Fault::internal("the new state of a customer was not written"))
+}
+
+/// Writes a customer's state anew though nobody said anything: what it is folded by changed, or the time came at which
+/// something ends by itself. That nothing was said is kept as well, so that it is known which revision it had when.
+pub async fn touch(
+    tx: &Tx,
+    component: (CustomerId, u64),
+    records: Vec<Record>,
+    rules: &Rules,
+) -> Result<Arc<Profile>, Fault> {
+    let home = records.iter().find(|record| record.subject == component.0).or_else(|| records.first());
+    let home = home.ok_or_else(|| Fault::internal("a customer has no record"))?.subject;
+    let profile = update(tx, component, records, rules).await?;
+    let (now, profile_revision, statement) = (tx.now(), profile.revision, Statement::default());
+    let nothing = Observation { subject: home, observed_at: now, recorded_at: now, profile_revision, statement };
+    observation::add(tx, &[nothing]).await?;
+    Ok(profile)
 }

@@ -192,7 +192,7 @@ impl<'a> Unit<'a> {
             if let Some(known) = subject::find(tx, name).await? {
                 weak.extend(self.weak(&identifier::of_subjects(tx, &[known.id]).await?).cloned());
             }
-            let mut keys = vec![format!("record/{}/{}", name.source, name.external_id.expose())];
+            let mut keys = vec![record_key(name)];
             keys.extend(self.strong().chain(&weak).map(identifier_key));
             tx.lock(&keys).await?;
         }
@@ -341,6 +341,11 @@ fn news(carried: &[Carried], stated: &[Identifier], observed_at: Timestamp) -> V
 /// thousand values.
 const STRIPES: u64 = 256;
 
+/// The lock under which a record is made or deleted.
+pub(crate) fn record_key(name: &SourceRecord) -> String {
+    format!("record/{}/{}", name.source, name.external_id.expose())
+}
+
 /// The lock under which it is changed who carries an identifier.
 pub(crate) fn identifier_key(identifier: &Identifier) -> String {
     let stripe = stripe(&[&identifier.namespace, identifier.value.expose()], STRIPES);
@@ -373,15 +378,19 @@ pub(crate) async fn hear(
         return Err(Fault::internal("a linked customer has no profile"));
     };
     let record = records.iter_mut().find(|record| record.subject == subject);
-    let changed =
-        record.ok_or_else(|| Fault::internal("a customer lacks a record"))?.claims.hear(statement, observed_at);
+    let claims = &mut record.ok_or_else(|| Fault::internal("a customer lacks a record"))?.claims;
+    let changed = claims.hear(statement, observed_at);
+    if changed && !statement.objections.is_empty() {
+        // Whoever objects to being profiled is compared no more; what looks had linked comes apart when it is linked anew.
+        matching::note(tx, rules, subject, claims).await?;
+    }
     let known = observation::is_known(tx, subject, observed_at, statement).await?;
     let (profile, written) = if changed && !known {
         bounds::check(&records)?;
         let profile = apply::update(tx, (customer, revision), records, rules).await?;
         (Arc::clone(&profile), Written { live: vec![profile], ..Written::default() })
     } else {
-        (Arc::new(fold(customer, revision, updated_at, &records, rules)), Written::default())
+        (Arc::new(fold(customer, revision, updated_at, &records, rules).at(tx.now())), Written::default())
     };
     if !known {
         let (recorded_at, profile_revision) = (tx.now(), profile.revision);
@@ -396,7 +405,7 @@ pub(crate) async fn hear(
 pub(crate) async fn current(tx: &Tx, rules: &Rules, customer: CustomerId) -> Result<Arc<Profile>, Fault> {
     match profile::find(tx, customer).await? {
         Some(profile::Row { held: Held::Live { revision, records }, updated_at }) => {
-            Ok(Arc::new(fold(customer, revision, updated_at, &records, rules)))
+            Ok(Arc::new(fold(customer, revision, updated_at, &records, rules).at(tx.now())))
         }
         _ => Err(Fault::internal("a linked customer has no profile")),
     }

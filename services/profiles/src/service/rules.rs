@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rapport_data::Rx;
-use rapport_kernel::{Fault, TenantId};
+use rapport_kernel::{Fault, TenantId, Timestamp};
 use rapport_platform::Call;
 use serde::de::IgnoredAny;
 
@@ -14,7 +14,7 @@ use crate::domain::catalogue::Catalogue;
 use crate::domain::matching::Matcher;
 use crate::domain::namespace::Namespaces;
 use crate::domain::rules::Rules;
-use crate::store::{catalogue_entry, identity_settings, match_model, namespace, trait_definition};
+use crate::store::{catalogue_entry, identity_settings, match_model, namespace, settings, trait_definition};
 
 /// How long after they were read the rules that are held may be used.
 const FRESH: Duration = Duration::from_secs(1);
@@ -56,10 +56,17 @@ impl Cache {
 /// Where the database fails.
 pub async fn read(rx: &Rx, built_in: &Namespaces) -> Result<Rules, Fault> {
     let declared = trait_definition::all(rx).await?.into_iter().collect();
-    let namespaces = built_in.clone().with(namespace::all(rx).await?);
+    let settings = settings::find(rx).await?;
+    // What is stored was read as a country before.
+    let namespaces = match settings.phone_region.parse() {
+        Ok(region) => built_in.clone().in_region(region),
+        Err(_) => built_in.clone(),
+    };
+    let namespaces = namespaces.with(namespace::all(rx).await?);
     let identity = identity_settings::get(rx).await?;
-    let (entries, settings) = catalogue_entry::rules(rx).await?;
-    Ok(Rules { namespaces, declared, identity, matcher: None, catalogue: Catalogue::new(entries, settings) })
+    let (entries, catalogue) = catalogue_entry::rules(rx).await?;
+    let catalogue = Catalogue::new(entries, catalogue);
+    Ok(Rules { namespaces, declared, identity, matcher: None, catalogue, settings })
 }
 
 /// The same, with what weighs pairs of records: it is large, so that what was read `before` is kept where it still holds.
@@ -72,6 +79,14 @@ async fn read_all(rx: &Rx, built_in: &Namespaces, before: Option<Arc<Matcher>>) 
     let Some((model, ..)) = match_model::find::<IgnoredAny>(rx, version).await? else { return Ok(rules) };
     let matcher = Matcher::new(version, model).map_err(Fault::internal)?;
     Ok(Rules { matcher: Some(Arc::new(matcher)), ..rules })
+}
+
+/// A tenant's rules as they stood at an instant, as far as a profile is folded by them.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn as_of(rx: &Rx, now: &Rules, at: Timestamp) -> Result<Rules, Fault> {
+    Ok(Rules { declared: trait_definition::as_of(rx, at).await?.into_iter().collect(), ..now.clone() })
 }
 
 impl Profiles {

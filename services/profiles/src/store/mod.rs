@@ -16,6 +16,8 @@ pub mod namespace;
 pub mod observation;
 pub mod profile;
 pub mod quarantine;
+pub mod refold;
+pub mod settings;
 pub mod source_day;
 pub mod subject;
 pub mod trait_definition;

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use prost::Message as _;
+use rapport_api::common::v1::Processing;
 use rapport_api::profiles::v1::match_side::Side;
 use rapport_api::profiles::v1::{
     ExplainMatchRequest, ExplainMatchResponse, GetMatcherRequest, IdentifyRequest, ListMatchCandidatesRequest,
-    MatchField, MatchKind, MatchReason, MatchSide, TrainMatcherRequest, TrainMatcherResult,
+    MatchField, MatchKind, MatchReason, MatchSide, RestrictProcessingRequest, TrainMatcherRequest, TrainMatcherResult,
 };
 use rapport_data::Engine;
 use rapport_kernel::TenantId;
@@ -305,4 +306,24 @@ async fn what_cannot_be_trained_is_refused(#[case] engine: Engine) {
         panic!("there is nothing to learn from")
     };
     assert_eq!(error.code, tonic::Code::FailedPrecondition as i32);
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_objects_to_being_profiled_is_compared_with_nobody(#[case] engine: Engine) {
+    let (ground, tenant, later, subjects) = people(engine).await;
+    let twin = format!("{}org", later[0].0.trim_end_matches("dup-0"));
+    let request = RestrictProcessingRequest {
+        customer: Some(by_id(&subjects[&twin])),
+        source: "crm".to_owned(),
+        processing: vec![Processing::Profiling.into()],
+        ..RestrictProcessingRequest::default()
+    };
+    ground.profiles(tenant).restrict_processing(request).await.expect("heard");
+    let heard = ground.identify(tenant, stated(&later[0])).await;
+    assert_eq!(profile(&heard).records.len(), 1);
+    let mine = ListMatchCandidatesRequest { customer: Some(by_id(&customer(&heard))), ..open() };
+    assert!(candidates(&ground, tenant, mine).await.is_empty());
 }
