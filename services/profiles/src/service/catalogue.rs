@@ -6,10 +6,12 @@ use rapport_data::{Answer, Receipt, Rx, Tx, keyset};
 use rapport_kernel::{Fault, Reason, Violations};
 use rapport_platform::Call;
 
-use super::Profiles;
-use crate::domain::catalogue::{Details, Entry, Kind, Settings};
+use super::{Profiles, refold};
+use crate::domain::catalogue::{Details, Entry, Kind, Settings, TRUST};
+use crate::domain::survivorship::Survivorship;
 use crate::events;
 use crate::store::catalogue_entry::{self as store, Row};
+use crate::store::trait_definition;
 
 /// How many entries of a kind a tenant has at most, but for products: each call reads them.
 const MOST: u64 = 1_000;
@@ -41,6 +43,7 @@ impl Profiles {
                     let fault = Fault::new(Reason::InvalidState, text).precondition("CATALOGUE_SIZE", "entries");
                     return Err(fault.with("limit", MOST));
                 }
+                retrust(&tx, TRUST, &entry).await?;
                 let now = Some(tx.now());
                 write(&tx, Entry { revision: before + 1, created_at: now, updated_at: now, ..entry }).await
             }
@@ -64,6 +67,7 @@ impl Profiles {
                 lock(&tx).await?;
                 let before = standing(&tx, entry.kind(), &entry.name).await?;
                 fresh(expected, before.revision, &entry.name)?;
+                retrust(&tx, trust(&before), &entry).await?;
                 let created_at = before.created_at.or_else(|| Some(tx.now()));
                 let (revision, updated_at) = (before.revision + 1, Some(tx.now()));
                 write(&tx, Entry { revision, created_at, updated_at, ..entry }).await
@@ -95,6 +99,7 @@ impl Profiles {
                 if matches!(kind, Kind::Channel | Kind::Stage) {
                     unnamed(&tx, kind, &name).await?;
                 }
+                retrust(&tx, TRUST, &entry).await?;
                 let revision = entry.revision + 1;
                 store::delete(&tx, kind, &name, revision).await?;
                 let row = Row::Deleted(kind, name, revision, tx.now());
@@ -174,12 +179,32 @@ impl Profiles {
     {
         let answer = self.database(call).write_once(call.tenant(), receipt, unit).await?;
         self.rules_changed(call.tenant());
+        self.0.hot.refold(call.tenant());
         Ok(answer)
     }
 }
 
 async fn lock(tx: &Tx) -> Result<(), Fault> {
-    tx.lock(&["catalogue".to_owned()]).await
+    tx.lock(&["catalogue".to_owned(), refold::LOCK.to_owned()]).await
+}
+
+/// How much an entry's source is believed.
+const fn trust(entry: &Entry) -> u16 {
+    if let Details::Source { trust, .. } = entry.body.details { trust } else { TRUST }
+}
+
+/// Asks for profiles to be folded anew whose traits survive by trust, where a source had, or will have, another trust than
+/// the entry says.
+async fn retrust(tx: &Tx, other: u16, entry: &Entry) -> Result<(), Fault> {
+    if trust(entry) == other {
+        return Ok(());
+    }
+    for definition in trait_definition::all(tx).await? {
+        if definition.survivorship == Survivorship::MostTrusted {
+            refold::ask(tx, &definition.name).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The entry of a name, built in or written.
