@@ -152,7 +152,7 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
     let profile = ProfileServiceServer::new(profile)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let identity = IdentityServiceServer::new(rpc::identity::IdentityRpc(profiles.clone()))
+    let identity = IdentityServiceServer::new(rpc::identity::IdentityRpc(profiles.clone(), platform.page_key.clone()))
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let traits = TraitServiceServer::new(rpc::traits::TraitRpc(profiles.clone(), platform.page_key.clone()))

@@ -8,6 +8,7 @@ pub mod identify;
 pub mod identity;
 pub mod interaction;
 pub mod mask;
+pub mod matching;
 pub mod persona;
 pub mod potential;
 pub mod profile;

@@ -3,16 +3,20 @@
 
 pub mod assertion;
 pub mod bounds;
+pub mod candidate;
 pub mod catalogue;
 pub mod channels;
 pub mod claims;
 pub mod correction;
 pub mod declared;
+pub mod identity;
 pub mod interaction;
 pub mod linking;
+pub mod matching;
 pub mod namespace;
 pub mod normalise;
 pub mod persona;
+pub mod placeholder;
 pub mod potential;
 pub mod preview;
 pub mod profile;

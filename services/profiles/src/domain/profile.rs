@@ -2,6 +2,7 @@
 //! most restrictive, of each preference the latest. Ties are broken by the source record's own name, never by arrival or by an id we minted; so any order of the same
 //! statements gives the same profile, and a split gives every record its own answers back.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -154,15 +155,16 @@ fn party(records: &[Record]) -> Party {
 }
 
 fn identifiers(records: &[Record], namespaces: &Namespaces) -> Vec<(Identifier, SubjectId)> {
-    let mut first = BTreeMap::<&Identifier, (Timestamp, &SourceRecord, SubjectId)>::new();
+    let mut first = BTreeMap::<Cow<'_, Identifier>, (Timestamp, &SourceRecord, SubjectId)>::new();
     for record in records {
         for (identifier, at) in record.claims.carried() {
+            let Some(identifier) = namespaces.effective(identifier) else { continue };
             let carrier = (at, &record.name, record.subject);
             first.entry(identifier).and_modify(|held| *held = (*held).min(carrier)).or_insert(carrier);
         }
     }
     let mut all: Vec<_> =
-        first.into_iter().map(|(identifier, (_, _, subject))| (identifier.clone(), subject)).collect();
+        first.into_iter().map(|(identifier, (_, _, subject))| (identifier.into_owned(), subject)).collect();
     all.sort_by_cached_key(|(identifier, _)| (namespaces.rank(&identifier.namespace), identifier.clone()));
     all
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use super::catalogue::Catalogue;
 use super::declared::Declared;
+use super::identity::IdentitySettings;
+use super::matching::Matcher;
 use super::namespace::Namespaces;
 use super::persona::Assigner;
 use super::settings::Settings;
@@ -19,6 +21,10 @@ pub struct Rules {
     pub declared: Declared,
     /// What gives customers their personas, where a set is in force.
     pub personas: Option<Arc<Assigner>>,
+    /// How it links as a whole.
+    pub identity: IdentitySettings,
+    /// What weighs pairs of records; none before the first training.
+    pub matcher: Option<Arc<Matcher>>,
     /// What interactions are made of.
     pub catalogue: Catalogue,
     /// What the tenant set for itself.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use rapport_data::Tx;
 use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
 
-use super::Written;
 use super::component::Component;
+use super::{Written, candidates};
 use crate::domain::claims::Statement;
 use crate::domain::linking::Partition;
 use crate::domain::profile::{Profile, Record, fold};
@@ -74,6 +74,7 @@ async fn move_links(tx: &Tx, component: &Component, changes: &Changes, now: Time
     });
     let begun: Vec<Link> = begun.collect();
     link::begin(tx, &begun).await?;
+    candidates::settle(tx, &ended).await?;
     for (moved, link) in changes.moves.iter().zip(&begun) {
         tx.publish(events::subject_linked(moved.from, link)).await?;
     }
