@@ -9,7 +9,7 @@ use rapport_api::convert::{instant, money, timestamp};
 use rapport_api::events::v1::event::Payload;
 use rapport_api::events::v1::{
     CatalogueEntryChanged, ContextConsent, ContextFlag, ContextPreferences, CustomerContext, Event, InteractionChanged,
-    ProfileChanged, SubjectErased, SubjectLinked, TenantSettingsChanged, TraitDefinitionChanged,
+    PersonaChanged, ProfileChanged, SubjectErased, SubjectLinked, TenantSettingsChanged, TraitDefinitionChanged,
 };
 use rapport_cache::{Change, ChangeKind, ContextCache};
 use rapport_data::{Follower, NewEvent};
@@ -20,6 +20,7 @@ use crate::convert::value::{party_message, value_message};
 use crate::domain::catalogue::{Details, Entry};
 use crate::domain::claims::ConsentState;
 use crate::domain::interaction::{Interaction, Tombstone};
+use crate::domain::persona::Persona;
 use crate::domain::profile::Profile;
 use crate::domain::settings::Settings;
 use crate::domain::standing::{Flagging, Preference};
@@ -30,6 +31,8 @@ use crate::store::trait_definition::Version;
 
 /// The group that writes the shared context.
 pub const CONTEXT_GROUP: &str = "context";
+/// The group that infers what customers prefer.
+pub const CHANNELS_GROUP: &str = "channels";
 /// The topic of this service.
 pub const TOPIC: &str = "profiles";
 
@@ -57,6 +60,7 @@ pub fn context(profile: &Profile) -> CustomerContext {
         restrictions: profile.objections.keys().map(|kind| standing::processing_message(*kind).into()).collect(),
         preferences: preferences(profile),
         flags: profile.flags.iter().map(|(name, (held, _))| flag(name, held)).collect(),
+        persona: profile.persona.as_ref().map(|has| has.persona.to_string()).unwrap_or_default(),
     }
 }
 
@@ -65,7 +69,7 @@ fn flag(name: &str, held: &Flagging) -> ContextFlag {
 }
 
 fn preferences(profile: &Profile) -> Option<ContextPreferences> {
-    if profile.preferences.is_empty() {
+    if profile.preferences.is_empty() && profile.inferred_channels.is_empty() {
         return None;
     }
     let held = standing::chosen(|preference: Preference| profile.preferences.get(&preference).map(|(said, _)| said));
@@ -76,7 +80,7 @@ fn preferences(profile: &Profile) -> Option<ContextPreferences> {
         quiet_hours: held.quiet_hours,
         tone: held.tone,
         accessibility_needs: held.accessibility_needs,
-        inferred_channels: Vec::new(),
+        inferred_channels: profile.inferred_channels.iter().map(|it| it.channel.clone()).collect(),
     })
 }
 
@@ -204,6 +208,22 @@ pub fn tenant_settings_changed(tenant: TenantId, settings: &Settings) -> NewEven
     }
 }
 
+/// A persona was found, or has another name. It is about nobody: the tenant's id stands for the subject.
+#[must_use]
+pub fn persona_changed(tenant: TenantId, persona: &Persona) -> NewEvent {
+    NewEvent {
+        subject: SubjectId::from_uuid(tenant.uuid()),
+        aggregate: "persona",
+        aggregate_id: persona.id.to_string(),
+        revision: persona.revision,
+        occurred_at: persona.updated_at,
+        payload: Payload::PersonaChanged(PersonaChanged {
+            persona_set_id: persona.set.to_string(),
+            name: persona.name.clone(),
+        }),
+    }
+}
+
 /// An entry of the catalogue was added, changed or deleted. As a trait, it is about nobody.
 #[must_use]
 pub fn catalogue_entry_changed(tenant: TenantId, row: &Row) -> NewEvent {
@@ -265,6 +285,12 @@ pub fn subject_erased(subject: SubjectId, erasure: &str, at: Timestamp) -> NewEv
     }
 }
 
+/// The subject of an interaction that was recorded, corrected or deleted.
+#[must_use]
+pub fn met_subject(event: &Event) -> Option<SubjectId> {
+    matches!(event.payload, Some(Payload::InteractionChanged(_))).then(|| event.subject_id.parse().ok()).flatten()
+}
+
 /// Writes the shared context from this service's own events. The cache guards itself by revision, so that a repetition
 /// does no harm; and it is no part of any unit of work, for it may be slow.
 pub struct WriteContext<T>(pub ContextCache<T>);
@@ -306,6 +332,7 @@ fn change(tenant: TenantId, event: Event) -> Option<Change> {
         | Payload::ResponseChanged(_)
         | Payload::DecisionMade(_)
         | Payload::TraitDefinitionChanged(_)
+        | Payload::PersonaChanged(_)
         | Payload::CatalogueEntryChanged(_)
         | Payload::TenantSettingsChanged(_)
         | Payload::Watermark(_) => return None,

@@ -9,6 +9,8 @@ pub mod identity;
 pub mod interaction;
 pub mod mask;
 pub mod matching;
+pub mod persona;
+pub mod potential;
 pub mod profile;
 pub mod request;
 pub mod settings;

@@ -9,10 +9,12 @@ use std::sync::Arc;
 use rapport_kernel::{CustomerId, SubjectId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::channels::{self, Inferred};
 use super::claims::{Claims, Consent, ConsentState};
 use super::namespace::Namespaces;
+use super::persona::Membership;
 use super::rules::Rules;
-use super::standing::{Basis, Flagging, Objection, Preference, Preferring, Processing};
+use super::standing::{Basis, Choice, Flagging, Objection, Preference, Preferring, Processing};
 use super::survivorship::{Candidate, survivor};
 use super::value::{Identifier, Party, SourceRecord, Value};
 
@@ -76,12 +78,16 @@ pub struct Profile {
     pub flags: BTreeMap<String, (Flagging, SubjectId)>,
     /// The preferences, with the record each was said on.
     pub preferences: BTreeMap<Preference, (Preferring, SubjectId)>,
+    /// The channels it was met on, the most used first.
+    pub inferred_channels: Vec<Inferred>,
     /// Subject, name and first recording of each record, and when its source deleted it; the home record first.
     pub records: Vec<(SubjectId, SourceRecord, Timestamp, Option<Timestamp>)>,
     /// When the first record was recorded.
     pub created_at: Timestamp,
     /// When the profile last changed.
     pub updated_at: Timestamp,
+    /// The persona it has by the set in force.
+    pub persona: Option<Membership>,
 }
 
 impl Profile {
@@ -121,7 +127,7 @@ impl Profile {
 /// Folds the records of a customer. There is at least one: a customer without records does not exist.
 #[must_use]
 pub fn fold(customer: CustomerId, revision: u64, updated_at: Timestamp, records: &[Record], rules: &Rules) -> Profile {
-    Profile {
+    let mut profile = Profile {
         customer,
         revision,
         party: party(records),
@@ -131,10 +137,14 @@ pub fn fold(customer: CustomerId, revision: u64, updated_at: Timestamp, records:
         objections: objections(records),
         flags: flags(records),
         preferences: preferences(records),
+        inferred_channels: inferred_channels(records),
         records: names(customer, records),
         created_at: records.iter().map(|record| record.created_at).min().unwrap_or(updated_at),
         updated_at,
-    }
+        persona: None,
+    };
+    profile.persona = rules.personas.as_ref().and_then(|personas| personas.membership(&profile));
+    profile
 }
 
 fn party(records: &[Record]) -> Party {
@@ -218,7 +228,7 @@ fn flags(records: &[Record]) -> BTreeMap<String, (Flagging, SubjectId)> {
 fn preferences(records: &[Record]) -> BTreeMap<Preference, (Preferring, SubjectId)> {
     let mut latest = BTreeMap::<(Preference, Basis), (&Preferring, &SourceRecord, SubjectId)>::new();
     for record in records {
-        for (key, said) in &record.claims.preferences {
+        for (key, said) in record.claims.preferences.iter().filter(|((of, _), _)| *of != Preference::MetOn) {
             let said = (said, &record.name, record.subject);
             let later = |held: &(&Preferring, &SourceRecord, SubjectId)| {
                 (held.0.observed_at, held.1, held.0) < (said.0.observed_at, said.1, said.0)
@@ -265,6 +275,16 @@ fn stricter<'a>(
     let key =
         |(consent, record): (&'a Consent, &'a SourceRecord)| (consent.state, consent.observed_at, record, consent);
     if key(a) >= key(b) { a } else { b }
+}
+
+fn inferred_channels(records: &[Record]) -> Vec<Inferred> {
+    let met = records.iter().filter_map(|record| {
+        match record.claims.preferences.get(&(Preference::MetOn, Basis::Observed))?.choice.as_ref()? {
+            Choice::Met(met) => Some(met),
+            Choice::Text(_) | Choice::Texts(_) | Choice::Minutes(..) | Choice::Tone(_) => None,
+        }
+    });
+    channels::inferred(met)
 }
 
 fn names(home: CustomerId, records: &[Record]) -> Vec<(SubjectId, SourceRecord, Timestamp, Option<Timestamp>)> {

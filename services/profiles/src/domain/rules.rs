@@ -8,6 +8,7 @@ use super::declared::Declared;
 use super::identity::IdentitySettings;
 use super::matching::Matcher;
 use super::namespace::Namespaces;
+use super::persona::Assigner;
 use super::settings::Settings;
 use super::value::Value;
 
@@ -22,6 +23,8 @@ pub struct Rules {
     pub identity: IdentitySettings,
     /// What weighs pairs of records; none before the first training.
     pub matcher: Option<Arc<Matcher>>,
+    /// What gives customers their personas, where a set is in force.
+    pub personas: Option<Arc<Assigner>>,
     /// What interactions are made of.
     pub catalogue: Catalogue,
     /// What the tenant set for itself.

@@ -4,6 +4,7 @@ mod m0001_profiles;
 mod m0002_interactions;
 mod m0003_catalogue;
 mod m0010_identity;
+mod m0010_personas;
 mod m0011_matching;
 
 use sea_orm_migration::MigrationTrait;
@@ -15,6 +16,7 @@ pub fn all() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m0001_profiles::Migration),
         Box::new(m0002_interactions::Migration),
         Box::new(m0003_catalogue::Migration),
+        Box::new(m0010_personas::Migration),
         Box::new(m0010_identity::Migration),
         Box::new(m0011_matching::Migration),
     ]

@@ -15,7 +15,7 @@ use crate::domain::rules::Rules;
 use crate::events;
 use crate::store::link::Link;
 use crate::store::observation::Observation;
-use crate::store::{link, observation, profile};
+use crate::store::{link, observation, persona_member, profile};
 
 /// Writes the difference between a component as it is held and a partition of it.
 pub async fn relink(
@@ -44,6 +44,12 @@ pub async fn write(tx: &Tx, component: &Component, changes: &Changes, rules: &Ru
             tx.wake_at(*customer, Some(end)).await?;
         }
         written.live.push(profile);
+    }
+    if rules.personas.is_some() {
+        let live =
+            written.live.iter().map(|profile| (profile.customer, profile.persona.as_ref().map(|has| has.persona)));
+        let gone = changes.redirects.iter().map(|(id, _)| (*id, None));
+        persona_member::put(tx, &live.chain(gone).collect::<Vec<_>>()).await?;
     }
     for (id, to) in &changes.redirects {
         tx.publish(events::merged_away(*id, *to, revision, now)).await?;

@@ -16,7 +16,8 @@ use crate::domain::value::Identifier;
 use crate::events;
 use crate::store::identifier::Carried;
 use crate::store::{
-    assertion, candidate, identifier, interaction, link, matching, observation, profile, quarantine, subject,
+    assertion, candidate, identifier, interaction, link, matching, observation, persona_member, profile, quarantine,
+    subject,
 };
 
 /// What an erasure did.
@@ -92,6 +93,7 @@ async fn erase(tx: &Tx, rules: &Rules, erasure: &str, erased: &[SubjectId]) -> R
     deleted += identifier::delete(tx, erased).await?;
     deleted += link::delete(tx, erased).await?;
     deleted += profile::delete(tx, erased).await?;
+    deleted += persona_member::delete(tx, erased).await?;
     deleted += interaction::erase(tx, erased).await?;
     deleted += subject::delete(tx, erased).await?;
     tx.erase(erased).await?;

@@ -5,9 +5,11 @@ pub mod attach;
 mod batch;
 pub mod candidates;
 pub mod catalogue;
+pub mod channels;
 pub mod component;
 pub mod declared;
 pub mod delete;
+pub mod discovery;
 pub mod due;
 pub mod erase;
 pub mod explain;
@@ -21,6 +23,8 @@ pub mod lineage;
 pub mod matching;
 pub mod merge;
 pub mod namespaces;
+pub mod personas;
+pub mod potential;
 pub mod quality;
 pub mod quarantine;
 pub mod read;
@@ -163,7 +167,7 @@ pub(crate) fn grew() -> Fault {
 }
 
 /// Runs a unit again while it loses against others.
-async fn again<T, Fut>(run: impl Fn() -> Fut) -> Result<T, Fault>
+pub(crate) async fn again<T, Fut>(run: impl Fn() -> Fut) -> Result<T, Fault>
 where
     Fut: Future<Output = Result<T, Fault>>,
 {

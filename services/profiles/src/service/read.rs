@@ -230,5 +230,6 @@ async fn past(rx: &Rx, customer: CustomerId, at: Timestamp, rules: &Rules) -> Re
     }
     let records: Vec<Record> = records.into_values().collect();
     let (revision, std::cmp::Reverse(updated_at)) = reached;
-    Ok(fold(customer, revision, updated_at, &records, rules).at(at))
+    // Which personas there were then, nobody knows any more.
+    Ok(Profile { persona: None, ..fold(customer, revision, updated_at, &records, rules).at(at) })
 }

@@ -13,11 +13,14 @@ use super::Profiles;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::matching::Matcher;
 use crate::domain::namespace::Namespaces;
+use crate::domain::persona::Assigner;
 use crate::domain::rules::Rules;
-use crate::store::{catalogue_entry, identity_settings, match_model, namespace, settings, trait_definition};
+use crate::store::{
+    catalogue_entry, identity_settings, match_model, namespace, persona, persona_set, settings, trait_definition,
+};
 
 /// How long after they were read the rules that are held may be used.
-const FRESH: Duration = Duration::from_secs(1);
+pub(crate) const FRESH: Duration = Duration::from_secs(1);
 
 /// The rules of tenants, as read.
 #[derive(Default)]
@@ -56,6 +59,10 @@ impl Cache {
 /// Where the database fails.
 pub async fn read(rx: &Rx, built_in: &Namespaces) -> Result<Rules, Fault> {
     let declared = trait_definition::all(rx).await?.into_iter().collect();
+    let personas = match persona_set::in_force(rx).await? {
+        Some(set) => Assigner::new(&set, persona::of_set(rx, set.id).await?).map(Arc::new),
+        None => None,
+    };
     let settings = settings::find(rx).await?;
     // What is stored was read as a country before.
     let namespaces = match settings.phone_region.parse() {
@@ -66,7 +73,7 @@ pub async fn read(rx: &Rx, built_in: &Namespaces) -> Result<Rules, Fault> {
     let identity = identity_settings::get(rx).await?;
     let (entries, catalogue) = catalogue_entry::rules(rx).await?;
     let catalogue = Catalogue::new(entries, catalogue);
-    Ok(Rules { namespaces, declared, identity, matcher: None, catalogue, settings })
+    Ok(Rules { namespaces, declared, identity, matcher: None, catalogue, personas, settings })
 }
 
 /// The same, with what weighs pairs of records: it is large, so that what was read `before` is kept where it still holds.

@@ -16,6 +16,8 @@ mod interactions;
 mod matching;
 mod merges;
 mod operations;
+mod personas;
+mod potential;
 mod races;
 mod settings;
 mod standing;
