@@ -19,12 +19,12 @@ pub struct Rules {
     pub namespaces: Namespaces,
     /// The traits that are declared.
     pub declared: Declared,
+    /// What gives customers their personas, where a set is in force.
+    pub personas: Option<Arc<Assigner>>,
     /// How it links as a whole.
     pub identity: IdentitySettings,
     /// What weighs pairs of records; none before the first training.
     pub matcher: Option<Arc<Matcher>>,
-    /// What gives customers their personas, where a set is in force.
-    pub personas: Option<Arc<Assigner>>,
     /// What interactions are made of.
     pub catalogue: Catalogue,
     /// What the tenant set for itself.

@@ -5,7 +5,6 @@ pub mod catalogue;
 pub mod context;
 pub mod erasure;
 pub mod identity;
-pub mod identity_jobs;
 pub mod interactions;
 pub mod jobs;
 pub mod personas;

@@ -71,9 +71,9 @@ pub async fn read(rx: &Rx, built_in: &Namespaces) -> Result<Rules, Fault> {
     };
     let namespaces = namespaces.with(namespace::all(rx).await?);
     let identity = identity_settings::get(rx).await?;
-    let (entries, catalogue) = catalogue_entry::rules(rx).await?;
-    let catalogue = Catalogue::new(entries, catalogue);
-    Ok(Rules { namespaces, declared, identity, matcher: None, catalogue, personas, settings })
+    let (entries, strictness) = catalogue_entry::rules(rx).await?;
+    let catalogue = Catalogue::new(entries, strictness);
+    Ok(Rules { namespaces, declared, identity, matcher: None, personas, catalogue, settings })
 }
 
 /// The same, with what weighs pairs of records: it is large, so that what was read `before` is kept where it still holds.

@@ -143,7 +143,7 @@ impl Profiles {
         let rules = Arc::new(self.rules_of(tenant).await?);
         let (version, after) = match cursor {
             Cursor::Learn => {
-                let version = self.learn_matches(tenant, request, &rules).await?;
+                let version = self.learn_to_match(tenant, request, &rules).await?;
                 self.rules_changed(tenant);
                 return Ok(Stepped { next: Some(Cursor::Prepare(version, Uuid::nil())), done: 0, version });
             }
@@ -174,7 +174,7 @@ impl Profiles {
     }
 
     /// Learns from a sample; stores the model; answers its version.
-    async fn learn_matches(&self, tenant: TenantId, request: &Request, rules: &Arc<Rules>) -> Result<u64, Fault> {
+    async fn learn_to_match(&self, tenant: TenantId, request: &Request, rules: &Arc<Rules>) -> Result<u64, Fault> {
         let database = &self.0.database;
         let sample = database.read(tenant, |rx| async move {
             let mut ids = profile::live_ids(&rx).await?;

@@ -90,6 +90,13 @@ pub async fn merged_into(rx: &Rx, customer: CustomerId) -> Result<Vec<CustomerId
     Ok(ids.into_iter().map(CustomerId::from_uuid).collect())
 }
 
+/// How many ids there are.
+pub async fn count(rx: &Rx) -> Result<u64, Fault> {
+    use sea_orm::PaginatorTrait as _;
+
+    Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid())).count(rx.conn()).await.stored()
+}
+
 /// The ids of all customers.
 pub async fn live_ids(rx: &Rx) -> Result<Vec<CustomerId>, Fault> {
     let query = Entity::find().select_only().column(Column::CustomerId);
@@ -139,10 +146,4 @@ pub async fn delete(tx: &Tx, ids: &[CustomerId]) -> Result<u64, Fault> {
         deleted += Entity::delete_many().filter(those).exec(tx.conn()).await.stored()?.rows_affected;
     }
     Ok(deleted)
-}
-
-/// How many customers there are.
-pub async fn count(rx: &Rx) -> Result<u64, Fault> {
-    let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid())).filter(Column::MergedInto.is_null());
-    query.count(rx.conn()).await.stored()
 }

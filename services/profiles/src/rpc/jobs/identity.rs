@@ -1,10 +1,10 @@
-//! The long work of identity resolution: what follows the change of a namespace, and the training of the matcher.
+//! The jobs that go through all customers: after a namespace changed, and to train the matcher.
 
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use rapport_api::profiles::v1::{RelinkResult, TrainMatcherResult};
-use rapport_data::{Job, Jobs, Step, Work};
+use rapport_data::{Job, Step, Work};
 use rapport_kernel::Fault;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,12 +16,6 @@ use crate::service::{Profiles, renormalise, training};
 const REST: Duration = Duration::from_millis(5);
 /// How long other instances may not know yet that rules or a model changed: what they write meanwhile is gone through.
 const KNOWN: Duration = Duration::from_millis(1_500);
-
-/// Some jobs, and these.
-#[must_use]
-pub fn with(jobs: Jobs, profiles: &Profiles) -> Jobs {
-    jobs.with(renormalise::KIND, Renormalise(profiles.clone())).with(training::KIND, Train(profiles.clone()))
-}
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
     serde_json::from_slice(bytes).map_err(Fault::internal)
@@ -38,7 +32,7 @@ fn more<T: Serialize>(next: &T, done: u64, total: u64) -> Result<Step, Fault> {
 }
 
 /// Trains the matcher.
-struct Train(Profiles);
+pub(super) struct Train(pub(super) Profiles);
 
 impl Job for Train {
     fn step(&self, work: Work) -> BoxFuture<'_, Result<Step, Fault>> {
@@ -64,7 +58,7 @@ impl Job for Train {
 }
 
 /// Goes through all customers after a namespace changed.
-struct Renormalise(Profiles);
+pub(super) struct Renormalise(pub(super) Profiles);
 
 impl Job for Renormalise {
     fn step(&self, work: Work) -> BoxFuture<'_, Result<Step, Fault>> {

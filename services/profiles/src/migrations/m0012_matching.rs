@@ -25,7 +25,7 @@ pub(crate) struct Migration;
 
 impl MigrationName for Migration {
     fn name(&self) -> &str {
-        "profiles_0011_matching"
+        "profiles_0012_matching"
     }
 }
 

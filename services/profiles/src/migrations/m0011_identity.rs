@@ -29,7 +29,7 @@ pub(crate) struct Migration;
 
 impl MigrationName for Migration {
     fn name(&self) -> &str {
-        "profiles_0010_identity"
+        "profiles_0011_identity"
     }
 }
 
