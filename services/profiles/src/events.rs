@@ -8,8 +8,8 @@ use prost::Message as _;
 use rapport_api::convert::{instant, money, timestamp};
 use rapport_api::events::v1::event::Payload;
 use rapport_api::events::v1::{
-    ContextConsent, CustomerContext, Event, InteractionChanged, ProfileChanged, SubjectErased, SubjectLinked,
-    TraitDefinitionChanged,
+    ContextConsent, ContextScore, ContextSegment, CustomerContext, Event, InteractionChanged, ProfileChanged,
+    SegmentChanged, SegmentFlip, SubjectErased, SubjectLinked, TraitDefinitionChanged,
 };
 use rapport_cache::{Change, ChangeKind, ContextCache};
 use rapport_data::{Follower, NewEvent};
@@ -18,12 +18,21 @@ use rapport_kernel::{CustomerId, Fault, SubjectId, TenantId, Timestamp};
 use crate::convert::value::{party_message, value_message};
 use crate::domain::claims::ConsentState;
 use crate::domain::declared::TraitDefinition;
+use crate::domain::derived::{Flip, Score};
 use crate::domain::interaction::Interaction;
-use crate::domain::profile::Profile;
+use crate::domain::profile::{InSegment, Profile};
+use crate::domain::segment::{Segment, SegmentId};
+use crate::service::Profiles;
+use crate::service::follow::Told;
 use crate::store::link::Link;
+use crate::store::score::Given;
 
 /// The group that writes the shared context.
 pub const CONTEXT_GROUP: &str = "context";
+/// The group that derives what follows from interactions and scores.
+pub const DERIVE_GROUP: &str = "derive";
+/// The topic of feedback, which tells of scores.
+pub const FEEDBACK: &str = "feedback";
 /// The topic of this service.
 pub const TOPIC: &str = "profiles";
 
@@ -46,9 +55,24 @@ pub fn context(profile: &Profile) -> CustomerContext {
         traits: profile.traits.iter().map(|(name, held)| (name.clone(), value_message(&held.value))).collect(),
         consents: consents.map(consent).collect(),
         subject_ids: profile.records.iter().map(|(subject, ..)| subject.to_string()).collect(),
-        valid_until: None,
+        valid_until: (profile.valid_until() < Timestamp::MAX).then(|| timestamp(profile.valid_until())),
         create_time: Some(timestamp(profile.created_at)),
+        segments: profile.segments.iter().map(segment).collect(),
+        lifecycle_stage: profile.derived.stage.clone(),
+        scores: profile.derived.scores.iter().map(score).collect(),
     }
+}
+
+fn segment(held: &InSegment) -> ContextSegment {
+    ContextSegment {
+        segment_id: held.id.to_string(),
+        name: held.name.clone(),
+        enter_time: Some(timestamp(held.entered_at)),
+    }
+}
+
+fn score((kind, score): (&String, &Score)) -> ContextScore {
+    ContextScore { kind: kind.clone(), score: score.score, time: Some(timestamp(score.at)) }
 }
 
 /// The ids of a profile, as what needs no more of it is told.
@@ -65,14 +89,34 @@ pub fn context_ids(profile: &Profile) -> CustomerContext {
 /// A profile has a new state.
 #[must_use]
 pub fn profile_changed(profile: &Profile, at: Timestamp) -> NewEvent {
-    let changed = ProfileChanged { context: Some(context(profile)), merged_into: String::new() };
+    profile_flipped(profile, &[], at)
+}
+
+/// A profile has a new state, by which it entered and left segments.
+#[must_use]
+pub fn profile_flipped(profile: &Profile, flips: &[Flip], at: Timestamp) -> NewEvent {
+    let flip = |flip: &Flip| SegmentFlip {
+        segment_id: flip.segment.to_string(),
+        entered: flip.entered,
+        at: Some(timestamp(flip.at)),
+        founding: flip.founding,
+    };
+    let (context, segment_flips) = (Some(context(profile)), flips.iter().map(flip).collect());
+    let changed = ProfileChanged { context, segment_flips, ..ProfileChanged::default() };
     of_profile(profile.customer, profile.revision, at, changed)
 }
 
-/// A customer id was merged away.
+/// A customer id was merged away by a revision at an instant, and left the segments it was in.
 #[must_use]
-pub fn merged_away(id: CustomerId, to: CustomerId, revision: u64, at: Timestamp) -> NewEvent {
-    of_profile(id, revision, at, ProfileChanged { context: None, merged_into: to.to_string() })
+pub fn merged_away(id: CustomerId, to: CustomerId, (revision, at): (u64, Timestamp), left: &[SegmentId]) -> NewEvent {
+    let flip = |segment: &SegmentId| SegmentFlip {
+        segment_id: segment.to_string(),
+        entered: false,
+        at: Some(timestamp(at)),
+        founding: false,
+    };
+    let segment_flips = left.iter().map(flip).collect();
+    of_profile(id, revision, at, ProfileChanged { context: None, merged_into: to.to_string(), segment_flips })
 }
 
 fn of_profile(id: CustomerId, revision: u64, occurred_at: Timestamp, changed: ProfileChanged) -> NewEvent {
@@ -137,6 +181,25 @@ pub fn trait_definition_changed(tenant: TenantId, definition: &TraitDefinition) 
     }
 }
 
+/// A segment is new or has a new state, or is no more (`None`), by a revision at an instant. It is about nobody.
+#[must_use]
+pub fn segment_changed(
+    tenant: TenantId,
+    id: SegmentId,
+    segment: Option<&Segment>,
+    (revision, at): (u64, Timestamp),
+) -> NewEvent {
+    let name = segment.map(|segment| segment.draft.name.clone()).unwrap_or_default();
+    NewEvent {
+        subject: SubjectId::from_uuid(tenant.uuid()),
+        aggregate: "segment",
+        aggregate_id: id.to_string(),
+        revision,
+        occurred_at: at,
+        payload: Payload::SegmentChanged(SegmentChanged { deleted: segment.is_none(), name }),
+    }
+}
+
 /// A subject was erased.
 #[must_use]
 pub fn subject_erased(subject: SubjectId, erasure: &str, at: Timestamp) -> NewEvent {
@@ -191,9 +254,51 @@ fn change(tenant: TenantId, event: Event) -> Option<Change> {
         | Payload::ResponseChanged(_)
         | Payload::DecisionMade(_)
         | Payload::TraitDefinitionChanged(_)
+        | Payload::SegmentChanged(_)
         | Payload::Watermark(_) => return None,
     };
     Some(Change { tenant, customer, revision, recorded_at, kind })
+}
+
+/// Derives customers anew as interactions and scores are told.
+pub struct Derive(pub Profiles);
+
+impl Follower for Derive {
+    fn follow(&self, tenant: TenantId, events: Vec<Event>) -> BoxFuture<'_, Result<(), Fault>> {
+        Box::pin(async move {
+            let mut told = Told::default();
+            for event in events {
+                tell(&mut told, event);
+            }
+            self.0.follow(tenant, told).await
+        })
+    }
+
+    fn watermark<'a>(&'a self, _: &'a str, _: u16, _: Timestamp) -> BoxFuture<'a, Result<(), Fault>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn leave(&self, _: u16) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+fn tell(told: &mut Told, event: Event) {
+    let Ok(subject) = event.subject_id.parse::<SubjectId>() else { return };
+    match event.payload {
+        Some(Payload::InteractionChanged(changed)) => {
+            // What it was before a newer version, or its deletion, is not told: it may have been anything.
+            let kind = (event.revision == 1 && !changed.deleted).then_some(changed.r#type);
+            told.happened.push((subject, kind));
+        }
+        Some(Payload::ResponseChanged(changed)) if !changed.anonymous => {
+            let at = event.occurred_at.as_ref().and_then(|at| instant(at).ok());
+            let (Ok(response), Some(at)) = (event.aggregate_id.parse(), at) else { return };
+            let score = (!changed.deleted && !changed.kind.is_empty()).then_some((changed.kind, changed.score));
+            told.scored.push(Given { subject, response, score, at, revision: event.revision });
+        }
+        _ => {}
+    }
 }
 
 /// The consumer, for [`rapport_data::Database::follow`].

@@ -25,6 +25,7 @@ use rapport_api::profiles::v1::context_service_server::ContextServiceServer;
 use rapport_api::profiles::v1::identity_service_server::IdentityServiceServer;
 use rapport_api::profiles::v1::interaction_service_server::InteractionServiceServer;
 use rapport_api::profiles::v1::profile_service_server::ProfileServiceServer;
+use rapport_api::profiles::v1::segment_service_server::SegmentServiceServer;
 use rapport_api::profiles::v1::trait_service_server::TraitServiceServer;
 use rapport_api::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES};
 use rapport_bus::Bus;
@@ -85,11 +86,15 @@ pub async fn build<T: Send + Sync + 'static>(
 ) -> Result<Module, Fault> {
     let namespaces = config.namespaces()?;
     let database = Database::open(&config.database, "profiles", migrations::all(), platform).await?;
-    database.relay(platform, Arc::clone(&bus), vec![events::CONTEXT_GROUP, "metrics"]);
-    database.follow(platform, bus, events::CONTEXT_GROUP, &[events::TOPIC], events::write_context(cache));
+    database.relay(platform, Arc::clone(&bus), vec![events::CONTEXT_GROUP, events::DERIVE_GROUP, "metrics"]);
+    let context = events::write_context(cache);
+    database.follow(platform, Arc::clone(&bus), events::CONTEXT_GROUP, &[events::TOPIC], context);
     let readiness = Readiness::new();
     database.watch(&readiness);
-    let profiles = Profiles::new(database, namespaces);
+    let profiles = Profiles::new(database.clone(), namespaces);
+    let derive = Arc::new(events::Derive(profiles.clone()));
+    database.follow(platform, bus, events::DERIVE_GROUP, &[events::TOPIC, events::FEEDBACK], derive);
+    profiles.keep_time(platform);
     Ok(Module { name: "profiles", routes: routes(&profiles, platform), readiness })
 }
 
@@ -101,6 +106,10 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let traits = TraitServiceServer::new(rpc::traits::TraitRpc(profiles.clone(), platform.page_key.clone()))
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let segments = rpc::segments::SegmentRpc { profiles: profiles.clone(), page_key: platform.page_key.clone() };
+    let segments = SegmentServiceServer::new(segments)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let context = ContextServiceServer::new(rpc::context::ContextRpc(profiles.clone()))
@@ -121,6 +130,7 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
         .add_service(interactions)
         .add_service(identity)
         .add_service(traits)
+        .add_service(segments)
         .add_service(context)
         .add_service(erasure)
 }

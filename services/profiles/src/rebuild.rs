@@ -38,14 +38,15 @@ impl Rebuild for State {
                 let events = links.iter().map(|link| events::subject_linked(None, link)).collect();
                 return Ok(Retold { events, next: Some(next) });
             }
-            let rules = rules::read(&tx, &self.built_in).await?;
+            let rules = rules::read(&tx, &self.built_in, None).await?;
             let rows = profile::after(&tx, id, PAGE).await?;
             let next = rows.last().map_or("interaction/".to_owned(), |(id, _)| format!("profile/{id}"));
             let event = |(id, row): (_, profile::Row)| match row.held {
                 Held::Live { revision, records } => {
-                    events::profile_changed(&fold(id, revision, row.updated_at, &records, &rules), row.updated_at)
+                    let profile = fold(id, revision, row.updated_at, &records, &rules).with(row.derived, &rules);
+                    events::profile_changed(&profile, row.updated_at)
                 }
-                Held::Redirect { revision, to } => events::merged_away(id, to, revision, row.updated_at),
+                Held::Redirect { revision, to } => events::merged_away(id, to, (revision, row.updated_at), &[]),
             };
             Ok(Retold { events: rows.into_iter().map(event).collect(), next: Some(next) })
         })

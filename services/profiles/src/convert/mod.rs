@@ -2,12 +2,14 @@
 //! one answer names every broken rule, and past it an invalid value cannot exist.
 
 pub mod answer;
+pub mod computed;
 pub mod erasure;
 pub mod identify;
 pub mod identity;
 pub mod interaction;
 pub mod profile;
 pub mod request;
+pub mod segments;
 pub mod traits;
 pub mod value;
 

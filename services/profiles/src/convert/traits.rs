@@ -4,7 +4,7 @@ use rapport_api::convert::timestamp;
 use rapport_api::profiles::v1 as message;
 use rapport_kernel::{Fault, Timestamp, page_size};
 
-use super::add;
+use super::{add, computed};
 use crate::domain::declared::TraitDefinition;
 use crate::domain::value::TraitType;
 
@@ -29,6 +29,9 @@ pub fn create(message: &message::CreateTraitDefinitionRequest) -> Result<TraitDe
         let text = "must be false: only texts and booleans can be dimensions of metrics";
         add(&mut out, "trait_definition.metric_dimension", "metric_dimension.type", text);
     }
+    let recipe = definition.and_then(|definition| definition.computed.as_ref()).zip(kind);
+    let recipe =
+        recipe.and_then(|(recipe, kind)| computed::recipe(recipe, kind, "trait_definition.computed", &mut out));
     out.check()?;
     let missing = || Fault::invalid_field("trait_definition", "required", "must be set");
     let definition = definition.ok_or_else(missing)?;
@@ -38,6 +41,7 @@ pub fn create(message: &message::CreateTraitDefinitionRequest) -> Result<TraitDe
         metric_dimension: definition.metric_dimension,
         description: definition.description.clone(),
         created_at: Timestamp::MIN,
+        computed: recipe,
     })
 }
 
@@ -57,6 +61,7 @@ pub fn definition(definition: &TraitDefinition) -> message::TraitDefinition {
         metric_dimension: definition.metric_dimension,
         description: definition.description.clone(),
         create_time: Some(timestamp(definition.created_at)),
+        computed: definition.computed.as_ref().map(computed::render),
     }
 }
 

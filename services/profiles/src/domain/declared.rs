@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rapport_kernel::Timestamp;
 
+use super::computed::Recipe;
 use super::profile::Profile;
 use super::value::{TraitType, Value};
 
@@ -20,6 +21,8 @@ pub struct TraitDefinition {
     pub description: String,
     /// When it was declared.
     pub created_at: Timestamp,
+    /// How it is computed, where no source states it.
+    pub computed: Option<Recipe>,
 }
 
 /// The traits a tenant declared, by name.
@@ -37,6 +40,9 @@ impl Declared {
     #[must_use]
     pub fn refusal(&self, name: &str, value: &Value) -> Option<String> {
         let declared = self.0.get(name)?;
+        if declared.computed.is_some() {
+            return Some("must not be stated: the trait is computed".to_owned());
+        }
         let text = || format!("must be {}: the trait is declared so", declared.kind.words());
         (declared.kind != value.kind()).then(text)
     }

@@ -63,14 +63,13 @@ impl Definitions {
             }
             computed.insert(definition.name.clone(), computation);
         }
-        let compile = |stage: &super::segment::Stage| {
-            (stage.name.clone(), facts::compile_stage(&stage.condition).ok())
-        };
+        let compile = |stage: &super::segment::Stage| (stage.name.clone(), facts::compile_stage(&stage.condition).ok());
         let stages: Vec<_> = lifecycle.stages.iter().map(compile).collect();
         for (_, program) in &stages {
             program.iter().for_each(|program| reads.join(&Reads::of(program)));
         }
-        let known: BTreeMap<_, _> = held.into_iter().flat_map(|held| &held.segments).map(|one| (one.segment.id, one)).collect();
+        let known: BTreeMap<_, _> =
+            held.into_iter().flat_map(|held| &held.segments).map(|one| (one.segment.id, one)).collect();
         let segments: Vec<Arc<Compiled>> = segments
             .into_iter()
             .map(|segment| match known.get(&segment.id) {

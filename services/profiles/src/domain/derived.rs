@@ -42,7 +42,7 @@ pub struct Score {
 #[serde(default)]
 pub struct Derived {
     /// The version of the definitions it was derived by.
-    #[serde(rename = "v")]
+    #[serde(skip)]
     pub version: u64,
     /// The first instant at which it could be another though nothing happens.
     #[serde(rename = "u")]
@@ -80,7 +80,10 @@ impl Default for Derived {
 
 impl fmt::Debug for Derived {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Derived").field("version", &self.version).field("valid_until", &self.valid_until).finish_non_exhaustive()
+        f.debug_struct("Derived")
+            .field("version", &self.version)
+            .field("valid_until", &self.valid_until)
+            .finish_non_exhaustive()
     }
 }
 

@@ -4,14 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use rapport_conditions::{
-    Activation, AsValue, CompileErrors, Environment, Limits, Map, Object, Program, Type, Value as Read,
-};
 use super::claims::ConsentState;
 use super::derived::{Computed, Score};
 use super::happened::{self, Event, History};
 use super::profile::{InForce, Profile, Trait};
 use super::value::Party;
+use rapport_conditions::{
+    Activation, AsValue, CompileErrors, Environment, Limits, Map, Object, Program, Type, Value as Read,
+};
 
 /// How dear a condition may be: it may look at every event of a customer a few times.
 const LIMITS: Limits = Limits {
@@ -36,9 +36,8 @@ fn variables() -> rapport_conditions::EnvironmentBuilder {
     let events = Type::events("event", happened::fields());
     let customer = Type::object("customer", fields());
     let plain = fields().into_iter();
-    let declared = plain.fold(Environment::builder().limits(LIMITS), |builder, (name, kind)| {
-        builder.variable(name, kind)
-    });
+    let declared =
+        plain.fold(Environment::builder().limits(LIMITS), |builder, (name, kind)| builder.variable(name, kind));
     declared.variable("events", Type::map(events.clone())).variable("timeline", events).variable("customer", customer)
 }
 
@@ -92,7 +91,7 @@ pub struct Facts<'a> {
     profile: &'a Profile,
     traits: Traits<'a>,
     consents: Consents,
-    identifiers: BTreeMap<String, Vec<String>>,
+    identifiers: BTreeMap<String, Texts>,
     scores: Scores<'a>,
     scored_at: ScoredAt<'a>,
     history: &'a History,
@@ -108,10 +107,10 @@ impl<'a> Facts<'a> {
         scores: &'a BTreeMap<String, Score>,
         history: &'a History,
     ) -> Self {
-        let mut identifiers = BTreeMap::<String, Vec<String>>::new();
+        let mut identifiers = BTreeMap::<String, Texts>::new();
         for (identifier, _) in &profile.identifiers {
             let of = identifiers.entry(identifier.namespace.clone()).or_default();
-            of.push(identifier.value.expose().clone());
+            of.0.push(identifier.value.expose().clone());
         }
         Self {
             profile,
@@ -159,6 +158,16 @@ impl Object for Facts<'_> {
             6 => Some(Read::Timestamp(self.profile.created_at)),
             _ => None,
         }
+    }
+}
+
+/// The values of a namespace.
+#[derive(Default)]
+struct Texts(Vec<String>);
+
+impl AsValue for Texts {
+    fn as_value(&self) -> Read<'_> {
+        Read::List(&self.0)
     }
 }
 

@@ -4,7 +4,13 @@
 pub mod assertion;
 pub mod bounds;
 pub mod claims;
+pub mod computed;
 pub mod declared;
+pub mod definitions;
+pub mod derived;
+pub mod dynamics;
+pub mod facts;
+pub mod happened;
 pub mod interaction;
 pub mod linking;
 pub mod namespace;
@@ -13,6 +19,7 @@ pub mod preview;
 pub mod profile;
 pub mod relink;
 pub mod rules;
+pub mod segment;
 pub mod value;
 
 #[cfg(test)]

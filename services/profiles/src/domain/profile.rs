@@ -3,13 +3,16 @@
 //! statements gives the same profile, and a split gives every record its own answers back.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rapport_kernel::{CustomerId, SubjectId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::claims::{Claims, Consent, ConsentState};
+use super::derived::Derived;
 use super::namespace::Namespaces;
 use super::rules::Rules;
+use super::segment::SegmentId;
 use super::value::{Identifier, Party, SourceRecord, Value};
 
 /// One source record of a customer and all it claims.
@@ -70,9 +73,55 @@ pub struct Profile {
     pub created_at: Timestamp,
     /// When the profile last changed.
     pub updated_at: Timestamp,
+    /// What is derived of it.
+    pub derived: Arc<Derived>,
+    /// The segments it is in that there still are, by name.
+    pub segments: Vec<InSegment>,
 }
 
+/// A segment that a customer is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InSegment {
+    /// The segment.
+    pub id: SegmentId,
+    /// Its name.
+    pub name: String,
+    /// When the customer entered.
+    pub entered_at: Timestamp,
+}
+
+/// The source that computed traits bear.
+pub const COMPUTED: &str = "computed";
+
 impl Profile {
+    /// The profile with what is derived of it.
+    #[must_use]
+    pub fn with(mut self, derived: Arc<Derived>, rules: &Rules) -> Self {
+        let definitions = &rules.definitions;
+        self.traits.retain(|name, _| !definitions.computed.contains_key(name));
+        for name in definitions.computed.keys() {
+            if let Some(held) = derived.traits.get(name) {
+                let (value, source) = (held.value.clone(), COMPUTED.to_owned());
+                let held = Trait { value, source, subject: self.customer, observed_at: held.since };
+                self.traits.insert(name.clone(), held);
+            }
+        }
+        let named = definitions.segments.iter().filter_map(|compiled| {
+            let (id, name) = (compiled.segment.id, compiled.segment.draft.name.clone());
+            derived.segments.get(&id).map(|since| InSegment { id, name, entered_at: *since })
+        });
+        self.segments = named.collect();
+        self.segments.sort_by(|a, b| a.name.cmp(&b.name));
+        self.derived = derived;
+        self
+    }
+
+    /// The first instant at which something here could change though nothing happens.
+    #[must_use]
+    pub fn valid_until(&self) -> Timestamp {
+        self.derived.valid_until
+    }
+
     /// The consents in force by (purpose, channel).
     #[must_use]
     pub fn consent_states(&self) -> BTreeMap<(&str, &str), ConsentState> {
@@ -81,7 +130,7 @@ impl Profile {
     }
 }
 
-/// Folds the records of a customer. There is at least one: a customer without records does not exist.
+/// Folds the records of a customer; what is derived of it comes by [`Profile::with`]. There is at least one: a customer without records does not exist.
 #[must_use]
 pub fn fold(customer: CustomerId, revision: u64, updated_at: Timestamp, records: &[Record], rules: &Rules) -> Profile {
     Profile {
@@ -94,6 +143,8 @@ pub fn fold(customer: CustomerId, revision: u64, updated_at: Timestamp, records:
         records: names(customer, records),
         created_at: records.iter().map(|record| record.created_at).min().unwrap_or(updated_at),
         updated_at,
+        derived: Arc::default(),
+        segments: Vec::new(),
     }
 }
 

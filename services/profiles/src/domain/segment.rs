@@ -39,6 +39,8 @@ pub struct Segment {
     pub made_by: u64,
     /// The version by which its condition last changed.
     pub changed_by: u64,
+    /// The version by which its name last changed.
+    pub named_by: u64,
 }
 
 impl Segment {

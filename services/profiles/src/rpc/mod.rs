@@ -6,6 +6,7 @@ pub mod erasure;
 pub mod identity;
 pub mod interactions;
 pub mod profile;
+pub mod segments;
 pub mod traits;
 
 use prost::Message;

@@ -5,6 +5,7 @@ use rapport_kernel::{Fault, Reason};
 use rapport_platform::Call;
 
 use super::Profiles;
+use super::segments::definitions_changed;
 use crate::domain::declared::TraitDefinition;
 use crate::events;
 use crate::store::trait_definition;
@@ -24,6 +25,9 @@ impl Profiles {
             let mut definition = definition.clone();
             async move {
                 definition.created_at = tx.now();
+                if definition.computed.is_some() {
+                    definitions_changed(&tx).await?;
+                }
                 if trait_definition::add(&tx, &definition).await? {
                     tx.publish(events::trait_definition_changed(tx.tenant(), &definition)).await?;
                     return Ok(definition);
@@ -33,7 +37,7 @@ impl Profiles {
             }
         };
         let answer = self.database(call).write_once(call.tenant(), receipt, unit).await?;
-        self.rules_changed(call.tenant());
+        self.definitions_changed(call.tenant());
         Ok(answer)
     }
 

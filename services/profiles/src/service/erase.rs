@@ -15,7 +15,7 @@ use crate::domain::rules::Rules;
 use crate::domain::value::Identifier;
 use crate::events;
 use crate::store::identifier::Carried;
-use crate::store::{assertion, identifier, interaction, link, observation, profile, subject};
+use crate::store::{assertion, identifier, interaction, link, observation, profile, score, segment_interval, subject};
 
 /// What an erasure did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,6 +89,8 @@ async fn erase(tx: &Tx, rules: &Rules, erasure: &str, erased: &[SubjectId]) -> R
     deleted += link::delete(tx, erased).await?;
     deleted += profile::delete(tx, erased).await?;
     deleted += interaction::erase(tx, erased).await?;
+    deleted += score::delete(tx, erased).await?;
+    deleted += segment_interval::delete(tx, erased).await?;
     deleted += subject::delete(tx, erased).await?;
     tx.erase(erased).await?;
     for value in freed {

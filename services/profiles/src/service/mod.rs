@@ -5,7 +5,10 @@ pub mod attach;
 pub mod component;
 pub mod consent;
 pub mod declared;
+pub mod derive;
 pub mod erase;
+pub mod follow;
+pub mod history;
 pub mod hot;
 pub mod identify;
 pub mod interactions;
@@ -13,6 +16,7 @@ pub mod lineage;
 pub mod merge;
 pub mod read;
 pub mod rules;
+pub mod segments;
 pub mod split;
 
 use std::sync::Arc;
@@ -25,6 +29,7 @@ use rapport_platform::Call;
 use crate::domain::namespace::Namespaces;
 use crate::domain::profile::Profile;
 use hot::{Hot, Known};
+use tokio::sync::Notify;
 
 /// How often a unit of work is run again whose customers grew while it waited for them.
 const MOST_RUNS: u32 = 10;
@@ -39,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) built_in: Namespaces,
     pub(crate) hot: Hot,
     pub(crate) rules: rules::Cache,
+    /// Told when something may be due earlier than the clock's next look.
+    pub(crate) wake: Notify,
 }
 
 /// What a unit of work wrote that this instance's reads must show at once.
@@ -62,7 +69,8 @@ impl Profiles {
     /// Over a database.
     #[must_use]
     pub fn new(database: Database, built_in: Namespaces) -> Self {
-        let inner = Inner { database, built_in, hot: Hot::default(), rules: rules::Cache::default() };
+        let (hot, rules, wake) = (Hot::default(), rules::Cache::default(), Notify::new());
+        let inner = Inner { database, built_in, hot, rules, wake };
         Self(Arc::new(inner))
     }
 

@@ -1,6 +1,6 @@
 //! Reading profiles: hot from this process, cold by one key, or as they were known at an instant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,13 +9,16 @@ use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, TenantId, Timestamp};
 use rapport_platform::Call;
 
 use super::Profiles;
+use super::derive::Cause;
+use super::history::{history, scores};
 use super::hot::Known;
 use crate::domain::claims::Claims;
+use crate::domain::derived::{Derived, Inputs, derive};
 use crate::domain::profile::{Profile, Record, fold};
 use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
 use crate::domain::value::Named;
-use crate::store::{identifier, link, observation, profile, subject};
+use crate::store::{identifier, link, observation, profile, segment_interval, subject};
 
 /// How often a read follows an id that moved while it was read.
 const MOST_HOPS: usize = 4;
@@ -30,10 +33,10 @@ impl Profiles {
             && let Some(profile) = self.hot(call.tenant(), *id)
             && profile.revision >= min_revision
         {
-            return Ok(profile);
+            return self.timely(call, profile).await;
         }
         let (_, profile) = self.load(call, named).await?;
-        reached(profile, min_revision)
+        reached(self.timely(call, profile).await?, min_revision)
     }
 
     /// A customer's profile, and the subject that what is said of it attaches to.
@@ -50,7 +53,7 @@ impl Profiles {
             return Ok((*id, self.get(call, named, min_revision).await?));
         }
         let (subject, profile) = self.load(call, named).await?;
-        Ok((subject, reached(profile, min_revision)?))
+        Ok((subject, reached(self.timely(call, profile).await?, min_revision)?))
     }
 
     /// Many customers' profiles, in the order asked; `None` where there is no such customer.
@@ -94,7 +97,29 @@ impl Profiles {
             }
             Ok(found)
         });
-        read.await
+        let mut found = read.await?;
+        let late = |profile: &Arc<Profile>| profile.valid_until() <= call.now;
+        let due: BTreeSet<CustomerId> =
+            found.iter().flatten().filter(|profile| late(profile)).map(|profile| profile.customer).collect();
+        if !due.is_empty() {
+            self.derive(call.tenant(), &due.into_iter().collect::<Vec<_>>(), Cause::Clock).await?;
+            for profile in found.iter_mut().flatten().filter(|profile| late(profile)) {
+                *profile = self.get(call, &Named::Id(profile.customer), 0).await?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The profile as of now: where the instant has passed until which it held, it is derived again.
+    async fn timely(&self, call: &Call, profile: Arc<Profile>) -> Result<Arc<Profile>, Fault> {
+        if profile.valid_until() > call.now {
+            return Ok(profile);
+        }
+        self.derive(call.tenant(), &[profile.customer], Cause::Clock).await?;
+        match self.hot(call.tenant(), profile.customer) {
+            Some(derived) => Ok(derived),
+            None => Ok(self.load(call, &Named::Id(profile.customer)).await?.1),
+        }
     }
 
     /// A customer's profile as it was known at an instant: what had been recorded by then, linked as it then was.
@@ -174,7 +199,8 @@ impl Profiles {
     ) -> Result<Arc<Profile>, CustomerId> {
         let (known, answer) = match row.held {
             Held::Live { revision, records } => {
-                let profile = Arc::new(fold(id, revision, row.updated_at, &records, rules));
+                let profile = fold(id, revision, row.updated_at, &records, rules).with(row.derived, rules);
+                let profile = Arc::new(profile);
                 (Known::Live(Arc::clone(&profile)), Ok(profile))
             }
             Held::Redirect { revision, to } => (Known::Merged(to, revision), Err(to)),
@@ -224,5 +250,13 @@ async fn past(rx: &Rx, customer: CustomerId, at: Timestamp, rules: &Rules) -> Re
     }
     let records: Vec<Record> = records.into_values().collect();
     let (revision, std::cmp::Reverse(updated_at)) = reached;
-    Ok(fold(customer, revision, updated_at, &records, rules))
+    let profile = fold(customer, revision, updated_at, &records, rules);
+    // Segments as it was in them; computed traits and the stage as they are defined now, over what was recorded then.
+    let (before, definitions) = (Derived::default(), &*rules.definitions);
+    let history = history(rx, &members, definitions.reads(), Some(at)).await?;
+    let (scores, calendar) = (scores(rx, &members, at).await?, rules.calendar(&profile));
+    let inputs = Inputs { profile: &profile, history: &history, scores: &scores, calendar, definitions };
+    let segments = segment_interval::at(rx, customer, at).await?;
+    let derived = Derived { segments, ..derive(&before, &inputs, at).derived };
+    Ok(profile.with(Arc::new(derived), rules))
 }

@@ -4,14 +4,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rapport_data::Rx;
+use rapport_data::{Database, Rx};
 use rapport_kernel::{Fault, TenantId};
 use rapport_platform::Call;
 
 use super::Profiles;
+use crate::domain::declared::TraitDefinition;
+use crate::domain::definitions::Definitions;
 use crate::domain::namespace::Namespaces;
 use crate::domain::rules::Rules;
-use crate::store::trait_definition;
+use crate::store::{derivation, lifecycle, segment, trait_definition};
 
 /// How long after they were read the rules that are held may be used.
 const FRESH: Duration = Duration::from_secs(1);
@@ -23,6 +25,8 @@ pub struct Cache(Mutex<Held>);
 #[derive(Default)]
 struct Held {
     tenants: HashMap<TenantId, (Arc<Rules>, Instant)>,
+    /// What was read before a change: most of what it has compiled is used again.
+    compiled: HashMap<TenantId, Arc<Rules>>,
     /// Counts this instance's own changes of rules: what was read before one is not kept after it.
     changed: u64,
 }
@@ -31,6 +35,12 @@ impl Cache {
     fn held(&self) -> MutexGuard<'_, Held> {
         // Whole after every statement.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self, tenant: TenantId) -> Option<Arc<Rules>> {
+        let mut held = self.held();
+        let known = held.tenants.get(&tenant).map(|(rules, _)| Arc::clone(rules));
+        known.or_else(|| held.compiled.remove(&tenant))
     }
 
     fn fresh(&self, tenant: TenantId) -> Result<Arc<Rules>, u64> {
@@ -42,13 +52,39 @@ impl Cache {
     }
 }
 
-/// A tenant's rules as they stand; `built_in` are those of a tenant that changed nothing.
+/// A tenant's rules as they stand; `built_in` are those of a tenant that changed nothing. What `held` has compiled is
+/// used again where it did not change.
 ///
 /// # Errors
-/// Where the database fails.
-pub async fn read(rx: &Rx, built_in: &Namespaces) -> Result<Rules, Fault> {
-    let declared = trait_definition::all(rx).await?.into_iter().collect();
-    Ok(Rules { namespaces: built_in.clone(), declared })
+/// Where the database fails; as for all that follow.
+pub async fn read(rx: &Rx, built_in: &Namespaces, held: Option<&Rules>) -> Result<Rules, Fault> {
+    let declared = trait_definition::all(rx).await?;
+    let definitions = definitions(rx, &declared, held.map(|held| &held.definitions)).await?;
+    Ok(Rules { namespaces: built_in.clone(), declared: declared.into_iter().collect(), definitions })
+}
+
+async fn definitions(
+    rx: &Rx,
+    declared: &[TraitDefinition],
+    held: Option<&Arc<Definitions>>,
+) -> Result<Arc<Definitions>, Fault> {
+    let (version, _) = derivation::find(rx).await?;
+    if let Some(held) = held.filter(|held| held.version == version) {
+        return Ok(Arc::clone(held));
+    }
+    let (lifecycle, segments) = (lifecycle::find(rx).await?, segment::all(rx).await?);
+    let computed: Vec<_> = declared.iter().filter(|definition| definition.computed.is_some()).cloned().collect();
+    let definitions = Definitions::new(version, &computed, lifecycle, segments, held.map(|held| &**held));
+    Ok(Arc::new(definitions))
+}
+
+/// The rules with definitions of a version at least; `None` where these are. For a unit that finds that another instance
+/// knows newer ones.
+pub async fn renewed(rx: &Rx, rules: &Rules, version: u64) -> Result<Option<Rules>, Fault> {
+    if rules.definitions.version >= version {
+        return Ok(None);
+    }
+    read(rx, &rules.namespaces, Some(rules)).await.map(Some)
 }
 
 impl Profiles {
@@ -57,13 +93,35 @@ impl Profiles {
     /// # Errors
     /// As [`rapport_data::Database::read`].
     pub async fn rules(&self, call: &Call) -> Result<Arc<Rules>, Fault> {
-        let (tenant, began) = (call.tenant(), Instant::now());
+        match self.0.rules.fresh(call.tenant()) {
+            Ok(rules) => Ok(rules),
+            Err(before) => self.refresh(&self.database(call), call.tenant(), before).await,
+        }
+    }
+
+    /// The rules of a tenant, with the newest definitions there are: for what follows a cause that was committed.
+    ///
+    /// # Errors
+    /// As [`rapport_data::Database::read`].
+    pub(crate) async fn rules_now(&self, tenant: TenantId) -> Result<Arc<Rules>, Fault> {
+        let database = &self.0.database;
         let before = match self.0.rules.fresh(tenant) {
-            Ok(rules) => return Ok(rules),
+            Ok(rules) => {
+                let (version, _) = database.read(tenant, |rx| async move { derivation::find(&rx).await }).await?;
+                if rules.definitions.version >= version {
+                    return Ok(rules);
+                }
+                self.0.rules.held().changed
+            }
             Err(before) => before,
         };
-        let built_in = &self.0.built_in;
-        let rules = Arc::new(self.read(call, |rx| async move { read(&rx, built_in).await }).await?);
+        self.refresh(database, tenant, before).await
+    }
+
+    async fn refresh(&self, database: &Database, tenant: TenantId, before: u64) -> Result<Arc<Rules>, Fault> {
+        let (built_in, began, known) = (&self.0.built_in, Instant::now(), self.0.rules.known(tenant));
+        let read = |rx| async move { read(&rx, built_in, known.as_deref()).await };
+        let rules = Arc::new(database.read(tenant, read).await?);
         let mut held = self.0.rules.held();
         if held.changed == before {
             held.tenants.insert(tenant, (Arc::clone(&rules), began));
@@ -75,6 +133,8 @@ impl Profiles {
     pub(crate) fn rules_changed(&self, tenant: TenantId) {
         let mut held = self.0.rules.held();
         held.changed += 1;
-        held.tenants.remove(&tenant);
+        if let Some((rules, _)) = held.tenants.remove(&tenant) {
+            held.compiled.insert(tenant, rules);
+        }
     }
 }

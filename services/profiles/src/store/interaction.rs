@@ -206,6 +206,30 @@ pub async fn page(rx: &Rx, filter: Filter<'_>, limit: u64) -> Result<Vec<Interac
     query.limit(limit).all(rx.conn()).await.stored()?.into_iter().map(read).collect()
 }
 
+/// The newest interactions of subjects: of some types, or of all.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn newest(
+    rx: &Rx,
+    subjects: &[SubjectId],
+    kinds: Option<&[String]>,
+    recorded_by: Option<Timestamp>,
+    limit: u64,
+) -> Result<Vec<Interaction>, Fault> {
+    let subjects = subjects.iter().map(|subject| subject.uuid());
+    let mut query =
+        Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid())).filter(Column::SubjectId.is_in(subjects));
+    if let Some(kinds) = kinds {
+        query = query.filter(Column::Kind.is_in(kinds));
+    }
+    if let Some(by) = recorded_by {
+        query = query.filter(Column::RecordedAt.lte(by.micros()));
+    }
+    let query = query.order_by(Column::OccurredAt, Order::Desc).order_by(Column::InteractionId, Order::Desc);
+    query.limit(limit).all(rx.conn()).await.stored()?.into_iter().map(read).collect()
+}
+
 /// A place in the whole timeline: subject, time, interaction.
 pub type Place = (uuid::Uuid, i64, uuid::Uuid);
 

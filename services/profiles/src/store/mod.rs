@@ -2,12 +2,17 @@
 //! sees a row.
 
 pub mod assertion;
+pub mod derivation;
 pub mod identifier;
 pub mod interaction;
 mod interaction_key;
+pub mod lifecycle;
 pub mod link;
 pub mod observation;
 pub mod profile;
+pub mod score;
+pub mod segment;
+pub mod segment_interval;
 pub mod subject;
 pub mod trait_definition;
 
@@ -34,6 +39,14 @@ async fn rows(rx: &Rx, text: &str, values: impl IntoIterator<Item = Value>) -> R
 async fn run(rx: &Rx, text: &str, values: impl IntoIterator<Item = Value>) -> Result<u64, Fault> {
     let statement = Statement::from_sql_and_values(rx.engine().backend(), text, values);
     Ok(rx.conn().execute_raw(statement).await.stored()?.rows_affected())
+}
+
+/// A whole number of a row that was asked for by hand: a sum of Postgres is wider than its parts.
+fn number(row: &QueryResult, at: usize) -> Result<i64, Fault> {
+    match row.try_get_by_index::<i64>(at) {
+        Ok(number) => Ok(number),
+        Err(_) => row.try_get_by_index::<i32>(at).map(i64::from).stored(),
+    }
 }
 
 /// Deletes the rows of subjects from a table keyed by them; answers how many.

@@ -7,6 +7,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{QueryOrder as _, QuerySelect as _};
 
+use crate::domain::computed::Recipe;
 use crate::domain::declared::TraitDefinition;
 use crate::domain::value::TraitType;
 
@@ -22,6 +23,7 @@ pub(crate) struct Model {
     pub metric_dimension: bool,
     pub description: String,
     pub created_at: i64,
+    pub computed: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
@@ -41,7 +43,12 @@ fn definition(row: Model) -> Result<TraitDefinition, Fault> {
         metric_dimension: row.metric_dimension,
         description: row.description,
         created_at: Timestamp::from_column(row.created_at),
+        computed: row.computed.as_deref().map(recipe).transpose()?,
     })
+}
+
+fn recipe(text: &str) -> Result<Recipe, Fault> {
+    serde_json::from_str(text).map_err(|_| Fault::internal("a stored recipe of a trait is not readable"))
 }
 
 /// All definitions.
@@ -82,6 +89,7 @@ pub async fn add(tx: &Tx, definition: &TraitDefinition) -> Result<bool, Fault> {
         metric_dimension: Set(definition.metric_dimension),
         description: Set(definition.description.clone()),
         created_at: Set(definition.created_at.micros()),
+        computed: Set(definition.computed.as_ref().map(serde_json::to_string).transpose().map_err(Fault::internal)?),
     };
     let there = OnConflict::columns([Column::Tenant, Column::Name]).do_nothing().to_owned();
     let insert = Entity::insert(row).try_insert().on_conflict(there);
