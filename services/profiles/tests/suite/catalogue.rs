@@ -18,7 +18,7 @@ fn declares(name: &str, kind: TraitType, metric_dimension: bool) -> CreateTraitD
         r#type: kind.into(),
         metric_dimension,
         description: "for tests".to_owned(),
-        create_time: None,
+        ..TraitDefinition::default()
     };
     CreateTraitDefinitionRequest { request_id: String::new(), trait_definition: Some(definition) }
 }

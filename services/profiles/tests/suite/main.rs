@@ -11,4 +11,5 @@ mod identify;
 mod interactions;
 mod merges;
 mod races;
+mod segments;
 mod told;
