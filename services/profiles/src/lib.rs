@@ -95,7 +95,10 @@ pub async fn build<T: Send + Sync + 'static>(
     let derive = Arc::new(events::Derive(profiles.clone()));
     database.follow(platform, bus, events::DERIVE_GROUP, &[events::TOPIC, events::FEEDBACK], derive);
     profiles.keep_time(platform);
-    Ok(Module { name: "profiles", routes: routes(&profiles, platform), readiness })
+    database.run_operations(platform, rpc::jobs::all(&profiles));
+    let operations = rapport_operations::server("profiles", database, platform);
+    let routes = routes(&profiles, platform).add_service(operations);
+    Ok(Module { name: "profiles", routes, readiness })
 }
 
 fn routes(profiles: &Profiles, platform: &Platform) -> Routes {

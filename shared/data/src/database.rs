@@ -43,6 +43,10 @@ pub(crate) struct Inner {
     pub(crate) holder: Uuid,
     /// Told after each commit that published something.
     pub(crate) published: Notify,
+    /// Told after each commit by which an operation may be taken.
+    pub(crate) begun: Notify,
+    /// Told after each commit by which an operation ended.
+    pub(crate) ended: Notify,
     backend: Backend,
     /// Tenants that are registered in this database.
     known: RwLock<HashSet<TenantId>>,
@@ -115,6 +119,8 @@ impl Database {
             metrics,
             holder: Uuid::now_v7(),
             published: Notify::new(),
+            begun: Notify::new(),
+            ended: Notify::new(),
             backend,
             known: RwLock::default(),
         };
@@ -309,6 +315,8 @@ struct Run<F> {
 struct Done<T> {
     value: T,
     published: bool,
+    begun: bool,
+    ended: bool,
     erased: bool,
 }
 
@@ -345,13 +353,20 @@ impl<F> Run<F> {
         let value = work.await.unwrap_or_else(|_| Err(Fault::internal("a unit of work panicked")))?;
         tx.flush().await?;
         let notes = tx.notes();
-        Ok(Done { value, published: notes.published, erased: notes.erases })
+        let (begun, ended) = (notes.begun, notes.ended);
+        Ok(Done { value, published: notes.published, begun, ended, erased: notes.erases })
     }
 
     fn committed<T>(&self, done: Done<T>) -> T {
         let inner = &self.database.inner;
         if done.published {
             inner.published.notify_one();
+        }
+        if done.begun {
+            inner.begun.notify_one();
+        }
+        if done.ended {
+            inner.ended.notify_waiters();
         }
         if let (true, Backend::Sqlite { file, .. }) = (done.erased, &inner.backend) {
             file.stain();

@@ -28,6 +28,8 @@ pub enum Kind {
     Deadline,
     /// The path names no call: UNIMPLEMENTED.
     NoCall,
+    /// Somebody took the request back: CANCELLED.
+    Cancelled,
     /// Our mistake: INTERNAL.
     Internal,
 }
@@ -90,11 +92,13 @@ pub enum Reason {
     Internal,
     /// The path names no call of the contract.
     UnknownCall,
+    /// The operation was cancelled before it was done.
+    Cancelled,
 }
 
 impl Reason {
     /// All reasons, for tests and documents.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::MalformedMessage,
         Self::InvalidField,
         Self::InvalidPageToken,
@@ -122,6 +126,7 @@ impl Reason {
         Self::DeadlineExceeded,
         Self::Internal,
         Self::UnknownCall,
+        Self::Cancelled,
     ];
 
     /// The one kind of this reason.
@@ -148,6 +153,7 @@ impl Reason {
             Self::DeadlineExceeded => Kind::Deadline,
             Self::Internal => Kind::Internal,
             Self::UnknownCall => Kind::NoCall,
+            Self::Cancelled => Kind::Cancelled,
         }
     }
 
@@ -182,6 +188,7 @@ impl Reason {
             Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Self::Internal => "INTERNAL",
             Self::UnknownCall => "UNKNOWN_CALL",
+            Self::Cancelled => "CANCELLED",
         }
     }
 }

@@ -10,6 +10,7 @@ mod hygiene;
 mod identify;
 mod interactions;
 mod merges;
+mod operations;
 mod races;
 mod segments;
 mod told;
