@@ -21,7 +21,7 @@ const TABLES: &[&str] = &[
     "CREATE TABLE segment_interval (tenant {id} NOT NULL, segment_id {id} NOT NULL, customer_id {id} NOT NULL, \
      entered_at BIGINT NOT NULL, left_at BIGINT, founding BOOLEAN NOT NULL, \
      PRIMARY KEY (tenant, segment_id, customer_id, entered_at)) {clustered}",
-    "CREATE INDEX segment_member ON segment_interval (tenant, customer_id) WHERE left_at IS NULL",
+    "CREATE INDEX segment_member ON segment_interval (tenant, customer_id)",
     "CREATE INDEX segment_present ON segment_interval (tenant, segment_id, customer_id) WHERE left_at IS NULL",
     "CREATE INDEX segment_entered ON segment_interval (tenant, segment_id, entered_at)",
     "CREATE INDEX segment_left ON segment_interval (tenant, segment_id, left_at) WHERE left_at IS NOT NULL",

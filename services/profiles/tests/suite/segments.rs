@@ -242,11 +242,8 @@ async fn a_split_gives_back_the_segments_and_traits_of_before_a_merge(#[case] en
     spends(&ground, tenant, &two, 50.0).await;
     let preview = PreviewMergeRequest { target: Some(by_id(&one)), sources: vec![by_id(&two)] };
     let preview = ground.profiles(tenant).preview_merge(preview).await.expect("shown").into_inner();
-    let changes: BTreeSet<(String, String, bool)> = preview
-        .segment_changes
-        .into_iter()
-        .map(|change| (change.customer_id, change.name, change.entered))
-        .collect();
+    let changes: BTreeSet<(String, String, bool)> =
+        preview.segment_changes.into_iter().map(|change| (change.customer_id, change.name, change.entered)).collect();
     let change = |id: &str, name: &str, entered| (id.to_owned(), name.to_owned(), entered);
     let expected = [change(&one, "Big", true), change(&two, "Big", true), change(&two, "Gold", true)];
     assert_eq!(changes, BTreeSet::from(expected));
@@ -262,13 +259,7 @@ async fn a_split_gives_back_the_segments_and_traits_of_before_a_merge(#[case] en
     spends(&ground, tenant, &two, 50.0).await;
 }
 
-async fn declare(
-    ground: &Ground,
-    tenant: TenantId,
-    name: &str,
-    aggregate: ComputedAggregate,
-    window: Option<Window>,
-) {
+async fn declare(ground: &Ground, tenant: TenantId, name: &str, aggregate: ComputedAggregate, window: Option<Window>) {
     let money = !matches!(aggregate, ComputedAggregate::Count);
     let computed = ComputedTrait {
         aggregate: aggregate.into(),
