@@ -8,22 +8,25 @@ use prost::Message as _;
 use rapport_api::convert::{instant, money, timestamp};
 use rapport_api::events::v1::event::Payload;
 use rapport_api::events::v1::{
-    ContextConsent, ContextScore, ContextSegment, CustomerContext, Event, InteractionChanged, ProfileChanged,
-    SegmentChanged, SegmentFlip, SubjectErased, SubjectLinked, TraitDefinitionChanged,
+    CatalogueEntryChanged, ContextConsent, ContextScore, ContextSegment, CustomerContext, Event, InteractionChanged,
+    ProfileChanged, SegmentChanged, SegmentFlip, SubjectErased, SubjectLinked, TraitDefinitionChanged,
 };
 use rapport_cache::{Change, ChangeKind, ContextCache};
 use rapport_data::{Follower, NewEvent};
 use rapport_kernel::{CustomerId, Fault, SubjectId, TenantId, Timestamp};
 
 use crate::convert::value::{party_message, value_message};
+use crate::domain::catalogue::{Details, Entry};
 use crate::domain::claims::ConsentState;
 use crate::domain::declared::TraitDefinition;
 use crate::domain::derived::{Flip, Score};
-use crate::domain::interaction::Interaction;
+use crate::domain::interaction::{Interaction, Tombstone};
 use crate::domain::profile::{InSegment, Profile};
 use crate::domain::segment::{Segment, SegmentId};
+use crate::domain::value::Number;
 use crate::service::Profiles;
 use crate::service::follow::Told;
+use crate::store::catalogue_entry::Row;
 use crate::store::link::Link;
 use crate::store::score::Given;
 
@@ -155,6 +158,9 @@ pub fn interaction_changed(interaction: &Interaction) -> NewEvent {
         value: content.value.map(money),
         dimensions: interaction.dimensions.clone(),
         party: party_message(interaction.party).into(),
+        sentiment: content.details.sentiment.map(Number::get),
+        emotions: content.details.emotions.iter().map(|(name, of)| (name.clone(), of.get())).collect(),
+        campaign: content.details.campaign.clone(),
     };
     NewEvent {
         subject: interaction.subject,
@@ -164,6 +170,20 @@ pub fn interaction_changed(interaction: &Interaction) -> NewEvent {
         occurred_at: content.occurred_at,
         payload: Payload::InteractionChanged(changed),
     }
+}
+
+/// An interaction was deleted; `None` where it never stood on the timeline, so that nobody knows of it.
+#[must_use]
+pub fn interaction_deleted(tombstone: &Tombstone) -> Option<NewEvent> {
+    let (subject, occurred_at) = tombstone.subject.zip(tombstone.occurred_at)?;
+    Some(NewEvent {
+        subject,
+        aggregate: "interaction",
+        aggregate_id: tombstone.id.to_string(),
+        revision: tombstone.revision,
+        occurred_at,
+        payload: Payload::InteractionChanged(InteractionChanged { deleted: true, ..InteractionChanged::default() }),
+    })
 }
 
 /// A trait was declared. It is about nobody: the tenant's id stands for the subject.
@@ -198,6 +218,54 @@ pub fn segment_changed(
         occurred_at: at,
         payload: Payload::SegmentChanged(SegmentChanged { deleted: segment.is_none(), name }),
     }
+}
+
+/// An entry of the catalogue was added, changed or deleted. As a trait, it is about nobody.
+#[must_use]
+pub fn catalogue_entry_changed(tenant: TenantId, row: &Row) -> NewEvent {
+    let (kind, name, revision, at) = match row {
+        Row::Live(entry) => (entry.kind(), &entry.name, entry.revision, entry.updated_at.unwrap_or(Timestamp::MIN)),
+        Row::Deleted(kind, name, revision, at) => (*kind, name, *revision, *at),
+    };
+    let (kind, name) = (kind.name().to_owned(), name.clone());
+    let aggregate_id = format!("{kind}/{name}");
+    let changed = match row {
+        Row::Deleted(..) => CatalogueEntryChanged { deleted: true, kind, name, ..CatalogueEntryChanged::default() },
+        Row::Live(entry) => CatalogueEntryChanged { kind, name, ..entry_state(entry) },
+    };
+    NewEvent {
+        subject: SubjectId::from_uuid(tenant.uuid()),
+        aggregate: "catalogue_entry",
+        aggregate_id,
+        revision,
+        occurred_at: at,
+        payload: Payload::CatalogueEntryChanged(changed),
+    }
+}
+
+fn entry_state(entry: &Entry) -> CatalogueEntryChanged {
+    let mut state = CatalogueEntryChanged { display_name: entry.body.display_name.clone(), ..Default::default() };
+    match &entry.body.details {
+        Details::Source { trust, .. } => state.trust = i32::from(*trust),
+        Details::Channel { staffed } => state.staffed = *staffed,
+        Details::Touchpoint { channel, stage } => {
+            state.channel.clone_from(channel);
+            state.stage.clone_from(stage);
+        }
+        Details::Stage { position } => state.position = *position,
+        Details::EventType(schema) => {
+            let attributes = schema.attributes.iter();
+            state.attributes = attributes.clone().map(|(name, of)| (name.clone(), of.kind.name().to_owned())).collect();
+            let required = attributes.filter(|(_, of)| of.required).map(|(name, _)| name.clone());
+            state.required_attributes = required.collect();
+            state.strict = schema.strict;
+        }
+        Details::Product { category, price } => {
+            state.category.clone_from(category);
+            state.price = price.map(money);
+        }
+    }
+    state
 }
 
 /// A subject was erased.
@@ -255,6 +323,7 @@ fn change(tenant: TenantId, event: Event) -> Option<Change> {
         | Payload::DecisionMade(_)
         | Payload::TraitDefinitionChanged(_)
         | Payload::SegmentChanged(_)
+        | Payload::CatalogueEntryChanged(_)
         | Payload::Watermark(_) => return None,
     };
     Some(Change { tenant, customer, revision, recorded_at, kind })

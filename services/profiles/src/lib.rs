@@ -19,8 +19,10 @@ pub mod service;
 pub mod store;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rapport_api::common::v1::erasure_service_server::ErasureServiceServer;
+use rapport_api::profiles::v1::catalogue_service_server::CatalogueServiceServer;
 use rapport_api::profiles::v1::context_service_server::ContextServiceServer;
 use rapport_api::profiles::v1::identity_service_server::IdentityServiceServer;
 use rapport_api::profiles::v1::interaction_service_server::InteractionServiceServer;
@@ -33,7 +35,7 @@ use rapport_cache::ContextCache;
 use rapport_data::{Database, DatabaseConfig};
 use rapport_kernel::Fault;
 use rapport_platform::config::{About, Describe};
-use rapport_platform::{Module, Platform, Readiness, Routes};
+use rapport_platform::{Module, OnFailure, Platform, Readiness, Routes};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::namespace::Namespaces;
@@ -95,10 +97,54 @@ pub async fn build<T: Send + Sync + 'static>(
     let derive = Arc::new(events::Derive(profiles.clone()));
     database.follow(platform, bus, events::DERIVE_GROUP, &[events::TOPIC, events::FEEDBACK], derive);
     profiles.keep_time(platform);
+    make_room(platform, &profiles);
+    write_quality(platform, &profiles);
     database.run_operations(platform, rpc::jobs::all(&profiles));
     let operations = rapport_operations::server("profiles", database, platform);
     let routes = routes(&profiles, platform).add_service(operations);
     Ok(Module { name: "profiles", routes, readiness })
+}
+
+/// How far ahead the timeline has room, and how often that is looked after.
+const AHEAD: Duration = Duration::from_secs(93 * 86_400);
+const LOOK: Duration = Duration::from_secs(6 * 3_600);
+
+/// Keeps room in the timeline for the months to come. Where this fails for long, the call that needs room makes it.
+fn make_room(platform: &Platform, profiles: &Profiles) {
+    let (profiles, clock) = (profiles.clone(), Arc::clone(&platform.clock));
+    platform.tasks.spawn("profiles.timeline", OnFailure::Restart, move |stopping| {
+        let (profiles, clock) = (profiles.clone(), Arc::clone(&clock));
+        async move {
+            loop {
+                profiles.cover(Some(clock.now().plus(AHEAD))).await?;
+                tokio::select! {
+                    () = tokio::time::sleep(LOOK) => {}
+                    () = stopping.cancelled() => return Ok(()),
+                }
+            }
+        }
+    });
+}
+
+/// How often it is written how well sources told.
+const WRITE: Duration = Duration::from_secs(1);
+
+/// Writes how well sources told, each second, and a last time at the end.
+fn write_quality(platform: &Platform, profiles: &Profiles) {
+    let profiles = profiles.clone();
+    platform.tasks.spawn("profiles.quality", OnFailure::Restart, move |stopping| {
+        let profiles = profiles.clone();
+        async move {
+            while !stopping.is_cancelled() {
+                tokio::select! {
+                    () = tokio::time::sleep(WRITE) => {}
+                    () = stopping.cancelled() => {}
+                }
+                profiles.write_quality().await?;
+            }
+            Ok(())
+        }
+    });
 }
 
 fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
@@ -113,6 +159,10 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let segments = rpc::segments::SegmentRpc { profiles: profiles.clone(), page_key: platform.page_key.clone() };
     let segments = SegmentServiceServer::new(segments)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let catalogue = rpc::catalogue::CatalogueRpc(profiles.clone(), platform.page_key.clone());
+    let catalogue = CatalogueServiceServer::new(catalogue)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let context = ContextServiceServer::new(rpc::context::ContextRpc(profiles.clone()))
@@ -134,6 +184,7 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
         .add_service(identity)
         .add_service(traits)
         .add_service(segments)
+        .add_service(catalogue)
         .add_service(context)
         .add_service(erasure)
 }

@@ -1,16 +1,19 @@
-//! Tells the current state of this service again: every declared trait, every link, every profile, every id that was
-//! merged away, every interaction.
+//! Tells the current state of this service again: every declared trait, every entry of the
+//! catalogue, every link, every profile, every id that was
+//! merged away, every interaction, every deletion of one.
 
 use futures::future::BoxFuture;
 use rapport_data::{Rebuild, Retold, Tx};
 use rapport_kernel::Fault;
 use uuid::Uuid;
 
+use crate::domain::catalogue::Kind;
 use crate::domain::namespace::Namespaces;
 use crate::domain::profile::fold;
 use crate::domain::relink::Held;
 use crate::events;
 use crate::service::rules;
+use crate::store::catalogue_entry::{self, Row};
 use crate::store::{interaction, link, profile, trait_definition};
 
 /// How many aggregates a page tells of.
@@ -27,8 +30,14 @@ impl Rebuild for State {
         Box::pin(async move {
             let Some(after) = after else { return traits(&tx).await };
             let (kind, id) = after.split_once('/').ok_or_else(|| Fault::internal("a cursor of a rebuild"))?;
+            if kind == "catalogue" {
+                return catalogue(&tx, id).await;
+            }
             if kind == "interaction" {
                 return interactions(&tx, id).await;
+            }
+            if kind == "deleted" {
+                return deleted(&tx, id.parse().map_err(Fault::internal)?).await;
             }
             let id: Uuid = id.parse().map_err(Fault::internal)?;
             if kind == "link" {
@@ -57,7 +66,21 @@ impl Rebuild for State {
 async fn traits(tx: &Tx) -> Result<Retold, Fault> {
     let declared = trait_definition::all(tx).await?;
     let events = declared.iter().map(|definition| events::trait_definition_changed(tx.tenant(), definition)).collect();
-    Ok(Retold { events, next: Some(format!("link/{}", Uuid::nil())) })
+    Ok(Retold { events, next: Some("catalogue/".to_owned()) })
+}
+
+async fn catalogue(tx: &Tx, after: &str) -> Result<Retold, Fault> {
+    let after = after.split_once('/').and_then(|(kind, name)| {
+        let kind = Kind::ALL.into_iter().find(|of| of.name() == kind)?;
+        Some((kind, name.to_owned()))
+    });
+    let rows = catalogue_entry::after(tx, after, PAGE).await?;
+    let next = rows.last().map(|row| match row {
+        Row::Live(entry) => format!("catalogue/{}/{}", entry.kind().name(), entry.name),
+        Row::Deleted(kind, name, ..) => format!("catalogue/{}/{name}", kind.name()),
+    });
+    let events = rows.iter().map(|row| events::catalogue_entry_changed(tx.tenant(), row)).collect();
+    Ok(Retold { events, next: Some(next.unwrap_or_else(|| format!("link/{}", Uuid::nil()))) })
 }
 
 async fn interactions(tx: &Tx, after: &str) -> Result<Retold, Fault> {
@@ -65,6 +88,14 @@ async fn interactions(tx: &Tx, after: &str) -> Result<Retold, Fault> {
     let rows = interaction::after(tx, after, PAGE).await?;
     let place = rows.last().map(interaction::place);
     let next = place.map(|place| serde_json::to_string(&place)).transpose().map_err(Fault::internal)?;
+    let next = next.map_or(format!("deleted/{}", Uuid::nil()), |next| format!("interaction/{next}"));
     let events = rows.iter().map(events::interaction_changed).collect();
-    Ok(Retold { events, next: next.map(|next| format!("interaction/{next}")) })
+    Ok(Retold { events, next: Some(next) })
+}
+
+/// Interactions that were deleted: whoever missed that forgets them.
+async fn deleted(tx: &Tx, after: Uuid) -> Result<Retold, Fault> {
+    let rows = interaction::deleted_after(tx, after, PAGE).await?;
+    let next = rows.last().map(|tombstone| format!("deleted/{}", tombstone.id));
+    Ok(Retold { events: rows.iter().filter_map(events::interaction_deleted).collect(), next })
 }

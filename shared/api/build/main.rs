@@ -35,6 +35,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .codec_path("crate::codec::Codec")
         // Maps in key order, so that the same message is the same bytes.
         .btree_map(".")
+        // Far larger than what else an item may be.
+        .boxed(".rapport.profiles.v1.RecordInteractionsRequest.item.interaction")
         // Messages carry personal data: none can be printed. `rules` gives each a Debug that names its type only.
         .skip_debug(["."])
         .emit_rerun_if_changed(false)

@@ -43,6 +43,9 @@ pub fn identification(message: &IdentifyRequest, now: Timestamp, rules: &Rules) 
         let at = format!("consents[{at}]");
         consents.extend(consent(message_of, &message.source, (observed_at, now), &at, &mut out));
     }
+    if let Some(deviation) = rules.catalogue.source(&message.source).filter(|deviation| deviation.is_refused) {
+        add(&mut out, "source", deviation.rule, deviation.text);
+    }
     out.check()?;
     let unset = message.unset_traits.iter().cloned().collect();
     let name = SourceRecord { source: message.source.clone(), external_id: Private::new(message.external_id.clone()) };

@@ -2,6 +2,7 @@
 //! one answer names every broken rule, and past it an invalid value cannot exist.
 
 pub mod answer;
+pub mod catalogue;
 pub mod computed;
 pub mod erasure;
 pub mod identify;

@@ -31,7 +31,7 @@ fn several(
 }
 
 /// The revision that an etag names; one that names none is never the newest.
-fn revision(etag: &str) -> Option<u64> {
+pub(super) fn revision(etag: &str) -> Option<u64> {
     (!etag.is_empty()).then(|| etag.parse().unwrap_or(0))
 }
 

@@ -15,14 +15,7 @@ use crate::domain::value::TraitType;
 pub fn create(message: &message::CreateTraitDefinitionRequest) -> Result<TraitDefinition, Fault> {
     let mut out = rapport_api::check(message);
     let definition = message.trait_definition.as_ref();
-    let kind = definition.and_then(|definition| match definition.r#type() {
-        message::TraitType::Unspecified => None,
-        message::TraitType::Bool => Some(TraitType::Bool),
-        message::TraitType::Number => Some(TraitType::Number),
-        message::TraitType::Text => Some(TraitType::Text),
-        message::TraitType::Time => Some(TraitType::Time),
-        message::TraitType::List => Some(TraitType::List),
-    });
+    let kind = definition.and_then(|definition| trait_type(definition.r#type()));
     if definition.is_some_and(|definition| definition.metric_dimension)
         && !matches!(kind, None | Some(TraitType::Bool | TraitType::Text))
     {
@@ -48,13 +41,7 @@ pub fn create(message: &message::CreateTraitDefinitionRequest) -> Result<TraitDe
 /// A declared trait.
 #[must_use]
 pub fn definition(definition: &TraitDefinition) -> message::TraitDefinition {
-    let kind = match definition.kind {
-        TraitType::Bool => message::TraitType::Bool,
-        TraitType::Number => message::TraitType::Number,
-        TraitType::Text => message::TraitType::Text,
-        TraitType::Time => message::TraitType::Time,
-        TraitType::List => message::TraitType::List,
-    };
+    let kind = type_message(definition.kind);
     message::TraitDefinition {
         name: definition.name.clone(),
         r#type: kind.into(),
@@ -81,4 +68,29 @@ pub fn get(message: &message::GetTraitDefinitionRequest) -> Result<String, Fault
 pub fn list(message: &message::ListTraitDefinitionsRequest) -> Result<usize, Fault> {
     rapport_api::check(message).check()?;
     page_size(message.page_size)
+}
+
+/// A type; `None` where none is said.
+#[must_use]
+pub const fn trait_type(of: message::TraitType) -> Option<TraitType> {
+    Some(match of {
+        message::TraitType::Unspecified => return None,
+        message::TraitType::Bool => TraitType::Bool,
+        message::TraitType::Number => TraitType::Number,
+        message::TraitType::Text => TraitType::Text,
+        message::TraitType::Time => TraitType::Time,
+        message::TraitType::List => TraitType::List,
+    })
+}
+
+/// A type as the contract has it.
+#[must_use]
+pub const fn type_message(of: TraitType) -> message::TraitType {
+    match of {
+        TraitType::Bool => message::TraitType::Bool,
+        TraitType::Number => message::TraitType::Number,
+        TraitType::Text => message::TraitType::Text,
+        TraitType::Time => message::TraitType::Time,
+        TraitType::List => message::TraitType::List,
+    }
 }

@@ -3,8 +3,10 @@
 
 pub mod assertion;
 pub mod bounds;
+pub mod catalogue;
 pub mod claims;
 pub mod computed;
+pub mod correction;
 pub mod declared;
 pub mod definitions;
 pub mod derived;
@@ -17,9 +19,11 @@ pub mod namespace;
 pub mod normalise;
 pub mod preview;
 pub mod profile;
+pub mod quality;
 pub mod relink;
 pub mod rules;
 pub mod segment;
+pub mod timeline_filter;
 pub mod value;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::catalogue::Catalogue;
 use super::computed::Calendar;
 use super::declared::Declared;
 use super::definitions::Definitions;
@@ -16,6 +17,8 @@ pub struct Rules {
     pub namespaces: Namespaces,
     /// The traits that are declared.
     pub declared: Declared,
+    /// What interactions are made of.
+    pub catalogue: Catalogue,
     /// What is derived of customers.
     pub definitions: Arc<Definitions>,
 }

@@ -2,6 +2,7 @@
 
 mod m0001_profiles;
 mod m0002_interactions;
+mod m0003_catalogue;
 mod m0007_segments;
 
 use sea_orm_migration::MigrationTrait;
@@ -12,6 +13,7 @@ pub fn all() -> Vec<Box<dyn MigrationTrait>> {
     vec![
         Box::new(m0001_profiles::Migration),
         Box::new(m0002_interactions::Migration),
+        Box::new(m0003_catalogue::Migration),
         Box::new(m0007_segments::Migration),
     ]
 }

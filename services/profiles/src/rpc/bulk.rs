@@ -8,6 +8,7 @@ use std::time::Duration;
 use prost::Message as _;
 use rapport_api::common::v1::{BulkAck, BulkError, BulkFieldViolation};
 use rapport_api::profiles::v1 as pb;
+use rapport_api::profiles::v1::record_interactions_request::Item;
 use rapport_kernel::{Clock, Fault};
 use rapport_platform::{Call, status};
 use tokio::time::timeout;
@@ -76,8 +77,7 @@ impl Import {
 
     /// Commits the next batch, and says what became of it; `None` at the end of the stream.
     pub(super) async fn commit_next(&mut self) -> Result<Option<BulkAck>, Status> {
-        self.rules = self.profiles.rules(&self.call).await.map_err(status)?;
-        self.gather().await;
+        self.gather().await.map_err(status)?;
         let batch = std::mem::take(&mut self.batch);
         if batch.items == 0 {
             return match &mut self.end {
@@ -98,12 +98,15 @@ impl Import {
     }
 
     /// Takes items until the batch is full or none comes for a moment. The first may take its time: nothing waits for
-    /// a commit.
-    async fn gather(&mut self) {
-        if self.batch.items == 0 {
-            self.take().await;
+    /// a commit. It, and what follows, is judged by the rules of when it came, not of when it was waited for.
+    async fn gather(&mut self) -> Result<(), Fault> {
+        let first = if self.batch.items == 0 { self.receive().await } else { None };
+        self.rules = self.profiles.rules(&self.call).await?;
+        if let Some(first) = first {
+            self.add(first);
         }
         while matches!(self.end, End::Open) && !self.batch.is_full() && timeout(PATIENCE, self.take()).await.is_ok() {}
+        Ok(())
     }
 
     /// Takes items until the batch is full. Given up at any point, it has lost none.
@@ -113,27 +116,48 @@ impl Import {
         }
     }
 
-    /// Takes one item. Bytes that cannot be decoded end the stream.
+    /// Takes one item.
     async fn take(&mut self) {
+        if let Some(item) = self.receive().await {
+            self.add(item);
+        }
+    }
+
+    /// Waits for one item. Bytes that cannot be decoded end the stream.
+    async fn receive(&mut self) -> Option<pb::RecordInteractionsRequest> {
         if matches!(self.end, End::Over(_)) {
-            return;
+            return None;
         }
         match self.items.message().await {
-            Ok(Some(item)) => self.add(item),
+            Ok(Some(item)) => return Some(item),
             Ok(None) => self.end = End::Over(None),
             Err(why) => self.end = End::Over(Some(why)),
         }
+        None
     }
 
     fn add(&mut self, item: pb::RecordInteractionsRequest) {
         let batch = &mut self.batch;
         batch.items += 1;
         batch.bytes += item.encoded_len();
-        match convert::item(item, &self.rules.namespaces, self.clock.now()) {
+        let (source, now) = (source(&item), self.clock.now());
+        match convert::item(item, &self.rules, now) {
             Ok(telling) => batch.sound.push((self.next, telling)),
-            Err(fault) => batch.refused.push((self.next, fault)),
+            Err(fault) => {
+                self.profiles.refused(self.call.tenant(), &source, &fault, now);
+                batch.refused.push((self.next, fault));
+            }
         }
         self.next += 1;
+    }
+}
+
+/// Which source an item says it is of.
+fn source(item: &pb::RecordInteractionsRequest) -> String {
+    match &item.item {
+        Some(Item::Interaction(interaction)) => interaction.source.clone(),
+        Some(Item::Deletion(deletion)) => deletion.source.clone(),
+        None => String::new(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The calls, a file per proto service: parse, do, render.
 
 mod bulk;
+pub mod catalogue;
 pub mod context;
 pub mod erasure;
 pub mod identity;

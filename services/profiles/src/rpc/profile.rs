@@ -22,7 +22,8 @@ impl ProfileService for ProfileRpc {
     async fn identify(&self, request: Request<IdentifyRequest>) -> Result<Response<IdentifyResponse>, Status> {
         unary(request, async |call, message: IdentifyRequest| {
             let rules = self.0.rules(&call).await?;
-            let input = identify::identification(&message, call.now, &rules)?;
+            let input = identify::identification(&message, call.now, &rules)
+                .inspect_err(|fault| self.0.refused(call.tenant(), &message.source, fault, call.now))?;
             let encode = |outcome: &_| answer::identified(outcome).encode_to_vec();
             let receipt = receipt("Identify", &message.request_id, &message, encode);
             answered(self.0.identify(&call, receipt, input).await?, answer::identified)

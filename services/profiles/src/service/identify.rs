@@ -78,11 +78,14 @@ impl Profiles {
         input: Identification,
     ) -> Result<Answer<Identified>, Fault> {
         let (rules, input) = (self.rules(call).await?, Arc::new(input));
+        let (of_unit, of_input) = (Arc::clone(&rules), Arc::clone(&input));
         let unit = move |tx| {
-            let (rules, input) = (Arc::clone(&rules), Arc::clone(&input));
+            let (rules, input) = (Arc::clone(&of_unit), Arc::clone(&of_input));
             async move { Unit { tx: &tx, rules: &rules, input: &input }.run().await }
         };
-        self.change(call, receipt, unit).await
+        let answer = self.change(call, receipt, unit).await;
+        self.stated(call, &rules, &input, &answer);
+        answer
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub mod apply;
 pub mod attach;
+mod batch;
+pub mod catalogue;
 pub mod component;
 pub mod consent;
 pub mod declared;
@@ -14,12 +16,15 @@ pub mod identify;
 pub mod interactions;
 pub mod lineage;
 pub mod merge;
+pub mod quality;
 pub mod read;
 pub mod rules;
 pub mod segments;
 pub mod split;
+pub mod timeline;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::{Duration, Instant};
 
 use rapport_data::{Answer, Database, Receipt, Rx, Tx};
@@ -46,6 +51,9 @@ pub(crate) struct Inner {
     pub(crate) rules: rules::Cache,
     /// Told when something may be due earlier than the clock's next look.
     pub(crate) wake: Notify,
+    /// Until when, in microseconds, what happens has its place in the timeline.
+    pub(crate) covered: AtomicI64,
+    pub(crate) quality: quality::Quality,
 }
 
 /// What a unit of work wrote that this instance's reads must show at once.
@@ -70,7 +78,8 @@ impl Profiles {
     #[must_use]
     pub fn new(database: Database, built_in: Namespaces) -> Self {
         let (hot, rules, wake) = (Hot::default(), rules::Cache::default(), Notify::new());
-        let inner = Inner { database, built_in, hot, rules, wake };
+        let (covered, quality) = (AtomicI64::new(i64::MIN), quality::Quality::default());
+        let inner = Inner { database, built_in, hot, rules, wake, covered, quality };
         Self(Arc::new(inner))
     }
 

@@ -9,11 +9,12 @@ use rapport_kernel::{Fault, TenantId};
 use rapport_platform::Call;
 
 use super::Profiles;
+use crate::domain::catalogue::Catalogue;
 use crate::domain::declared::TraitDefinition;
 use crate::domain::definitions::Definitions;
 use crate::domain::namespace::Namespaces;
 use crate::domain::rules::Rules;
-use crate::store::{derivation, lifecycle, segment, trait_definition};
+use crate::store::{catalogue_entry, derivation, lifecycle, segment, trait_definition};
 
 /// How long after they were read the rules that are held may be used.
 const FRESH: Duration = Duration::from_secs(1);
@@ -60,7 +61,9 @@ impl Cache {
 pub async fn read(rx: &Rx, built_in: &Namespaces, held: Option<&Rules>) -> Result<Rules, Fault> {
     let declared = trait_definition::all(rx).await?;
     let definitions = definitions(rx, &declared, held.map(|held| &held.definitions)).await?;
-    Ok(Rules { namespaces: built_in.clone(), declared: declared.into_iter().collect(), definitions })
+    let (entries, settings) = catalogue_entry::rules(rx).await?;
+    let (namespaces, catalogue) = (built_in.clone(), Catalogue::new(entries, settings));
+    Ok(Rules { namespaces, declared: declared.into_iter().collect(), catalogue, definitions })
 }
 
 async fn definitions(

@@ -2,6 +2,7 @@
 //! sees a row.
 
 pub mod assertion;
+pub mod catalogue_entry;
 pub mod derivation;
 pub mod identifier;
 pub mod interaction;
@@ -13,6 +14,7 @@ pub mod profile;
 pub mod score;
 pub mod segment;
 pub mod segment_interval;
+pub mod source_day;
 pub mod subject;
 pub mod trait_definition;
 

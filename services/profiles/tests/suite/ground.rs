@@ -10,6 +10,7 @@ use rapport_api::common::v1::erasure_service_client::ErasureServiceClient;
 use rapport_api::common::v1::{CustomerRef, Identifier, Value, customer_ref::Ref, value::Kind};
 use rapport_api::convert::timestamp;
 use rapport_api::events::v1::Event;
+use rapport_api::profiles::v1::catalogue_service_client::CatalogueServiceClient;
 use rapport_api::profiles::v1::context_service_client::ContextServiceClient;
 use rapport_api::profiles::v1::identity_service_client::IdentityServiceClient;
 use rapport_api::profiles::v1::interaction_service_client::InteractionServiceClient;
@@ -38,6 +39,7 @@ pub struct Ground {
     pub url: String,
     /// Where SQLite's files lie.
     pub folder: tempfile::TempDir,
+    config: Config,
 }
 
 impl Ground {
@@ -55,9 +57,9 @@ impl Ground {
         let cache = ContextCache::open(&CacheConfig::default(), Arc::clone(&clock) as Arc<_>, |body| Ok(body.clone()));
         let cache = cache.expect("a cache");
         let config = Config { database, phone_region: "DE".to_owned() };
-        let module = rapport_profiles::build(&platform, Arc::clone(&bus), cache.clone(), config).await;
+        let module = rapport_profiles::build(&platform, Arc::clone(&bus), cache.clone(), config.clone()).await;
         platform.peers.link("profiles", stack(module.expect("profiles builds").routes, &platform));
-        Self { clock, platform, cache, bus, url: address.unwrap_or_default(), folder }
+        Self { clock, platform, cache, bus, url: address.unwrap_or_default(), folder, config }
     }
 
     pub fn channel(&self, tenant: TenantId) -> PeerChannel {
@@ -71,6 +73,9 @@ impl Ground {
     }
     pub fn identity(&self, tenant: TenantId) -> IdentityServiceClient<PeerChannel> {
         IdentityServiceClient::new(self.channel(tenant))
+    }
+    pub fn catalogue(&self, tenant: TenantId) -> CatalogueServiceClient<PeerChannel> {
+        CatalogueServiceClient::new(self.channel(tenant))
     }
     pub fn contexts(&self, tenant: TenantId) -> ContextServiceClient<PeerChannel> {
         ContextServiceClient::new(self.channel(tenant))
@@ -99,6 +104,13 @@ impl Ground {
     pub async fn get(&self, tenant: TenantId, customer: CustomerRef) -> Result<Profile, Status> {
         let request = GetProfileRequest { customer: Some(customer), ..GetProfileRequest::default() };
         self.profiles(tenant).get_profile(request).await.map(Response::into_inner)
+    }
+
+    /// Tells all again, as a process of its own does.
+    pub async fn replay(&self) -> u64 {
+        let contract = Contract::suite().expect("the suite's contract");
+        let platform = Platform::new(&PlatformConfig::default(), Arc::clone(&self.clock) as Arc<_>, contract);
+        rapport_profiles::replay(&platform.expect("a platform"), self.config.clone()).await.expect("told again")
     }
 
     /// What profiles publishes, as the group "metrics" reads it.

@@ -2,7 +2,9 @@
 
 mod batch_and_bounds;
 mod catalogue;
+mod catalogue_entries;
 mod consents;
+mod corrections;
 mod erasure;
 mod ground;
 mod history;
@@ -13,4 +15,5 @@ mod merges;
 mod operations;
 mod races;
 mod segments;
+mod timeline;
 mod told;

@@ -97,10 +97,8 @@ async fn declare(client: &Client) -> Result<(), Status> {
 
 /// Sends the purchases through the bulk call.
 async fn buy(client: &Client, bar: &ProgressBar) -> Result<i64, Status> {
-    let items = stream::iter(
-        cdnow::purchases()
-            .map(|purchase| RecordInteractionsRequest { interaction: Some(cdnow::interaction(purchase)) }),
-    );
+    let items =
+        stream::iter(cdnow::purchases().map(|purchase| RecordInteractionsRequest::from(cdnow::interaction(purchase))));
     let mut acks = InteractionServiceClient::new(client.clone()).record_interactions(items).await?.into_inner();
     let (mut accepted, mut acknowledged) = (0, 0);
     while let Some(answer) = acks.message().await? {
