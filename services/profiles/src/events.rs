@@ -13,7 +13,7 @@ use rapport_api::events::v1::{
 };
 use rapport_cache::{Change, ChangeKind, ContextCache};
 use rapport_data::{Follower, NewEvent};
-use rapport_kernel::{CustomerId, Fault, SubjectId, TenantId, Timestamp};
+use rapport_kernel::{CustomerId, EventId, Fault, SubjectId, TenantId, Timestamp};
 
 use crate::convert::value::{party_message, value_message};
 use crate::domain::catalogue::{Details, Entry};
@@ -350,6 +350,18 @@ impl Follower for Derive {
     fn leave(&self, _: u16) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }
+}
+
+/// An event's id, the customer it is about, and the segments that entered or left by it.
+#[must_use]
+pub fn flips(event: &Event) -> Option<(EventId, CustomerId, Vec<Flip>)> {
+    let Some(Payload::ProfileChanged(changed)) = &event.payload else { return None };
+    let flip = |flip: &SegmentFlip| {
+        let (segment, at) = (flip.segment_id.parse().ok()?, instant(flip.at.as_ref()?).ok()?);
+        Some(Flip { segment, entered: flip.entered, at, founding: flip.founding })
+    };
+    let flips = changed.segment_flips.iter().filter_map(flip).collect();
+    Some((event.event_id.parse().ok()?, event.aggregate_id.parse().ok()?, flips))
 }
 
 fn tell(told: &mut Told, event: Event) {

@@ -14,7 +14,7 @@ use crate::domain::relink::Held;
 use crate::events;
 use crate::service::rules;
 use crate::store::catalogue_entry::{self, Row};
-use crate::store::{interaction, link, profile, trait_definition};
+use crate::store::{interaction, link, profile, segment, trait_definition};
 
 /// How many aggregates a page tells of.
 const PAGE: u64 = 300;
@@ -62,10 +62,16 @@ impl Rebuild for State {
     }
 }
 
-/// A tenant's declared traits are few: one page.
+/// A tenant's declared traits and segments are few: one page.
 async fn traits(tx: &Tx) -> Result<Retold, Fault> {
     let declared = trait_definition::all(tx).await?;
-    let events = declared.iter().map(|definition| events::trait_definition_changed(tx.tenant(), definition)).collect();
+    let mut events: Vec<_> =
+        declared.iter().map(|definition| events::trait_definition_changed(tx.tenant(), definition)).collect();
+    let segments = segment::all(tx).await?;
+    events.extend(segments.iter().map(|segment| {
+        let moment = (segment.revision, segment.updated_at);
+        events::segment_changed(tx.tenant(), segment.id, Some(segment), moment)
+    }));
     Ok(Retold { events, next: Some("catalogue/".to_owned()) })
 }
 

@@ -2,9 +2,10 @@
 
 use rapport_api::convert::{instant, timestamp};
 use rapport_api::profiles::v1 as message;
-use rapport_kernel::{Fault, Reason, Timestamp, Violations, page_size};
+use rapport_kernel::{CustomerId, Fault, Reason, Timestamp, Violations, page_size};
 
 use super::add;
+use crate::domain::derived::Flip;
 use crate::domain::dynamics::{Counts, Period, lines, periods};
 use crate::domain::facts;
 use crate::domain::segment::{Draft, Lifecycle, SegmentId, Stage};
@@ -180,6 +181,36 @@ pub fn member(member: &Member) -> message::SegmentMember {
         customer_id: member.customer.to_string(),
         enter_time: Some(timestamp(member.entered_at)),
         founding: member.founding,
+    }
+}
+
+/// Which segment to watch.
+///
+/// # Errors
+/// As [`create`].
+pub fn watch(message: &message::WatchSegmentRequest) -> Result<SegmentId, Fault> {
+    rapport_api::check(message).check()?;
+    id(&message.segment_id)
+}
+
+/// That a token of a watch is damaged: the field that held it is another than a page's.
+#[must_use]
+pub fn token(refused: Fault) -> Fault {
+    let text = "is damaged, or was made for another call, segment or tenant: list the members, then watch without it";
+    let mut fault = Fault::invalid_field("resume_token", "resume_token", text);
+    fault.reason = refused.reason;
+    fault
+}
+
+/// Who entered or left.
+#[must_use]
+pub fn change((customer, flip): (CustomerId, Flip)) -> message::SegmentChange {
+    let kind = if flip.entered { message::SegmentChangeKind::Entered } else { message::SegmentChangeKind::Left };
+    message::SegmentChange {
+        customer_id: customer.to_string(),
+        kind: kind.into(),
+        at: Some(timestamp(flip.at)),
+        founding: flip.founding,
     }
 }
 

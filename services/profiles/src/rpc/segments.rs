@@ -1,10 +1,14 @@
 //! `rapport.profiles.v1.SegmentService`.
 
+use std::pin::Pin;
+
+use futures::{Stream, TryStreamExt as _};
 use prost::Message as _;
 use rapport_api::profiles::v1 as pb;
 use rapport_api::profiles::v1::segment_service_server::SegmentService;
 use rapport_kernel::PageKey;
 use rapport_platform::rpc::unary;
+use rapport_platform::status;
 use tonic::{Request, Response, Status};
 
 use super::{answered, receipt};
@@ -102,6 +106,31 @@ impl SegmentService for SegmentRpc {
             let (items, next) = self.profiles.segment_members(&call, key, (id, at), size, token).await?;
             let members = items.iter().map(convert::member).collect();
             Ok(pb::ListSegmentMembersResponse { members, next_page_token: next.unwrap_or_default() })
+        })
+        .await
+    }
+
+    type WatchSegmentStream = Pin<Box<dyn Stream<Item = Result<pb::WatchSegmentResponse, Status>> + Send>>;
+
+    async fn watch_segment(
+        &self,
+        request: Request<pb::WatchSegmentRequest>,
+    ) -> Result<Response<Self::WatchSegmentStream>, Status> {
+        unary(request, async |call, message: pb::WatchSegmentRequest| {
+            let id = convert::watch(&message)?;
+            let (tenant, page_key, query) = (call.tenant(), self.page_key.clone(), format!("WatchSegment|{id}"));
+            let from = page_key.open(tenant, &query, &message.resume_token).map_err(convert::token)?;
+            let watch = self.profiles.watch_segment(&call, id, from).await?;
+            let told = futures::stream::try_unfold(watch, move |mut watch| {
+                let (page_key, query) = (page_key.clone(), query.clone());
+                async move {
+                    let told = watch.next().await?;
+                    let resume_token = page_key.seal(tenant, &query, &told.far);
+                    let change = told.change.map(convert::change);
+                    Ok(Some((pb::WatchSegmentResponse { change, resume_token }, watch)))
+                }
+            });
+            Ok(Box::pin(told.map_err(status)) as Self::WatchSegmentStream)
         })
         .await
     }

@@ -22,6 +22,7 @@ pub mod rules;
 pub mod segments;
 pub mod split;
 pub mod timeline;
+pub mod watch_segment;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;

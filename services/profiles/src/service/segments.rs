@@ -107,7 +107,7 @@ fn taken(name: &str) -> Fault {
     Fault::new(Reason::ResourceExists, "there is a segment of this name").resource("segment", name)
 }
 
-fn missing(id: SegmentId) -> Fault {
+pub(super) fn missing(id: SegmentId) -> Fault {
     Fault::not_found("segment", id.to_string())
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -35,6 +36,8 @@ pub struct Ground {
     pub platform: Platform,
     pub cache: ContextCache<Bytes>,
     bus: Arc<dyn Bus>,
+    /// How many events of one subject another service told.
+    told: AtomicU64,
     /// Of the Postgres database.
     pub url: String,
     /// Where SQLite's files lie.
@@ -59,7 +62,8 @@ impl Ground {
         let config = Config { database, phone_region: "DE".to_owned() };
         let module = rapport_profiles::build(&platform, Arc::clone(&bus), cache.clone(), config.clone()).await;
         platform.peers.link("profiles", stack(module.expect("profiles builds").routes, &platform));
-        Self { clock, platform, cache, bus, url: address.unwrap_or_default(), folder, config }
+        let told = AtomicU64::new(0);
+        Self { clock, platform, cache, bus, told, url: address.unwrap_or_default(), folder, config }
     }
 
     pub fn channel(&self, tenant: TenantId) -> PeerChannel {
@@ -111,6 +115,17 @@ impl Ground {
         let contract = Contract::suite().expect("the suite's contract");
         let platform = Platform::new(&PlatformConfig::default(), Arc::clone(&self.clock) as Arc<_>, contract);
         rapport_profiles::replay(&platform.expect("a platform"), self.config.clone()).await.expect("told again")
+    }
+
+    /// An event that another service publishes, on its way to a group.
+    pub async fn tell(&self, service: &str, group: &str, event: Event) {
+        let lane = rapport_data::lane(service, group);
+        let subject: rapport_kernel::SubjectId = event.subject_id.parse().expect("a UUID");
+        let partition = subject.partition(rapport_data::PARTITIONS);
+        let epoch = self.bus.epoch(&lane, partition).await.expect("the bus is up");
+        let position = self.told.fetch_add(1, Ordering::Relaxed) + 1;
+        let entry = rapport_bus::Entry { position, body: Bytes::from(event.encode_to_vec()) };
+        self.bus.publish(&lane, partition, &epoch, vec![entry]).await.expect("the bus takes it");
     }
 
     /// What profiles publishes, as the group "metrics" reads it.

@@ -385,3 +385,128 @@ async fn a_preview_counts_who_would_be_in_it(#[case] engine: Engine) {
     let later = PreviewSegmentRequest { at, ..request("events.purchase.within(duration('48h')).size() > 0") };
     assert_eq!(client.preview_segment(later).await.expect("found").into_inner().count, 0);
 }
+
+/// The next change that a watch tells of, and where to go on after it.
+async fn change(stream: &mut tonic::Streaming<WatchSegmentResponse>) -> (SegmentChange, String) {
+    loop {
+        let next = tokio::time::timeout(Duration::from_secs(20), stream.message()).await.expect("it is told in time");
+        let told = next.expect("it goes on").expect("it does not end");
+        if let Some(change) = told.change {
+            return (change, told.resume_token);
+        }
+    }
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_tells_each_entry_and_exit_once_and_goes_on_where_it_was_left(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let segment = make(&ground, tenant, "Gold", "traits.tier == 'gold'").await;
+    let watch = |token: &str| WatchSegmentRequest { segment_id: segment.clone(), resume_token: token.to_owned() };
+    let mut client = segments(&ground, tenant);
+    let mut stream = client.watch_segment(watch("")).await.expect("a stream").into_inner();
+    stream.message().await.expect("it begins").expect("with where it is");
+    let (mut expected, mut told, mut token) = (Vec::new(), Vec::new(), String::new());
+    for round in 0..6_i64 {
+        let tier = if round % 2 == 0 { "gold" } else { "none" };
+        let id = customer(&ground.identify(tenant, states("1", &[("tier", tier)], round)).await);
+        let other = customer(&ground.identify(tenant, states(&format!("r{round}"), &[("tier", "gold")], 1)).await);
+        expected.push((id, round % 2 == 0));
+        expected.push((other, true));
+        if round == 3 {
+            // The stream breaks, and another goes on: with what came meanwhile.
+            drop(stream);
+            stream = client.watch_segment(watch(&token)).await.expect("a stream").into_inner();
+        }
+        if round != 2 {
+            while told.len() < expected.len() {
+                let (change, place) = change(&mut stream).await;
+                told.push((change.customer_id.clone(), change.kind() == SegmentChangeKind::Entered));
+                token = place;
+            }
+        }
+    }
+    let of = |all: &[(String, bool)], id: &str| -> Vec<bool> {
+        all.iter().filter(|(customer, _)| customer == id).map(|(_, entered)| *entered).collect()
+    };
+    for (id, _) in &expected {
+        assert_eq!(of(&told, id), of(&expected, id), "each customer's come once and in their order");
+    }
+    assert_eq!(told.len(), expected.len());
+    let damaged = client.watch_segment(watch("nonsense")).await;
+    assert_eq!(violations(damaged)[0].0, "resume_token");
+    let foreign = segments(&ground, TenantId::new()).watch_segment(watch("")).await;
+    assert_eq!(reason(foreign), "RESOURCE_NOT_FOUND");
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scores_that_feedback_tells_of_are_part_of_the_profile_until_they_are_deleted(#[case] engine: Engine) {
+    use rapport_api::events::v1::{Event, ResponseChanged, event::Payload};
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let made = ground.record(tenant, "1", &[]).await;
+    make(&ground, tenant, "Unhappy", "has(scores.nps) && scores.nps <= 6.0").await;
+    let response = |id: u128, score: i32, seconds: i64, revision: u64, deleted: bool| Event {
+        event_id: uuid::Uuid::from_u128(1_000 * id + u128::from(revision)).to_string(),
+        tenant: tenant.to_string(),
+        subject_id: made.subject_id.clone(),
+        aggregate_type: "response".to_owned(),
+        aggregate_id: uuid::Uuid::from_u128(id).to_string(),
+        revision,
+        occurred_at: Some(at(seconds)),
+        recorded_at: Some(at(seconds)),
+        schema_version: 1,
+        payload: Some(Payload::ResponseChanged(ResponseChanged {
+            deleted,
+            kind: "nps".to_owned(),
+            score,
+            ..ResponseChanged::default()
+        })),
+        ..Event::default()
+    };
+    let last = async |expected: &[i32]| {
+        let mut found = Vec::new();
+        for _ in 0..400 {
+            let profile = ground.get(tenant, by_id(&customer(&made))).await.expect("there");
+            found = profile.scores.unwrap_or_default().last_scores.iter().map(|last| last.score).collect();
+            if found == expected {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("it scored {found:?}, not {expected:?}");
+    };
+    ground.tell("feedback", "derive", response(1, 9, 10, 1, false)).await;
+    last(&[9]).await;
+    ground.tell("feedback", "derive", response(2, 3, 20, 1, false)).await;
+    last(&[3]).await;
+    until(&ground, tenant, &customer(&made), &["Unhappy"]).await;
+    ground.tell("feedback", "derive", response(2, 3, 20, 2, true)).await;
+    ground.tell("feedback", "derive", response(2, 3, 20, 1, false)).await;
+    last(&[9]).await;
+    until(&ground, tenant, &customer(&made), &[]).await;
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_derived_of_who_was_erased_is_left(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let segment = make(&ground, tenant, "Recent", "events.purchase.within(duration('48h')).size() > 0").await;
+    let made = ground.record(tenant, "1", &[]).await;
+    buys(&ground, tenant, &customer(&made), "a", 1, 5).await;
+    until(&ground, tenant, &customer(&made), &["Recent"]).await;
+    crate::erasure::erase(&ground, tenant, &[&made.subject_id]).await;
+    assert!(members(&ground, tenant, &segment).await.is_empty());
+    let figures = GetSegmentDynamicsRequest::default();
+    let figures = segments(&ground, tenant).get_segment_dynamics(figures).await.expect("figures").into_inner();
+    assert_eq!((figures.segments[0].entries, figures.segments[0].exits), (0, 0));
+    ground.wait(2 * DAY);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(reason(ground.get(tenant, by_id(&customer(&made))).await), "RESOURCE_NOT_FOUND");
+}
