@@ -8,27 +8,31 @@ use prost::Message as _;
 use rapport_api::convert::{instant, money, timestamp};
 use rapport_api::events::v1::event::Payload;
 use rapport_api::events::v1::{
-    CatalogueEntryChanged, ContextConsent, ContextScore, ContextSegment, CustomerContext, Event, InteractionChanged,
-    ProfileChanged, SegmentChanged, SegmentFlip, SubjectErased, SubjectLinked, TraitDefinitionChanged,
+    CatalogueEntryChanged, ContextConsent, ContextFlag, ContextPreferences, ContextScore, ContextSegment,
+    CustomerContext, Event, InteractionChanged, ProfileChanged, SegmentChanged, SegmentFlip, SubjectErased,
+    SubjectLinked, TenantSettingsChanged, TraitDefinitionChanged,
 };
 use rapport_cache::{Change, ChangeKind, ContextCache};
 use rapport_data::{Follower, NewEvent};
 use rapport_kernel::{CustomerId, EventId, Fault, SubjectId, TenantId, Timestamp};
 
+use crate::convert::standing;
 use crate::convert::value::{party_message, value_message};
 use crate::domain::catalogue::{Details, Entry};
 use crate::domain::claims::ConsentState;
-use crate::domain::declared::TraitDefinition;
 use crate::domain::derived::{Flip, Score};
 use crate::domain::interaction::{Interaction, Tombstone};
 use crate::domain::profile::{InSegment, Profile};
 use crate::domain::segment::{Segment, SegmentId};
+use crate::domain::settings::Settings;
+use crate::domain::standing::{Flagging, Preference};
 use crate::domain::value::Number;
 use crate::service::Profiles;
 use crate::service::follow::Told;
 use crate::store::catalogue_entry::Row;
 use crate::store::link::Link;
 use crate::store::score::Given;
+use crate::store::trait_definition::Version;
 
 /// The group that writes the shared context.
 pub const CONTEXT_GROUP: &str = "context";
@@ -58,8 +62,11 @@ pub fn context(profile: &Profile) -> CustomerContext {
         traits: profile.traits.iter().map(|(name, held)| (name.clone(), value_message(&held.value))).collect(),
         consents: consents.map(consent).collect(),
         subject_ids: profile.records.iter().map(|(subject, ..)| subject.to_string()).collect(),
-        valid_until: (profile.valid_until() < Timestamp::MAX).then(|| timestamp(profile.valid_until())),
+        valid_until: profile.valid_until().map(timestamp),
         create_time: Some(timestamp(profile.created_at)),
+        restrictions: profile.objections.keys().map(|kind| standing::processing_message(*kind).into()).collect(),
+        preferences: preferences(profile),
+        flags: profile.flags.iter().map(|(name, (held, _))| flag(name, held)).collect(),
         segments: profile.segments.iter().map(segment).collect(),
         lifecycle_stage: profile.derived.stage.clone(),
         scores: profile.derived.scores.iter().map(score).collect(),
@@ -76,6 +83,26 @@ fn segment(held: &InSegment) -> ContextSegment {
 
 fn score((kind, score): (&String, &Score)) -> ContextScore {
     ContextScore { kind: kind.clone(), score: score.score, time: Some(timestamp(score.at)) }
+}
+
+fn flag(name: &str, held: &Flagging) -> ContextFlag {
+    ContextFlag { name: name.to_owned(), expire_time: held.until.and_then(standing::end) }
+}
+
+fn preferences(profile: &Profile) -> Option<ContextPreferences> {
+    if profile.preferences.is_empty() {
+        return None;
+    }
+    let held = standing::chosen(|preference: Preference| profile.preferences.get(&preference).map(|(said, _)| said));
+    Some(ContextPreferences {
+        language: held.language,
+        zone: held.zone,
+        preferred_channels: held.preferred_channels,
+        quiet_hours: held.quiet_hours,
+        tone: held.tone,
+        accessibility_needs: held.accessibility_needs,
+        inferred_channels: Vec::new(),
+    })
 }
 
 /// The ids of a profile, as what needs no more of it is told.
@@ -104,7 +131,7 @@ pub fn profile_flipped(profile: &Profile, flips: &[Flip], at: Timestamp) -> NewE
         at: Some(timestamp(flip.at)),
         founding: flip.founding,
     };
-    let (context, segment_flips) = (Some(context(profile)), flips.iter().map(flip).collect());
+    let (context, segment_flips) = (Some(Box::new(context(profile))), flips.iter().map(flip).collect());
     let changed = ProfileChanged { context, segment_flips, ..ProfileChanged::default() };
     of_profile(profile.customer, profile.revision, at, changed)
 }
@@ -186,18 +213,39 @@ pub fn interaction_deleted(tombstone: &Tombstone) -> Option<NewEvent> {
     })
 }
 
-/// A trait was declared. It is about nobody: the tenant's id stands for the subject.
+/// A trait was declared, or its declaration changed or taken back. It is about nobody: the tenant's id stands for the
+/// subject.
 #[must_use]
-pub fn trait_definition_changed(tenant: TenantId, definition: &TraitDefinition) -> NewEvent {
+pub fn trait_definition_changed(tenant: TenantId, version: &Version) -> NewEvent {
+    let (definition, deleted) = (&version.definition, version.deleted);
+    let metric_dimension = definition.metric_dimension && !deleted;
     NewEvent {
         subject: SubjectId::from_uuid(tenant.uuid()),
         aggregate: "trait_definition",
         aggregate_id: definition.name.clone(),
-        revision: 1,
-        occurred_at: definition.created_at,
-        payload: Payload::TraitDefinitionChanged(TraitDefinitionChanged {
-            metric_dimension: definition.metric_dimension,
-        }),
+        revision: definition.revision,
+        occurred_at: definition.updated_at,
+        payload: Payload::TraitDefinitionChanged(TraitDefinitionChanged { metric_dimension, deleted }),
+    }
+}
+
+/// A tenant's settings changed.
+#[must_use]
+pub fn tenant_settings_changed(tenant: TenantId, settings: &Settings) -> NewEvent {
+    let changed = TenantSettingsChanged {
+        zone: settings.zone.clone(),
+        languages: settings.languages.clone(),
+        week_start: settings.week_start.max(1).into(),
+        currency: settings.currency.clone(),
+        suppression_threshold: settings.suppression_threshold,
+    };
+    NewEvent {
+        subject: SubjectId::from_uuid(tenant.uuid()),
+        aggregate: "tenant_settings",
+        aggregate_id: tenant.to_string(),
+        revision: settings.revision,
+        occurred_at: settings.updated_at.unwrap_or(Timestamp::MIN),
+        payload: Payload::TenantSettingsChanged(changed),
     }
 }
 
@@ -324,6 +372,7 @@ fn change(tenant: TenantId, event: Event) -> Option<Change> {
         | Payload::TraitDefinitionChanged(_)
         | Payload::SegmentChanged(_)
         | Payload::CatalogueEntryChanged(_)
+        | Payload::TenantSettingsChanged(_)
         | Payload::Watermark(_) => return None,
     };
     Some(Change { tenant, customer, revision, recorded_at, kind })

@@ -28,6 +28,7 @@ use rapport_api::profiles::v1::identity_service_server::IdentityServiceServer;
 use rapport_api::profiles::v1::interaction_service_server::InteractionServiceServer;
 use rapport_api::profiles::v1::profile_service_server::ProfileServiceServer;
 use rapport_api::profiles::v1::segment_service_server::SegmentServiceServer;
+use rapport_api::profiles::v1::tenant_settings_service_server::TenantSettingsServiceServer;
 use rapport_api::profiles::v1::trait_service_server::TraitServiceServer;
 use rapport_api::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES};
 use rapport_bus::Bus;
@@ -148,7 +149,8 @@ fn write_quality(platform: &Platform, profiles: &Profiles) {
 }
 
 fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
-    let profile = ProfileServiceServer::new(rpc::profile::ProfileRpc(profiles.clone()))
+    let profile = rpc::profile::ProfileRpc { profiles: profiles.clone(), page_key: platform.page_key.clone() };
+    let profile = ProfileServiceServer::new(profile)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let identity = IdentityServiceServer::new(rpc::identity::IdentityRpc(profiles.clone()))
@@ -163,6 +165,9 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let catalogue = rpc::catalogue::CatalogueRpc(profiles.clone(), platform.page_key.clone());
     let catalogue = CatalogueServiceServer::new(catalogue)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let settings = TenantSettingsServiceServer::new(rpc::settings::SettingsRpc(profiles.clone()))
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let context = ContextServiceServer::new(rpc::context::ContextRpc(profiles.clone()))
@@ -185,6 +190,7 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
         .add_service(traits)
         .add_service(segments)
         .add_service(catalogue)
+        .add_service(settings)
         .add_service(context)
         .add_service(erasure)
 }

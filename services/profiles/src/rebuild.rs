@@ -1,6 +1,5 @@
-//! Tells the current state of this service again: every declared trait, every entry of the
-//! catalogue, every link, every profile, every id that was
-//! merged away, every interaction, every deletion of one.
+//! Tells the current state of this service again: every declared trait, the tenant's settings, every entry of the
+//! catalogue, every link, every profile, every id that was merged away, every interaction, every deletion of one.
 
 use futures::future::BoxFuture;
 use rapport_data::{Rebuild, Retold, Tx};
@@ -14,7 +13,7 @@ use crate::domain::relink::Held;
 use crate::events;
 use crate::service::rules;
 use crate::store::catalogue_entry::{self, Row};
-use crate::store::{interaction, link, profile, segment, trait_definition};
+use crate::store::{interaction, link, profile, segment, settings, trait_definition};
 
 /// How many aggregates a page tells of.
 const PAGE: u64 = 300;
@@ -28,7 +27,7 @@ pub struct State {
 impl Rebuild for State {
     fn page(&self, tx: Tx, after: Option<String>) -> BoxFuture<'_, Result<Retold, Fault>> {
         Box::pin(async move {
-            let Some(after) = after else { return traits(&tx).await };
+            let Some(after) = after else { return rules_of(&tx).await };
             let (kind, id) = after.split_once('/').ok_or_else(|| Fault::internal("a cursor of a rebuild"))?;
             if kind == "catalogue" {
                 return catalogue(&tx, id).await;
@@ -52,7 +51,8 @@ impl Rebuild for State {
             let next = rows.last().map_or("interaction/".to_owned(), |(id, _)| format!("profile/{id}"));
             let event = |(id, row): (_, profile::Row)| match row.held {
                 Held::Live { revision, records } => {
-                    let profile = fold(id, revision, row.updated_at, &records, &rules).with(row.derived, &rules);
+                    let profile = fold(id, revision, row.updated_at, &records, &rules).at(tx.now());
+                    let profile = profile.with(row.derived, &rules);
                     events::profile_changed(&profile, row.updated_at)
                 }
                 Held::Redirect { revision, to } => events::merged_away(id, to, (revision, row.updated_at), &[]),
@@ -60,19 +60,6 @@ impl Rebuild for State {
             Ok(Retold { events: rows.into_iter().map(event).collect(), next: Some(next) })
         })
     }
-}
-
-/// A tenant's declared traits and segments are few: one page.
-async fn traits(tx: &Tx) -> Result<Retold, Fault> {
-    let declared = trait_definition::all(tx).await?;
-    let mut events: Vec<_> =
-        declared.iter().map(|definition| events::trait_definition_changed(tx.tenant(), definition)).collect();
-    let segments = segment::all(tx).await?;
-    events.extend(segments.iter().map(|segment| {
-        let moment = (segment.revision, segment.updated_at);
-        events::segment_changed(tx.tenant(), segment.id, Some(segment), moment)
-    }));
-    Ok(Retold { events, next: Some("catalogue/".to_owned()) })
 }
 
 async fn catalogue(tx: &Tx, after: &str) -> Result<Retold, Fault> {
@@ -87,6 +74,21 @@ async fn catalogue(tx: &Tx, after: &str) -> Result<Retold, Fault> {
     });
     let events = rows.iter().map(|row| events::catalogue_entry_changed(tx.tenant(), row)).collect();
     Ok(Retold { events, next: Some(next.unwrap_or_else(|| format!("link/{}", Uuid::nil()))) })
+}
+
+/// A tenant's rules and segments are few: one page.
+async fn rules_of(tx: &Tx) -> Result<Retold, Fault> {
+    let declared = trait_definition::newest(tx).await?;
+    let declared = declared.iter().map(|version| events::trait_definition_changed(tx.tenant(), version));
+    let settings = Some(settings::find(tx).await?).filter(|settings| settings.revision > 0);
+    let settings = settings.iter().map(|settings| events::tenant_settings_changed(tx.tenant(), settings));
+    let segments = segment::all(tx).await?;
+    let segments = segments.iter().map(|segment| {
+        let moment = (segment.revision, segment.updated_at);
+        events::segment_changed(tx.tenant(), segment.id, Some(segment), moment)
+    });
+    let events = declared.chain(settings).chain(segments).collect();
+    Ok(Retold { events, next: Some("catalogue/".to_owned()) })
 }
 
 async fn interactions(tx: &Tx, after: &str) -> Result<Retold, Fault> {

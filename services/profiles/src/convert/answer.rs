@@ -8,17 +8,19 @@ use rapport_api::profiles::v1 as message;
 use rapport_kernel::{CustomerId, Reason};
 
 use super::profile::{profile, record, trait_value};
+use super::standing::processing_message;
 use super::value::state_message;
 use crate::domain::assertion::Assertion;
 use crate::domain::declared::Declared;
 use crate::domain::linking::Cause;
 use crate::domain::preview::{ConsentChange, SegmentChange, TraitConflict};
 use crate::domain::profile::Profile;
+use crate::domain::standing::Processing;
 use crate::events;
-use crate::service::consent::Consented;
 use crate::service::identify::{Effect, Identified};
 use crate::service::lineage::Lineage;
 use crate::service::merge::{Merged, Preview};
+use crate::service::say::Said;
 use crate::service::split::Separated;
 use crate::store::link::Link;
 
@@ -86,11 +88,16 @@ pub fn preview(preview: &Preview) -> message::PreviewMergeResponse {
         before: state_message(change.before),
         after: state_message(change.after),
     };
+    let restriction = |(customer, kind): &(CustomerId, Processing)| message::RestrictionChange {
+        customer_id: customer.to_string(),
+        processing: processing_message(*kind).into(),
+    };
     message::PreviewMergeResponse {
         profile: Some(profile(&preview.profile)),
         merged_customer_ids: texts(&preview.merged),
         trait_conflicts: preview.trait_conflicts.iter().map(conflict).collect(),
         consent_changes: preview.consent_changes.iter().map(change).collect(),
+        restriction_changes: preview.restriction_changes.iter().map(restriction).collect(),
         segment_changes: preview.segment_changes.iter().map(segment_change).collect(),
     }
 }
@@ -120,9 +127,9 @@ pub fn separated(outcome: &Separated) -> message::SplitProfileResponse {
     }
 }
 
-/// The profile after a consent was recorded.
+/// The profile after something was said of it.
 #[must_use]
-pub fn consented(outcome: &Consented) -> message::Profile {
+pub fn said(outcome: &Said) -> message::Profile {
     profile(&outcome.profile)
 }
 

@@ -9,7 +9,7 @@ use rapport_api::profiles::v1::catalogue_entry::Details as Message;
 use rapport_kernel::{Fault, Money, Timestamp, Violations, page_size};
 
 use super::add;
-use super::request::revision;
+use super::revision;
 use super::traits::{trait_type, type_message};
 use crate::domain::catalogue::{Attribute, Body, Catalogue, Details, Entry, Kind, Schema, Settings, SourceKind, TRUST};
 use crate::domain::quality::Counts;

@@ -8,7 +8,6 @@ use rapport_kernel::Violations;
 use super::add;
 use crate::domain::computed::{Aggregate, Of, Recipe, Unit, Window};
 use crate::domain::facts;
-use crate::domain::value::TraitType;
 
 /// The words of the values of an interaction that are its own.
 const OWN: [(&str, Of); 7] = [
@@ -21,8 +20,8 @@ const OWN: [(&str, Of); 7] = [
     ("source", Of::Source),
 ];
 
-/// How a trait of a type is computed; `None` where a rule is broken.
-pub fn recipe(message: &message::ComputedTrait, kind: TraitType, at: &str, out: &mut Violations) -> Option<Recipe> {
+/// How a trait is computed; `None` where a rule is broken. Whether it fits the trait's type is the definition's to say.
+pub fn recipe(message: &message::ComputedTrait, at: &str, out: &mut Violations) -> Option<Recipe> {
     let aggregate = aggregate(message.aggregate())?;
     let mut broken = |field: &str, rule: &'static str, text: String| add(out, &format!("{at}.{field}"), rule, text);
     let of = of(message);
@@ -39,19 +38,6 @@ pub fn recipe(message: &message::ComputedTrait, kind: TraitType, at: &str, out: 
     }
     if !money && !message.currency.is_empty() {
         broken("currency", "currency.of", "must be empty unless `of` is value".to_owned());
-    }
-    if let Some(needed) = needed(aggregate, &of).filter(|needed| *needed != kind) {
-        let text = format!("must be declared as {}: that is what this computes", needed.words());
-        add(out, "trait_definition.type", "type.computed", text);
-    }
-    let least = matches!(aggregate, Aggregate::Min | Aggregate::Max);
-    if least && matches!(kind, TraitType::Bool | TraitType::List) {
-        add(
-            out,
-            "trait_definition.type",
-            "type.computed",
-            "must be a number, an instant or a text: others have no order",
-        );
     }
     if !message.condition.is_empty()
         && let Err(errors) = facts::compile_event(&message.condition)
@@ -85,18 +71,6 @@ fn of(message: &message::ComputedTrait) -> Of {
             Some((_, of)) => of,
             None => Of::Attribute(word.strip_prefix("attributes.").unwrap_or(word).to_owned()),
         },
-    }
-}
-
-/// The type that an aggregate of a value has; `None`: it depends on the attribute.
-fn needed(aggregate: Aggregate, of: &Of) -> Option<TraitType> {
-    match (aggregate, of) {
-        (Aggregate::Count | Aggregate::Sum | Aggregate::Avg | Aggregate::Distinct, _) | (_, Of::Money(_)) => {
-            Some(TraitType::Number)
-        }
-        (_, Of::At) => Some(TraitType::Time),
-        (_, Of::Itself | Of::Attribute(_)) => None,
-        (_, Of::Kind | Of::Channel | Of::Touchpoint | Of::Stage | Of::Product | Of::Source) => Some(TraitType::Text),
     }
 }
 

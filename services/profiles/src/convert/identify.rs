@@ -27,7 +27,7 @@ pub fn identification(message: &IdentifyRequest, now: Timestamp, rules: &Rules) 
     let mut traits = BTreeMap::new();
     for (name, message) in &message.traits {
         let Some(value) = value(message) else { continue };
-        if let Some(text) = rules.declared.refusal(name, &value) {
+        if let Some(text) = rules.refusal(name, &value) {
             add(&mut out, &format!("traits[\"{name}\"]"), "trait.type", text);
         }
         traits.insert(name.clone(), value);
@@ -49,6 +49,7 @@ pub fn identification(message: &IdentifyRequest, now: Timestamp, rules: &Rules) 
     out.check()?;
     let unset = message.unset_traits.iter().cloned().collect();
     let name = SourceRecord { source: message.source.clone(), external_id: Private::new(message.external_id.clone()) };
-    let statement = Statement { party: party(message.party), identifiers, traits, unset, consents };
+    let party = party(message.party);
+    let statement = Statement { party, identifiers, traits, unset, consents, ..Statement::default() };
     Ok(Identification { name, statement, observed_at })
 }

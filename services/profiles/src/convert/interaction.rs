@@ -10,7 +10,7 @@ use rapport_api::profiles::v1::record_interactions_request::Item;
 use rapport_api::{check, profiles::v1 as pb};
 use rapport_kernel::{CustomerId, Fault, Private, Reason, Timestamp, Violations, page_size};
 
-use super::request::revision;
+use super::revision;
 use super::value::{value, value_message};
 use super::{add, named, observed};
 use crate::domain::correction::Field;

@@ -4,7 +4,9 @@ use rapport_api::convert::timestamp;
 use rapport_api::profiles::v1 as message;
 use rapport_kernel::{SubjectId, Timestamp};
 
+use super::standing;
 use super::value::{party_message, state_message, value_message};
+use crate::domain::claims::Consent;
 use crate::domain::derived::Score;
 use crate::domain::profile::{InForce, InSegment, Profile, Trait};
 use crate::domain::value::SourceRecord;
@@ -38,6 +40,9 @@ pub fn profile(profile: &Profile) -> message::Profile {
         segments: profile.segments.iter().map(segment).collect(),
         lifecycle_stage: profile.derived.stage.clone(),
         scores: Some(message::ProfileScores { last_scores: profile.derived.scores.iter().map(score).collect() }),
+        restrictions: profile.objections.iter().map(standing::restriction).collect(),
+        preferences: standing::preferences(profile),
+        flags: profile.flags.iter().map(standing::flag).collect(),
     }
 }
 
@@ -61,25 +66,43 @@ pub fn trait_value(held: &Trait) -> message::TraitValue {
         source: held.source.clone(),
         subject_id: held.subject.to_string(),
         observed_at: Some(timestamp(held.observed_at)),
+        contributors: held.contributors.iter().map(contributor).collect(),
+    }
+}
+
+fn contributor((source, subject, observed_at): &(String, SubjectId, Timestamp)) -> message::TraitContributor {
+    message::TraitContributor {
+        source: source.clone(),
+        subject_id: subject.to_string(),
+        observed_at: Some(timestamp(*observed_at)),
     }
 }
 
 /// A source record of a profile.
 #[must_use]
-pub fn record((subject, name, created_at): &(SubjectId, SourceRecord, Timestamp)) -> message::ProfileRecord {
+pub fn record(
+    (subject, name, created_at, deleted_at): &(SubjectId, SourceRecord, Timestamp, Option<Timestamp>),
+) -> message::ProfileRecord {
     let name = message::SourceRecord { source: name.source.clone(), external_id: name.external_id.expose().clone() };
     message::ProfileRecord {
         subject_id: subject.to_string(),
         record: Some(name),
         create_time: Some(timestamp(*created_at)),
+        delete_time: deleted_at.map(timestamp),
     }
 }
 
 fn consent(held: &InForce) -> message::Consent {
-    let decided_by = &held.decided_by;
+    let (purpose, channel) = (held.purpose.clone(), held.channel.clone());
+    message::Consent { purpose, channel, ..consent_said(&held.decided_by) }
+}
+
+/// A consent as it was said.
+#[must_use]
+pub fn consent_said(decided_by: &Consent) -> message::Consent {
     message::Consent {
-        purpose: held.purpose.clone(),
-        channel: held.channel.clone(),
+        purpose: decided_by.purpose.clone(),
+        channel: decided_by.channel.clone(),
         state: state_message(Some(decided_by.state)),
         wording_version: decided_by.wording_version.clone(),
         language: decided_by.language.clone(),

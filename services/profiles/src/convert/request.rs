@@ -7,16 +7,17 @@ use rapport_api::profiles::v1::{
 };
 use rapport_kernel::{Fault, Private, Timestamp, Violations};
 
-use super::named;
 use super::value::consent;
+use super::{named, revision};
+use crate::domain::claims::Statement;
 use crate::domain::namespace::Namespaces;
 use crate::domain::value::{Named, SourceRecord};
-use crate::service::consent::Consenting;
 use crate::service::merge::Merge;
+use crate::service::say::Saying;
 use crate::service::split::Split;
 
 /// That the contract's rules let a message without a customer through, which they do not.
-fn unnamed() -> Fault {
+pub(super) fn unnamed() -> Fault {
     Fault::invalid_field("customer", "required", "must name a customer")
 }
 
@@ -28,11 +29,6 @@ fn several(
 ) -> Vec<Named> {
     let of = |(at, message)| named(Some(message), &format!("{field}[{at}]"), namespaces, out);
     messages.iter().enumerate().filter_map(of).collect()
-}
-
-/// The revision that an etag names; one that names none is never the newest.
-pub(super) fn revision(etag: &str) -> Option<u64> {
-    (!etag.is_empty()).then(|| etag.parse().unwrap_or(0))
 }
 
 /// Which profile, as of when, at which revision.
@@ -49,6 +45,7 @@ pub fn get(message: &GetProfileRequest, namespaces: &Namespaces) -> Result<(Name
             "must be 0 where as_of is set: what was known then does not change",
         );
     }
+    super::mask::check_read(message.read_mask.as_ref(), &mut out);
     out.check()?;
     let as_of = message.as_of.as_ref().and_then(|at| instant(at).ok());
     Ok((customer.ok_or_else(unnamed)?, as_of, message.min_revision))
@@ -112,12 +109,15 @@ pub fn lineage(message: &GetLineageRequest, namespaces: &Namespaces) -> Result<N
 }
 
 /// Which consent.
-pub fn set_consent(message: &SetConsentRequest, now: Timestamp, namespaces: &Namespaces) -> Result<Consenting, Fault> {
+pub fn set_consent(message: &SetConsentRequest, now: Timestamp, namespaces: &Namespaces) -> Result<Saying, Fault> {
     let mut out = rapport_api::check(message);
     let customer = named(message.customer.as_ref(), "customer", namespaces, &mut out);
     let stated = message.consent.as_ref();
     let consent = stated.and_then(|stated| consent(stated, &message.source, (now, now), "consent", &mut out));
     out.check()?;
     let missing = || Fault::invalid_field("consent", "required", "must be set");
-    Ok(Consenting { customer: customer.ok_or_else(unnamed)?, consent: consent.ok_or_else(missing)? })
+    let consent = consent.ok_or_else(missing)?;
+    let observed_at = consent.observed_at;
+    let statement = Statement { consents: [consent].into(), ..Statement::default() };
+    Ok(Saying { customer: customer.ok_or_else(unnamed)?, statement, observed_at })
 }

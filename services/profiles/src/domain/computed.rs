@@ -107,6 +107,37 @@ pub struct Recipe {
     pub window: Window,
 }
 
+impl Recipe {
+    /// Why a trait of a type cannot be computed so.
+    #[must_use]
+    pub fn refusal(&self, kind: TraitType) -> Option<&'static str> {
+        let is_least = matches!(self.aggregate, Aggregate::Min | Aggregate::Max);
+        if is_least && matches!(kind, TraitType::Bool | TraitType::List) {
+            return Some("must be a number, an instant or a text: others have no order");
+        }
+        match self.needs() {
+            Some(TraitType::Number) if kind != TraitType::Number => Some("must be a number: that is what it computes"),
+            Some(TraitType::Time) if kind != TraitType::Time => Some("must be an instant: that is what it computes"),
+            Some(TraitType::Text) if kind != TraitType::Text => Some("must be a text: that is what it computes"),
+            _ => None,
+        }
+    }
+
+    /// The type that the aggregate of its value has; `None`: it depends on the attribute.
+    fn needs(&self) -> Option<TraitType> {
+        match (self.aggregate, &self.of) {
+            (Aggregate::Count | Aggregate::Sum | Aggregate::Avg | Aggregate::Distinct, _) | (_, Of::Money(_)) => {
+                Some(TraitType::Number)
+            }
+            (_, Of::At) => Some(TraitType::Time),
+            (_, Of::Itself | Of::Attribute(_)) => None,
+            (_, Of::Kind | Of::Channel | Of::Touchpoint | Of::Stage | Of::Product | Of::Source) => {
+                Some(TraitType::Text)
+            }
+        }
+    }
+}
+
 /// Where a customer's calendar is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Calendar {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rapport_conditions::Program;
 
-use super::computed::Computation;
+use super::computed::{Computation, Window};
 use super::declared::TraitDefinition;
 use super::facts::{self, Reads};
 use super::segment::{Lifecycle, Segment};
@@ -61,6 +61,8 @@ impl Definitions {
                 "" => reads.timeline = true,
                 kind => drop(reads.kinds.insert(kind.to_owned())),
             }
+            // Where the calendar is, the profile's preferences say.
+            reads.profile |= matches!(recipe.window, Window::Calendar(..));
             computed.insert(definition.name.clone(), computation);
         }
         let compile = |stage: &super::segment::Stage| (stage.name.clone(), facts::compile_stage(&stage.condition).ok());

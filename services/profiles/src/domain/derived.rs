@@ -163,6 +163,7 @@ fn step(before: &Derived, inputs: &Inputs<'_>, now: Timestamp, flips: &mut Vec<F
     let definitions = inputs.definitions;
     let mut after = Derived { version: definitions.version, changed_at: before.changed_at, ..Derived::default() };
     after.scores.clone_from(inputs.scores);
+    after.valid_until = inputs.profile.flag_ends_after(now);
     for (name, computation) in &definitions.computed {
         let (value, valid_until) = computation.value(inputs.history, inputs.calendar, now);
         after.valid_until = after.valid_until.min(valid_until);

@@ -23,6 +23,9 @@ pub mod quality;
 pub mod relink;
 pub mod rules;
 pub mod segment;
+pub mod settings;
+pub mod standing;
+pub mod survivorship;
 pub mod timeline_filter;
 pub mod value;
 

@@ -73,6 +73,13 @@ impl Namespaces {
         Self { all, region }
     }
 
+    /// The same namespaces; telephone numbers without `+` are read as of `region`.
+    #[must_use]
+    pub fn in_region(mut self, region: normalise::Region) -> Self {
+        self.region = Some(region);
+        self
+    }
+
     /// All of them, in rank order.
     #[must_use]
     pub fn all(&self) -> &[Namespace] {

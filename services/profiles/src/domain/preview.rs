@@ -12,6 +12,7 @@ use super::derived::Derived;
 use super::profile::{Profile, Trait};
 use super::rules::Rules;
 use super::segment::SegmentId;
+use super::standing::Processing;
 
 /// A trait on which customers differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +76,17 @@ pub fn trait_conflicts(before: &[Profile], after: &Profile) -> Vec<TraitConflict
         differ.then(|| TraitConflict { name: name.clone(), values, winner: after.traits.get(name).cloned() })
     };
     names.into_iter().filter_map(conflict).collect()
+}
+
+/// The objections that would come to hold for customers that made none.
+#[must_use]
+pub fn restriction_changes(before: &[Profile], after: &Profile) -> Vec<(CustomerId, Processing)> {
+    let news = |profile: &Profile| {
+        let new = after.objections.keys().filter(|kind| !profile.objections.contains_key(kind)).copied();
+        let customer = profile.customer;
+        new.map(move |kind| (customer, kind)).collect::<Vec<_>>()
+    };
+    before.iter().flat_map(news).collect()
 }
 
 /// The consents that would change.

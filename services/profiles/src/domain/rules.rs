@@ -3,12 +3,17 @@
 
 use std::sync::Arc;
 
+use chrono::Weekday;
+
 use super::catalogue::Catalogue;
 use super::computed::Calendar;
 use super::declared::Declared;
 use super::definitions::Definitions;
 use super::namespace::Namespaces;
 use super::profile::Profile;
+use super::settings::Settings;
+use super::standing::{Choice, Preference};
+use super::value::Value;
 
 /// The rules of one tenant.
 #[derive(Clone, Debug, Default)]
@@ -21,12 +26,35 @@ pub struct Rules {
     pub catalogue: Catalogue,
     /// What is derived of customers.
     pub definitions: Arc<Definitions>,
+    /// What the tenant set for itself.
+    pub settings: Settings,
 }
 
 impl Rules {
-    /// Where a customer's calendar is.
+    /// Where a customer's calendar is: in the zone that it prefers, else in the tenant's, else in UTC.
     #[must_use]
-    pub fn calendar(&self, _: &Profile) -> Calendar {
-        Calendar::default()
+    pub fn calendar(&self, profile: &Profile) -> Calendar {
+        let preferred = profile.preferences.get(&Preference::Zone).and_then(|(said, _)| match &said.choice {
+            Some(Choice::Text(zone)) => zone.parse().ok(),
+            _ => None,
+        });
+        let zone = preferred.or_else(|| self.settings.zone.parse().ok()).unwrap_or(chrono_tz::Tz::UTC);
+        let week_start = Weekday::try_from(self.settings.week_start.saturating_sub(1)).unwrap_or(Weekday::Mon);
+        Calendar { zone, week_start }
+    }
+
+    /// What a value of a trait must be, where it is not that.
+    #[must_use]
+    pub fn refusal(&self, name: &str, value: &Value) -> Option<String> {
+        if self.settings.strict_traits && self.declared.find(name).is_none() {
+            return Some("must be a declared trait: this tenant's settings say so".to_owned());
+        }
+        self.declared.refusal(name, value)
+    }
+
+    /// How far a source is trusted: the greater the more.
+    #[must_use]
+    pub fn trust(&self, source: &str) -> u32 {
+        self.catalogue.trust(source).into()
     }
 }

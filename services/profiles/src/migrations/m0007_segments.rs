@@ -11,7 +11,6 @@ const TABLES: &[&str] = &[
     "ALTER TABLE profile ADD COLUMN derived_version BIGINT NOT NULL DEFAULT 0",
     // What a back-fill has still to look at.
     "CREATE INDEX profile_derived ON profile (tenant, derived_version, customer_id) WHERE merged_into IS NULL",
-    "ALTER TABLE trait_definition ADD COLUMN computed {text}",
     "CREATE TABLE segment (tenant {id} NOT NULL, segment_id {id} NOT NULL, name {text} NOT NULL, \
      description {text} NOT NULL, condition {text} NOT NULL, revision BIGINT NOT NULL, created_at BIGINT NOT NULL, \
      updated_at BIGINT NOT NULL, made_by BIGINT NOT NULL, changed_by BIGINT NOT NULL, \

@@ -9,6 +9,7 @@ pub mod interactions;
 pub mod jobs;
 pub mod profile;
 pub mod segments;
+pub mod settings;
 pub mod traits;
 
 use prost::Message;

@@ -8,6 +8,7 @@ use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
 
 use super::component::Component;
 use super::{Written, derive};
+use crate::domain::claims::Statement;
 use crate::domain::derived::Derived;
 use crate::domain::linking::Partition;
 use crate::domain::profile::{Profile, Record};
@@ -15,7 +16,8 @@ use crate::domain::relink::{self, Changes, Held};
 use crate::domain::rules::Rules;
 use crate::events;
 use crate::store::link::Link;
-use crate::store::{link, profile};
+use crate::store::observation::Observation;
+use crate::store::{link, observation, profile};
 
 /// Writes the difference between a component as it is held and a partition of it.
 pub async fn relink(
@@ -86,4 +88,21 @@ pub async fn update(
     let component = Component { derived: BTreeMap::from([(customer, derived)]), ..Component::default() };
     let mut written = write(tx, &component, &changes, rules).await?;
     written.live.pop().ok_or_else(|| Fault::internal("the new state of a customer was not written"))
+}
+
+/// Writes a customer's state anew though nobody said anything: what it is folded by changed, or the time came at which
+/// something ends by itself. That nothing was said is kept as well, so that it is known which revision it had when.
+pub async fn touch(
+    tx: &Tx,
+    component: (CustomerId, u64, Arc<Derived>),
+    records: Vec<Record>,
+    rules: &Rules,
+) -> Result<Arc<Profile>, Fault> {
+    let home = records.iter().find(|record| record.subject == component.0).or_else(|| records.first());
+    let home = home.ok_or_else(|| Fault::internal("a customer has no record"))?.subject;
+    let profile = update(tx, component, records, rules).await?;
+    let (now, profile_revision, statement) = (tx.now(), profile.revision, Statement::default());
+    let nothing = Observation { subject: home, observed_at: now, recorded_at: now, profile_revision, statement };
+    observation::add(tx, &[nothing]).await?;
+    Ok(profile)
 }

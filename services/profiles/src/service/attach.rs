@@ -101,7 +101,8 @@ async fn holders(
     let customers: BTreeSet<CustomerId> = links.values().map(|link| link.customer).collect();
     for (customer, row) in profile::by_ids(tx, &customers.into_iter().collect::<Vec<_>>()).await? {
         if let Held::Live { revision, records } = row.held {
-            let profile = fold(customer, revision, row.updated_at, &records, rules).with(row.derived, rules);
+            let profile = fold(customer, revision, row.updated_at, &records, rules).at(tx.now());
+            let profile = profile.with(row.derived, rules);
             held.insert(customer, Arc::new(profile));
         }
     }

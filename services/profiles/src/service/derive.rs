@@ -9,8 +9,9 @@ use rapport_data::{Rx, Tx};
 use rapport_kernel::{CustomerId, Fault, SubjectId, TenantId, Timestamp};
 
 use super::component::{Component, lock_customers};
-use super::history::{histories, history, scores, subjects};
+use super::evidence::{histories, history, scores, subjects};
 use super::{Profiles, Written, again, rules};
+use crate::domain::claims::Statement;
 use crate::domain::definitions::Compiled;
 use crate::domain::derived::{Derivation, Derived, Flip, Inputs, Score, derive};
 use crate::domain::happened::History;
@@ -18,6 +19,7 @@ use crate::domain::profile::{Profile, Record, fold};
 use crate::domain::relink::{Changes, Held};
 use crate::domain::rules::Rules;
 use crate::events;
+use crate::store::observation::{self, Observation};
 use crate::store::{profile, segment_interval};
 
 /// How many customers are looked at together, and how many are changed by one unit.
@@ -66,7 +68,10 @@ pub(crate) async fn of_changes(
             && before.version == rules.definitions.version
             && !rules.definitions.reads().profile
         {
-            let profile = profile.with(Arc::clone(before), rules);
+            // But that a flag may end earlier.
+            let valid_until = before.valid_until.min(profile.flag_ends_after(now));
+            let derived = Arc::new(Derived { valid_until, ..(**before).clone() });
+            let profile = profile.at(now).with(derived, rules);
             fresh.push(Fresh { profile, flips: Vec::new(), before: Some(Arc::clone(before)) });
             continue;
         }
@@ -86,7 +91,7 @@ pub(crate) async fn of_changes(
         }
         let history = history.remove(customer).unwrap_or_default();
         let derivation = derived(&start, &profile, &history, &last, rules, now);
-        let profile = profile.with(Arc::new(derivation.derived), rules);
+        let profile = profile.at(now).with(Arc::new(derivation.derived), rules);
         fresh.push(Fresh { profile, flips: derivation.flips, before });
     }
     Ok(fresh)
@@ -342,8 +347,13 @@ async fn rederive(tx: &Tx, rules: &Rules, customers: &[CustomerId], cause: Cause
             continue;
         }
         let customer = profile.customer;
+        let flags = profile.flags.len();
+        profile = profile.at(tx.now());
         profile.revision += 1;
         profile.updated_at = tx.now().max(profile.updated_at);
+        if profile.flags.len() < flags {
+            note(tx, &profile).await?;
+        }
         profile::derive(tx, customer, profile.revision, &derived, profile.updated_at).await?;
         let due = derived.valid_until;
         if due != before.valid_until || cause == Cause::Clock {
@@ -356,4 +366,12 @@ async fn rederive(tx: &Tx, rules: &Rules, customers: &[CustomerId], cause: Cause
     }
     segment_interval::write(tx, &flips).await?;
     Ok(written)
+}
+
+/// Keeps that a flag ended though nobody said anything, so that it is known which revision the profile had when.
+async fn note(tx: &Tx, profile: &Profile) -> Result<(), Fault> {
+    let (now, profile_revision, statement) = (tx.now(), profile.revision, Statement::default());
+    let subject = profile.records.first().map_or(profile.customer, |(subject, ..)| *subject);
+    let nothing = Observation { subject, observed_at: now, recorded_at: now, profile_revision, statement };
+    observation::add(tx, &[nothing]).await
 }

@@ -13,8 +13,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::Profiles;
 use super::derive::Cause;
+use super::{Profiles, refold};
 use crate::store::score::Given;
 use crate::store::{derivation, link, score, segment_interval};
 
@@ -116,14 +116,16 @@ impl Profiles {
         });
     }
 
-    /// Derives who is due. A tenant's own id among them stands for its changed definitions.
+    /// Derives who is due. Among them may be a tenant's own id and that of its definitions: what they stand for is done.
     async fn clock(&self, tenants: &mpsc::Sender<TenantId>, stopping: &CancellationToken) -> Result<(), Fault> {
         let system = self.0.database.system();
         while !stopping.is_cancelled() {
             let due = system.take_due(TAKEN, LEASE).await?;
             let mut customers = BTreeMap::<TenantId, Vec<CustomerId>>::new();
             for Wakeup { tenant, subject, .. } in &due {
-                if subject.uuid() == tenant.uuid() {
+                if *subject == refold::of_tenant(*tenant) {
+                    self.refold(*tenant).await?;
+                } else if *subject == definitions_of(*tenant) {
                     // Where too many wait it is due again when its lease has run out.
                     tenants.try_send(*tenant).unwrap_or_default();
                 } else {
@@ -144,6 +146,18 @@ impl Profiles {
         Ok(())
     }
 
+    /// Folds a page of customers anew whose traits' definitions changed.
+    async fn refold(&self, tenant: TenantId) -> Result<(), Fault> {
+        let built_in = self.0.built_in.clone();
+        let page = move |tx: Tx| {
+            let built_in = built_in.clone();
+            async move { refold::page(&tx, &built_in).await }
+        };
+        let written = self.0.database.write(tenant, page).await?;
+        self.show(tenant, &written);
+        Ok(())
+    }
+
     /// Looks at customers that older definitions derived, for a turn, and says when to go on.
     async fn backfill(&self, tenant: TenantId, stopping: &CancellationToken) -> Result<(), Fault> {
         let (turn, mut after) = (Instant::now(), Uuid::nil());
@@ -158,7 +172,7 @@ impl Profiles {
             }
             sleep(began.elapsed() * REST).await;
         }
-        let go_on = |tx: Tx| async move { tx.wake_at(itself(&tx), Some(tx.now())).await };
+        let go_on = |tx: Tx| async move { tx.wake_at(definitions_of(tx.tenant()), Some(tx.now())).await };
         self.0.database.write(tenant, go_on).await
     }
 
@@ -176,13 +190,14 @@ impl Profiles {
                 (false, true) => Some(tx.now().plus(AGAIN)),
                 (false, false) => None,
             };
-            tx.wake_at(itself(&tx), due).await
+            tx.wake_at(definitions_of(tx.tenant()), due).await
         };
         self.0.database.write(tenant, settle).await
     }
 }
 
-/// The tenant, as who is due.
-fn itself(tx: &Tx) -> SubjectId {
-    SubjectId::from_uuid(tx.tenant().uuid())
+/// A tenant's definitions of what is derived, as who is due: an id of their own, for the tenant's own stands for what is
+/// folded anew.
+pub(super) fn definitions_of(tenant: TenantId) -> SubjectId {
+    SubjectId::from_uuid(Uuid::from_u128(!tenant.uuid().as_u128()))
 }

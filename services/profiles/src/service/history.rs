@@ -1,102 +1,127 @@
-//! Loading what derivations look at: what happened to customers, and what they scored.
+//! How a customer's consents and preferences came to be: what its records were told of them, the newest first.
 
-use std::collections::BTreeMap;
+use std::time::Instant;
 
-use rapport_data::Rx;
-use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
+use rapport_data::keyset;
+use rapport_kernel::{Fault, SubjectId};
+use rapport_platform::Call;
+use serde::{Deserialize, Serialize};
 
-use crate::domain::derived::Score;
-use crate::domain::facts::Reads;
-use crate::domain::happened::{History, MOST};
-use crate::domain::interaction::Interaction;
-use crate::domain::profile::Profile;
-use crate::store::{interaction, score};
+use super::Profiles;
+use crate::domain::claims::{Consent, Statement};
+use crate::domain::standing::{Preference, Preferring};
+use crate::domain::value::Named;
+use crate::store::observation::{self, About, Observation, Place};
 
-/// How many interactions of several customers are read at once.
-const TOGETHER: u64 = 20_000;
+/// How many observations one read takes.
+const ROWS: u64 = 500;
 
-/// What happened to customers, as far as it is read.
-///
-/// # Errors
-/// Where the database fails; as for all that follow.
-pub async fn histories(rx: &Rx, profiles: &[&Profile], reads: &Reads) -> Result<BTreeMap<CustomerId, History>, Fault> {
-    if !reads.sees_any() {
-        return Ok(BTreeMap::new());
-    }
-    let subjects: Vec<SubjectId> = profiles.iter().flat_map(|profile| subjects(profile)).collect();
-    let kinds = kinds(reads);
-    let all = interaction::newest(rx, &subjects, kinds.as_deref(), None, TOGETHER).await?;
-    let mut found = BTreeMap::new();
-    if all.len() < usize::try_from(TOGETHER).unwrap_or(usize::MAX) && profiles.len() > 1 {
-        let mut by_subject = BTreeMap::<SubjectId, Vec<Interaction>>::new();
-        for one in all {
-            by_subject.entry(one.subject).or_default().push(one);
-        }
-        for profile in profiles {
-            let of = subjects_of(profile, &mut by_subject);
-            found.insert(profile.customer, History::of(of));
-        }
-        return Ok(found);
-    }
-    for profile in profiles {
-        let history = history(rx, &subjects_vec(profile), reads, None).await?;
-        found.insert(profile.customer, history);
-    }
-    Ok(found)
+/// Where a page begins: after so many entries of the observation at a place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    place: Place,
+    skip: usize,
 }
 
-/// What happened to subjects that are one customer: of each type the newest; as recorded by an instant, if one is given.
-pub async fn history(
-    rx: &Rx,
-    subjects: &[SubjectId],
-    reads: &Reads,
-    recorded_by: Option<Timestamp>,
-) -> Result<History, Fault> {
-    if !reads.sees_any() {
-        return Ok(History::default());
-    }
-    let (kinds, limit) = (kinds(reads), u64::try_from(MOST).unwrap_or(u64::MAX));
-    let mut all = interaction::newest(rx, subjects, kinds.as_deref(), recorded_by, limit).await?;
-    if all.len() == MOST {
-        // One type may have crowded out the others: each is asked for by itself.
-        let mut each: BTreeMap<_, Interaction> = all.into_iter().map(|one| (one.id, one)).collect();
-        for kind in &reads.kinds {
-            let some = interaction::newest(rx, subjects, Some(std::slice::from_ref(kind)), recorded_by, limit).await?;
-            each.extend(some.into_iter().map(|one| (one.id, one)));
-        }
-        all = each.into_values().collect();
-    }
-    Ok(History::of(all))
+/// One entry of a history.
+#[derive(Clone, Debug)]
+pub struct Entry<T> {
+    /// What was said.
+    pub said: T,
+    /// On which record.
+    pub subject: SubjectId,
+    /// When it was recorded.
+    pub recorded_at: rapport_kernel::Timestamp,
+    at: Cursor,
 }
 
-/// The last score of each kind that a customer gave, over all its subjects.
-pub async fn scores(rx: &Rx, subjects: &[SubjectId], until: Timestamp) -> Result<BTreeMap<String, Score>, Fault> {
-    let mut last = BTreeMap::<String, (Score, SubjectId)>::new();
-    for (subject, scores) in score::last(rx, subjects, until).await? {
-        for (kind, score) in scores {
-            let held = last.entry(kind).or_insert((score, subject));
-            if (held.0.at, held.1) < (score.at, subject) {
-                *held = (score, subject);
+/// What is listed.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// Whose.
+    pub named: Named,
+    /// After which entry.
+    pub after: Option<Cursor>,
+    /// How many at most.
+    pub size: usize,
+}
+
+impl Profiles {
+    /// What was said of consents, of one purpose or (empty) of any.
+    ///
+    /// # Errors
+    /// NOT_FOUND.
+    pub async fn consent_history(
+        &self,
+        call: &Call,
+        listing: Listing,
+        purpose: &str,
+    ) -> Result<keyset::Page<Entry<Consent>, Cursor>, Fault> {
+        let wanted = |consent: &&Consent| purpose.is_empty() || consent.purpose == purpose;
+        let of = |statement: &Statement| statement.consents.iter().filter(wanted).cloned().collect();
+        let weight = |entry: &Entry<Consent>| 1024 + entry.said.proof.expose().len();
+        self.told(call, listing, About::Consents, of, weight).await
+    }
+
+    /// What was said of preferences, of one or of any.
+    ///
+    /// # Errors
+    /// NOT_FOUND.
+    pub async fn preference_history(
+        &self,
+        call: &Call,
+        listing: Listing,
+        of: Option<Preference>,
+    ) -> Result<keyset::Page<Entry<Preferring>, Cursor>, Fault> {
+        let wanted = |said: &&Preferring| of.is_none_or(|of| of == said.preference);
+        let of = |statement: &Statement| statement.preferences.iter().filter(wanted).cloned().collect();
+        let weight = |entry: &Entry<Preferring>| 512 + entry.said.choice.as_ref().map_or(0, |choice| choice.weight());
+        self.told(call, listing, About::Preferences, of, weight).await
+    }
+
+    async fn told<T: Send>(
+        &self,
+        call: &Call,
+        listing: Listing,
+        about: About,
+        of: impl Fn(&Statement) -> Vec<T> + Send,
+        weight: impl Fn(&Entry<T>) -> usize,
+    ) -> Result<keyset::Page<Entry<T>, Cursor>, Fault> {
+        let (began, Listing { named, after, size }) = (Instant::now(), listing);
+        let (this, rules) = (self.clone(), self.rules(call).await?);
+        let read = self.read(call, |rx| async move {
+            let (_, profile) = this.find(&rx, &named, (&rules, began)).await?;
+            let subjects: Vec<SubjectId> = profile.records.iter().map(|(subject, ..)| *subject).collect();
+            let (mut entries, mut from) = (Vec::new(), after);
+            loop {
+                let start = from.as_ref().map(|cursor| cursor.place);
+                let rows = observation::history(&rx, &subjects, about, start, ROWS).await?;
+                let is_last = (rows.len() as u64) < ROWS;
+                let next = rows.last().map(|(place, heard)| Cursor { place: *place, skip: of(&heard.statement).len() });
+                for (place, heard) in &rows {
+                    let skip = from.as_ref().filter(|cursor| cursor.place == *place).map_or(0, |cursor| cursor.skip);
+                    entries.extend(of_observation(*place, heard, &of, skip));
+                }
+                // One more than the page holds says that another follows.
+                if is_last || entries.len() > size {
+                    return Ok(entries);
+                }
+                from = next;
             }
-        }
+        });
+        let mut entries = read.await?;
+        entries.truncate(size + 1);
+        Ok(keyset::page(entries, size, weight, |entry| entry.at.clone()))
     }
-    Ok(last.into_iter().map(|(kind, (score, _))| (kind, score)).collect())
 }
 
-/// The subjects of a profile.
-pub fn subjects(profile: &Profile) -> impl Iterator<Item = SubjectId> {
-    profile.records.iter().map(|(subject, ..)| *subject)
-}
-
-fn subjects_vec(profile: &Profile) -> Vec<SubjectId> {
-    subjects(profile).collect()
-}
-
-fn subjects_of(profile: &Profile, by_subject: &mut BTreeMap<SubjectId, Vec<Interaction>>) -> Vec<Interaction> {
-    subjects(profile).filter_map(|subject| by_subject.remove(&subject)).flatten().collect()
-}
-
-/// The types to ask for; `None`: all.
-fn kinds(reads: &Reads) -> Option<Vec<String>> {
-    (!reads.timeline).then(|| reads.kinds.iter().cloned().collect())
+fn of_observation<T>(
+    place: Place,
+    heard: &Observation,
+    of: impl Fn(&Statement) -> Vec<T>,
+    skip: usize,
+) -> impl Iterator<Item = Entry<T>> {
+    let (subject, recorded_at) = (heard.subject, heard.recorded_at);
+    let numbered = of(&heard.statement).into_iter().enumerate().skip(skip);
+    numbered.map(move |(at, said)| Entry { said, subject, recorded_at, at: Cursor { place, skip: at + 1 } })
 }

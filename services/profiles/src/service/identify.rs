@@ -141,8 +141,7 @@ impl Unit<'_> {
 
     /// The record and its strong identifiers: whoever changes who carries them waits.
     async fn lock(&self) -> Result<(), Fault> {
-        let name = &self.input.name;
-        let mut keys = vec![format!("record/{}/{}", name.source, name.external_id.expose())];
+        let mut keys = vec![record_key(&self.input.name)];
         keys.extend(self.strong().map(identifier_key));
         self.tx.lock(&keys).await
     }
@@ -273,6 +272,11 @@ fn news(carried: &[Carried], statement: &Statement, observed_at: Timestamp) -> V
 /// thousand values.
 const STRIPES: u64 = 256;
 
+/// The lock under which a record is made or deleted.
+pub(crate) fn record_key(name: &SourceRecord) -> String {
+    format!("record/{}/{}", name.source, name.external_id.expose())
+}
+
 /// The lock under which it is changed who carries an identifier.
 pub(crate) fn identifier_key(identifier: &Identifier) -> String {
     let stripe = stripe(&[&identifier.namespace, identifier.value.expose()], STRIPES);
@@ -313,8 +317,8 @@ pub(crate) async fn hear(
         let profile = apply::update(tx, (customer, revision, derived), records, rules).await?;
         (Arc::clone(&profile), Written { live: vec![profile], ..Written::default() })
     } else {
-        let profile = fold(customer, revision, updated_at, &records, rules).with(derived, rules);
-        (Arc::new(profile), Written::default())
+        let profile = fold(customer, revision, updated_at, &records, rules).at(tx.now());
+        (Arc::new(profile.with(derived, rules)), Written::default())
     };
     if !known {
         let (recorded_at, profile_revision) = (tx.now(), profile.revision);
@@ -329,7 +333,8 @@ pub(crate) async fn hear(
 pub(crate) async fn current(tx: &Tx, rules: &Rules, customer: CustomerId) -> Result<Arc<Profile>, Fault> {
     match profile::find(tx, customer).await? {
         Some(profile::Row { held: Held::Live { revision, records }, updated_at, derived }) => {
-            Ok(Arc::new(fold(customer, revision, updated_at, &records, rules).with(derived, rules)))
+            let profile = fold(customer, revision, updated_at, &records, rules).at(tx.now());
+            Ok(Arc::new(profile.with(derived, rules)))
         }
         _ => Err(Fault::internal("a linked customer has no profile")),
     }

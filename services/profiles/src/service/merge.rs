@@ -15,11 +15,12 @@ use crate::domain::assertion::{Assertion, AssertionId};
 use crate::domain::bounds;
 use crate::domain::linking::{Partition, counted, partition};
 use crate::domain::preview::{
-    ConsentChange, SegmentChange, TraitConflict, consent_changes, segment_changes, trait_conflicts,
+    ConsentChange, SegmentChange, TraitConflict, consent_changes, restriction_changes, segment_changes, trait_conflicts,
 };
 use crate::domain::profile::{Profile, Record, fold};
 use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
+use crate::domain::standing::Processing;
 use crate::domain::value::{Identifier, Named};
 use crate::store::assertion;
 
@@ -61,6 +62,8 @@ pub struct Preview {
     pub trait_conflicts: Vec<TraitConflict>,
     /// Consents that would change.
     pub consent_changes: Vec<ConsentChange>,
+    /// Objections that would come to hold for customers that made none.
+    pub restriction_changes: Vec<(CustomerId, Processing)>,
     /// Segments that customers would enter or leave.
     pub segment_changes: Vec<SegmentChange>,
 }
@@ -231,7 +234,7 @@ pub(super) fn expect(component: &Component, customer: CustomerId, expected: Opti
 fn preview(component: &Component, parties: &Parties, planned: &Plan, now: Timestamp, rules: &Rules) -> Preview {
     let of = |customer: CustomerId, members: &mut dyn Iterator<Item = SubjectId>| {
         let records: Vec<Record> = members.filter_map(|subject| component.records.get(&subject).cloned()).collect();
-        fold(customer, 0, now, &records, rules)
+        fold(customer, 0, now, &records, rules).at(now)
     };
     let cluster = planned.partition.of(parties.target);
     let mut members = cluster.into_iter().flat_map(|cluster| cluster.members.keys().copied());
@@ -242,5 +245,7 @@ fn preview(component: &Component, parties: &Parties, planned: &Plan, now: Timest
         swallowed.map(|customer| of(customer, &mut component.members(customer).into_iter())).collect();
     let merged = before.iter().map(|profile| profile.customer).filter(|id| *id != parties.target).collect();
     let (trait_conflicts, consent_changes) = (trait_conflicts(&before, &profile), consent_changes(&before, &profile));
-    Preview { profile, merged, trait_conflicts, consent_changes, segment_changes: Vec::new() }
+    let restriction_changes = restriction_changes(&before, &profile);
+    let segment_changes = Vec::new();
+    Preview { profile, merged, trait_conflicts, consent_changes, restriction_changes, segment_changes }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rapport_data::{Database, Rx};
-use rapport_kernel::{Fault, TenantId};
+use rapport_kernel::{Fault, TenantId, Timestamp};
 use rapport_platform::Call;
 
 use super::Profiles;
@@ -14,7 +14,7 @@ use crate::domain::declared::TraitDefinition;
 use crate::domain::definitions::Definitions;
 use crate::domain::namespace::Namespaces;
 use crate::domain::rules::Rules;
-use crate::store::{catalogue_entry, derivation, lifecycle, segment, trait_definition};
+use crate::store::{catalogue_entry, derivation, lifecycle, segment, settings, trait_definition};
 
 /// How long after they were read the rules that are held may be used.
 const FRESH: Duration = Duration::from_secs(1);
@@ -61,9 +61,15 @@ impl Cache {
 pub async fn read(rx: &Rx, built_in: &Namespaces, held: Option<&Rules>) -> Result<Rules, Fault> {
     let declared = trait_definition::all(rx).await?;
     let definitions = definitions(rx, &declared, held.map(|held| &held.definitions)).await?;
-    let (entries, settings) = catalogue_entry::rules(rx).await?;
-    let (namespaces, catalogue) = (built_in.clone(), Catalogue::new(entries, settings));
-    Ok(Rules { namespaces, declared: declared.into_iter().collect(), catalogue, definitions })
+    let settings = settings::find(rx).await?;
+    // What is stored was read as a country before.
+    let namespaces = match settings.phone_region.parse() {
+        Ok(region) => built_in.clone().in_region(region),
+        Err(_) => built_in.clone(),
+    };
+    let (entries, catalogue) = catalogue_entry::rules(rx).await?;
+    let (declared, catalogue) = (declared.into_iter().collect(), Catalogue::new(entries, catalogue));
+    Ok(Rules { namespaces, declared, catalogue, definitions, settings })
 }
 
 async fn definitions(
@@ -88,6 +94,14 @@ pub async fn renewed(rx: &Rx, rules: &Rules, version: u64) -> Result<Option<Rule
         return Ok(None);
     }
     read(rx, &rules.namespaces, Some(rules)).await.map(Some)
+}
+
+/// A tenant's rules as they stood at an instant, as far as a profile is folded by them.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn as_of(rx: &Rx, now: &Rules, at: Timestamp) -> Result<Rules, Fault> {
+    Ok(Rules { declared: trait_definition::as_of(rx, at).await?.into_iter().collect(), ..now.clone() })
 }
 
 impl Profiles {

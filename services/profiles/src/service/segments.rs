@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rapport_data::{Answer, Receipt, Rx, Tx, keyset};
-use rapport_kernel::{CustomerId, Fault, PageKey, Reason, SubjectId, TenantId, Timestamp};
+use rapport_kernel::{CustomerId, Fault, PageKey, Reason, TenantId, Timestamp};
 use rapport_platform::Call;
 use uuid::Uuid;
 
 use super::Profiles;
-use super::history::histories;
+use super::evidence::histories;
+use super::follow::definitions_of;
 use crate::domain::facts::{Facts, Reads, compile};
 use crate::domain::happened::History;
 use crate::domain::profile::{Profile, fold};
@@ -99,7 +100,7 @@ pub struct Dynamics {
 /// Counts a change of what is derived, and asks for all customers to be looked at again.
 pub(crate) async fn definitions_changed(tx: &Tx) -> Result<u64, Fault> {
     let version = derivation::raise(tx).await?;
-    tx.wake_at(SubjectId::from_uuid(tx.tenant().uuid()), Some(tx.now())).await?;
+    tx.wake_at(definitions_of(tx.tenant()), Some(tx.now())).await?;
     Ok(version)
 }
 

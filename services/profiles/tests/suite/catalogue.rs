@@ -12,7 +12,7 @@ use rstest::rstest;
 
 use crate::ground::*;
 
-fn declares(name: &str, kind: TraitType, metric_dimension: bool) -> CreateTraitDefinitionRequest {
+pub fn declares(name: &str, kind: TraitType, metric_dimension: bool) -> CreateTraitDefinitionRequest {
     let definition = TraitDefinition {
         name: name.to_owned(),
         r#type: kind.into(),

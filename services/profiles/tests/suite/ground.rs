@@ -16,6 +16,7 @@ use rapport_api::profiles::v1::context_service_client::ContextServiceClient;
 use rapport_api::profiles::v1::identity_service_client::IdentityServiceClient;
 use rapport_api::profiles::v1::interaction_service_client::InteractionServiceClient;
 use rapport_api::profiles::v1::profile_service_client::ProfileServiceClient;
+use rapport_api::profiles::v1::tenant_settings_service_client::TenantSettingsServiceClient;
 use rapport_api::profiles::v1::trait_service_client::TraitServiceClient;
 use rapport_api::profiles::v1::{GetProfileRequest, IdentifyRequest, IdentifyResponse, Profile, SourceRecord};
 use rapport_bus::{Bus, BusConfig, MemoryBus, Subscription};
@@ -75,6 +76,9 @@ impl Ground {
     pub fn traits(&self, tenant: TenantId) -> TraitServiceClient<PeerChannel> {
         TraitServiceClient::new(self.channel(tenant))
     }
+    pub fn settings(&self, tenant: TenantId) -> TenantSettingsServiceClient<PeerChannel> {
+        TenantSettingsServiceClient::new(self.channel(tenant))
+    }
     pub fn identity(&self, tenant: TenantId) -> IdentityServiceClient<PeerChannel> {
         IdentityServiceClient::new(self.channel(tenant))
     }
@@ -126,6 +130,13 @@ impl Ground {
         let position = self.told.fetch_add(1, Ordering::Relaxed) + 1;
         let entry = rapport_bus::Entry { position, body: Bytes::from(event.encode_to_vec()) };
         self.bus.publish(&lane, partition, &epoch, vec![entry]).await.expect("the bus takes it");
+    }
+
+    /// The profile as it was known at an instant.
+    pub async fn get_as_of(&self, tenant: TenantId, customer: CustomerRef, at: Timestamp) -> Profile {
+        let request =
+            GetProfileRequest { customer: Some(customer), as_of: Some(timestamp(at)), ..GetProfileRequest::default() };
+        self.profiles(tenant).get_profile(request).await.expect("it was known").into_inner()
     }
 
     /// What profiles publishes, as the group "metrics" reads it.

@@ -86,7 +86,7 @@ async fn declare(client: &Client) -> Result<(), Status> {
         r#type: TraitType::Text.into(),
         metric_dimension: true,
         description: "Demo: a made-up sales region".to_owned(),
-        create_time: None,
+        ..TraitDefinition::default()
     };
     let request = CreateTraitDefinitionRequest { request_id: String::new(), trait_definition: Some(definition) };
     match TraitServiceClient::new(client.clone()).create_trait_definition(request).await {
