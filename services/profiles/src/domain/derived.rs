@@ -173,7 +173,7 @@ fn step(before: &Derived, inputs: &Inputs<'_>, now: Timestamp, flips: &mut Vec<F
         }
     }
     let (mut valid_until, mut stage) = (after.valid_until, "");
-    let facts = Facts::new(inputs.profile, &after.traits, inputs.scores, inputs.history);
+    let facts = Facts::new(inputs.profile, now, &after.traits, inputs.scores, inputs.history);
     for (name, program) in &definitions.stages {
         let Some(program) = program else { continue };
         let answer = program.matches(&facts, now);

@@ -4,11 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use rapport_kernel::Timestamp;
+
 use super::claims::ConsentState;
 use super::derived::{Computed, Score};
 use super::happened::{self, Event, History};
 use super::profile::{InForce, Profile, Trait};
-use super::value::Party;
+use super::standing::{Choice, Flagging, Processing, Tone};
+use super::value::{Party, Value};
 use rapport_conditions::{
     Activation, AsValue, CompileErrors, Environment, Limits, Map, Object, Program, Type, Value as Read,
 };
@@ -41,7 +44,13 @@ fn variables() -> rapport_conditions::EnvironmentBuilder {
     declared.variable("events", Type::map(events.clone())).variable("timeline", events).variable("customer", customer)
 }
 
-fn fields() -> [(&'static str, Type); 7] {
+/// The places of the variables that follow the fields of the customer.
+const EVENTS: usize = 11;
+const TIMELINE: usize = 12;
+const CUSTOMER: usize = 13;
+const STAGE: usize = 14;
+
+fn fields() -> [(&'static str, Type); 11] {
     [
         ("traits", Type::map(Type::Dyn)),
         ("consents", Type::map(Type::Bool)),
@@ -50,6 +59,10 @@ fn fields() -> [(&'static str, Type); 7] {
         ("scored_at", Type::map(Type::Timestamp)),
         ("identifiers", Type::map(Type::list(Type::String))),
         ("create_time", Type::Timestamp),
+        ("restrictions", Type::list(Type::String)),
+        ("flags", Type::list(Type::String)),
+        ("preferences", Type::map(Type::Dyn)),
+        ("sources", Type::list(Type::String)),
     ]
 }
 
@@ -92,6 +105,10 @@ pub struct Facts<'a> {
     traits: Traits<'a>,
     consents: Consents,
     identifiers: BTreeMap<String, Texts>,
+    restrictions: Vec<String>,
+    flags: Vec<String>,
+    preferences: Preferences,
+    sources: Vec<String>,
     scores: Scores<'a>,
     scored_at: ScoredAt<'a>,
     history: &'a History,
@@ -99,10 +116,11 @@ pub struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    /// Over a profile, what was computed of it, and what happened.
+    /// Over a profile, what was computed of it, and what happened, as of an instant.
     #[must_use]
     pub fn new(
         profile: &'a Profile,
+        now: Timestamp,
         computed: &'a BTreeMap<String, Computed>,
         scores: &'a BTreeMap<String, Score>,
         history: &'a History,
@@ -112,11 +130,18 @@ impl<'a> Facts<'a> {
             let of = identifiers.entry(identifier.namespace.clone()).or_default();
             of.0.push(identifier.value.expose().clone());
         }
+        let stands = |(_, (flag, _)): &(&String, &(Flagging, _))| flag.until.is_some_and(|until| until > now);
+        let flags = profile.flags.iter().filter(stands);
+        let sources: BTreeSet<&str> = profile.records.iter().map(|(_, name, ..)| name.source.as_str()).collect();
         Self {
             profile,
             traits: Traits { golden: &profile.traits, computed },
             consents: Consents::new(&profile.consents),
             identifiers,
+            restrictions: profile.objections.keys().map(|kind| restriction(*kind).to_owned()).collect(),
+            flags: flags.map(|(name, _)| name.clone()).collect(),
+            preferences: Preferences::new(profile),
+            sources: sources.into_iter().map(str::to_owned).collect(),
             scores: Scores(scores),
             scored_at: ScoredAt(scores),
             history,
@@ -135,11 +160,11 @@ impl<'a> Facts<'a> {
 impl Activation for Facts<'_> {
     fn variable(&self, index: usize) -> Option<Read<'_>> {
         match index {
-            0..7 => self.field(index),
-            7 => Some(Read::Map(self.history.by_kind())),
-            8 => Some(self.history.timeline()),
-            9 => Some(Read::Object(self)),
-            10 => Some(Read::String(self.stage)),
+            EVENTS => Some(Read::Map(self.history.by_kind())),
+            TIMELINE => Some(self.history.timeline()),
+            CUSTOMER => Some(Read::Object(self)),
+            STAGE => Some(Read::String(self.stage)),
+            _ if index < EVENTS => self.field(index),
             _ => None,
         }
     }
@@ -156,8 +181,54 @@ impl Object for Facts<'_> {
             4 => Some(Read::Map(&self.scored_at)),
             5 => Some(Read::Map(&self.identifiers)),
             6 => Some(Read::Timestamp(self.profile.created_at)),
+            7 => Some(Read::List(&self.restrictions)),
+            8 => Some(Read::List(&self.flags)),
+            9 => Some(Read::Map(&self.preferences)),
+            10 => Some(Read::List(&self.sources)),
             _ => None,
         }
+    }
+}
+
+/// A kind of processing as conditions name it.
+const fn restriction(processing: Processing) -> &'static str {
+    match processing {
+        Processing::Marketing => "marketing",
+        Processing::Profiling => "profiling",
+        Processing::AutomatedDecisions => "automated_decisions",
+    }
+}
+
+/// How a customer prefers to be met, by the names of the contract; when it wants to be left alone is not among them.
+#[derive(Default)]
+struct Preferences(BTreeMap<String, Value>);
+
+impl Preferences {
+    fn new(profile: &Profile) -> Self {
+        let value = |choice: &Choice| match choice {
+            Choice::Text(text) => Some(Value::Text(text.clone())),
+            Choice::Texts(texts) => Some(Value::List(texts.clone())),
+            Choice::Tone(Tone::Formal) => Some(Value::Text("formal".to_owned())),
+            Choice::Tone(Tone::Informal) => Some(Value::Text("informal".to_owned())),
+            Choice::Minutes(..) => None,
+        };
+        let held = profile
+            .preferences
+            .iter()
+            .filter_map(|(preference, (said, _))| Some((preference.name().to_owned(), value(said.choice.as_ref()?)?)));
+        Self(held.collect())
+    }
+}
+
+impl Map for Preferences {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+    fn value(&self, key: &str) -> Option<Read<'_>> {
+        self.0.get(key).map(AsValue::as_value)
+    }
+    fn key_after(&self, key: Option<&str>) -> Option<&str> {
+        next(&self.0, key)
     }
 }
 
@@ -284,8 +355,8 @@ impl Reads {
         let mut reads = Self::default();
         for input in program.inputs() {
             match (input.variable, input.path.get(1)) {
-                (7, Some(kind)) => drop(reads.kinds.insert(kind.clone())),
-                (7 | 8, _) => reads.timeline = true,
+                (EVENTS, Some(kind)) => drop(reads.kinds.insert(kind.clone())),
+                (EVENTS | TIMELINE, _) => reads.timeline = true,
                 _ => reads.profile = true,
             }
         }

@@ -269,7 +269,7 @@ impl Profiles {
                 let nothing = History::default();
                 let history = histories.get(&profile.customer).unwrap_or(&nothing);
                 let derived = &profile.derived;
-                let facts = Facts::new(profile, &derived.traits, &derived.scores, history).at_stage(&derived.stage);
+                let facts = Facts::new(profile, at, &derived.traits, &derived.scores, history).at_stage(&derived.stage);
                 preview.examined += 1;
                 preview.errors += u64::from(program.evaluate(&facts, at).is_err());
                 if program.matches(&facts, at).value {

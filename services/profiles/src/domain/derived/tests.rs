@@ -86,9 +86,9 @@ fn brute(definitions: &Definitions, log: &[Interaction], now: Timestamp) -> Vec<
     let (profile, none) = (profile(), BTreeMap::new());
     let history = History::of(log.iter().filter(|one| one.content.occurred_at <= now).cloned().collect());
     let (computed, scores) = (BTreeMap::new(), &none);
-    let plain = Facts::new(&profile, &computed, scores, &history);
+    let plain = Facts::new(&profile, now, &computed, scores, &history);
     let stage = facts::compile_stage("events.buy.within(duration('40s')).size() > 0").expect("it compiles");
-    let facts = Facts::new(&profile, &computed, scores, &history);
+    let facts = Facts::new(&profile, now, &computed, scores, &history);
     let facts = facts.at_stage(if stage.matches(&plain, now).value { "active" } else { "other" });
     let holds = |compiled: &&Arc<crate::domain::definitions::Compiled>| {
         let program = facts::compile(&compiled.segment.draft.condition).expect("it compiles");
