@@ -66,6 +66,7 @@ pub fn read(event: Event) -> Result<Option<Change>, Fault> {
         Some(
             Payload::ResponseChanged(_)
             | Payload::ProfileChanged(_)
+            | Payload::PersonaChanged(_)
             | Payload::DecisionMade(_)
             | Payload::CatalogueEntryChanged(_)
             | Payload::SegmentChanged(_)

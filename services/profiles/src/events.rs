@@ -9,8 +9,8 @@ use rapport_api::convert::{instant, money, timestamp};
 use rapport_api::events::v1::event::Payload;
 use rapport_api::events::v1::{
     CatalogueEntryChanged, ContextConsent, ContextFlag, ContextPreferences, ContextScore, ContextSegment,
-    CustomerContext, Event, InteractionChanged, ProfileChanged, SegmentChanged, SegmentFlip, SubjectErased,
-    SubjectLinked, TenantSettingsChanged, TraitDefinitionChanged,
+    CustomerContext, Event, InteractionChanged, PersonaChanged, ProfileChanged, SegmentChanged, SegmentFlip,
+    SubjectErased, SubjectLinked, TenantSettingsChanged, TraitDefinitionChanged,
 };
 use rapport_cache::{Change, ChangeKind, ContextCache};
 use rapport_data::{Follower, NewEvent};
@@ -22,6 +22,7 @@ use crate::domain::catalogue::{Details, Entry};
 use crate::domain::claims::ConsentState;
 use crate::domain::derived::{Flip, Score};
 use crate::domain::interaction::{Interaction, Tombstone};
+use crate::domain::persona::Persona;
 use crate::domain::profile::{InSegment, Profile};
 use crate::domain::segment::{Segment, SegmentId};
 use crate::domain::settings::Settings;
@@ -40,6 +41,8 @@ pub const CONTEXT_GROUP: &str = "context";
 pub const DERIVE_GROUP: &str = "derive";
 /// The topic of feedback, which tells of scores.
 pub const FEEDBACK: &str = "feedback";
+/// The group that infers what customers prefer.
+pub const CHANNELS_GROUP: &str = "channels";
 /// The topic of this service.
 pub const TOPIC: &str = "profiles";
 
@@ -70,6 +73,7 @@ pub fn context(profile: &Profile) -> CustomerContext {
         segments: profile.segments.iter().map(segment).collect(),
         lifecycle_stage: profile.derived.stage.clone(),
         scores: profile.derived.scores.iter().map(score).collect(),
+        persona: profile.persona.as_ref().map(|has| has.persona.to_string()).unwrap_or_default(),
     }
 }
 
@@ -90,7 +94,7 @@ fn flag(name: &str, held: &Flagging) -> ContextFlag {
 }
 
 fn preferences(profile: &Profile) -> Option<ContextPreferences> {
-    if profile.preferences.is_empty() {
+    if profile.preferences.is_empty() && profile.inferred_channels.is_empty() {
         return None;
     }
     let held = standing::chosen(|preference: Preference| profile.preferences.get(&preference).map(|(said, _)| said));
@@ -101,7 +105,7 @@ fn preferences(profile: &Profile) -> Option<ContextPreferences> {
         quiet_hours: held.quiet_hours,
         tone: held.tone,
         accessibility_needs: held.accessibility_needs,
-        inferred_channels: Vec::new(),
+        inferred_channels: profile.inferred_channels.iter().map(|it| it.channel.clone()).collect(),
     })
 }
 
@@ -268,6 +272,22 @@ pub fn segment_changed(
     }
 }
 
+/// A persona was found, or has another name. It is about nobody: the tenant's id stands for the subject.
+#[must_use]
+pub fn persona_changed(tenant: TenantId, persona: &Persona) -> NewEvent {
+    NewEvent {
+        subject: SubjectId::from_uuid(tenant.uuid()),
+        aggregate: "persona",
+        aggregate_id: persona.id.to_string(),
+        revision: persona.revision,
+        occurred_at: persona.updated_at,
+        payload: Payload::PersonaChanged(PersonaChanged {
+            persona_set_id: persona.set.to_string(),
+            name: persona.name.clone(),
+        }),
+    }
+}
+
 /// An entry of the catalogue was added, changed or deleted. As a trait, it is about nobody.
 #[must_use]
 pub fn catalogue_entry_changed(tenant: TenantId, row: &Row) -> NewEvent {
@@ -329,6 +349,12 @@ pub fn subject_erased(subject: SubjectId, erasure: &str, at: Timestamp) -> NewEv
     }
 }
 
+/// The subject of an interaction that was recorded, corrected or deleted.
+#[must_use]
+pub fn met_subject(event: &Event) -> Option<SubjectId> {
+    matches!(event.payload, Some(Payload::InteractionChanged(_))).then(|| event.subject_id.parse().ok()).flatten()
+}
+
 /// Writes the shared context from this service's own events. The cache guards itself by revision, so that a repetition
 /// does no harm; and it is no part of any unit of work, for it may be slow.
 pub struct WriteContext<T>(pub ContextCache<T>);
@@ -371,6 +397,7 @@ fn change(tenant: TenantId, event: Event) -> Option<Change> {
         | Payload::DecisionMade(_)
         | Payload::TraitDefinitionChanged(_)
         | Payload::SegmentChanged(_)
+        | Payload::PersonaChanged(_)
         | Payload::CatalogueEntryChanged(_)
         | Payload::TenantSettingsChanged(_)
         | Payload::Watermark(_) => return None,

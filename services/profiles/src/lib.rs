@@ -26,6 +26,7 @@ use rapport_api::profiles::v1::catalogue_service_server::CatalogueServiceServer;
 use rapport_api::profiles::v1::context_service_server::ContextServiceServer;
 use rapport_api::profiles::v1::identity_service_server::IdentityServiceServer;
 use rapport_api::profiles::v1::interaction_service_server::InteractionServiceServer;
+use rapport_api::profiles::v1::persona_service_server::PersonaServiceServer;
 use rapport_api::profiles::v1::profile_service_server::ProfileServiceServer;
 use rapport_api::profiles::v1::segment_service_server::SegmentServiceServer;
 use rapport_api::profiles::v1::tenant_settings_service_server::TenantSettingsServiceServer;
@@ -89,18 +90,21 @@ pub async fn build<T: Send + Sync + 'static>(
 ) -> Result<Module, Fault> {
     let namespaces = config.namespaces()?;
     let database = Database::open(&config.database, "profiles", migrations::all(), platform).await?;
-    database.relay(platform, Arc::clone(&bus), vec![events::CONTEXT_GROUP, events::DERIVE_GROUP, "metrics"]);
-    let context = events::write_context(cache);
-    database.follow(platform, Arc::clone(&bus), events::CONTEXT_GROUP, &[events::TOPIC], context);
+    let groups = vec![events::CONTEXT_GROUP, events::CHANNELS_GROUP, events::DERIVE_GROUP, "metrics"];
+    database.relay(platform, Arc::clone(&bus), groups);
+    database.follow(platform, Arc::clone(&bus), events::CONTEXT_GROUP, &[events::TOPIC], events::write_context(cache));
     let readiness = Readiness::new();
     database.watch(&readiness);
     let profiles = Profiles::new(database.clone(), namespaces);
     let derive = Arc::new(events::Derive(profiles.clone()));
-    database.follow(platform, bus, events::DERIVE_GROUP, &[events::TOPIC, events::FEEDBACK], derive);
+    let told = [events::TOPIC, events::FEEDBACK];
+    database.follow(platform, Arc::clone(&bus), events::DERIVE_GROUP, &told, derive);
     profiles.keep_time(platform);
+    let meeting = Arc::new(service::channels::Meeting(profiles.clone()));
+    database.follow(platform, bus, events::CHANNELS_GROUP, &[events::TOPIC], meeting);
     make_room(platform, &profiles);
     write_quality(platform, &profiles);
-    database.run_operations(platform, rpc::jobs::all(&profiles));
+    database.run_operations(platform, rpc::jobs::all(&profiles, &platform.clock));
     let operations = rapport_operations::server("profiles", database, platform);
     let routes = routes(&profiles, platform).add_service(operations);
     Ok(Module { name: "profiles", routes, readiness })
@@ -153,7 +157,7 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
     let profile = ProfileServiceServer::new(profile)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let identity = IdentityServiceServer::new(rpc::identity::IdentityRpc(profiles.clone()))
+    let identity = IdentityServiceServer::new(rpc::identity::IdentityRpc(profiles.clone(), platform.page_key.clone()))
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let traits = TraitServiceServer::new(rpc::traits::TraitRpc(profiles.clone(), platform.page_key.clone()))
@@ -163,11 +167,14 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
     let segments = SegmentServiceServer::new(segments)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let catalogue = rpc::catalogue::CatalogueRpc(profiles.clone(), platform.page_key.clone());
-    let catalogue = CatalogueServiceServer::new(catalogue)
+    let settings = TenantSettingsServiceServer::new(rpc::settings::SettingsRpc(profiles.clone()))
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let settings = TenantSettingsServiceServer::new(rpc::settings::SettingsRpc(profiles.clone()))
+    let personas = PersonaServiceServer::new(rpc::personas::PersonaRpc(profiles.clone(), platform.page_key.clone()))
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let catalogue = rpc::catalogue::CatalogueRpc(profiles.clone(), platform.page_key.clone());
+    let catalogue = CatalogueServiceServer::new(catalogue)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let context = ContextServiceServer::new(rpc::context::ContextRpc(profiles.clone()))
@@ -189,8 +196,9 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
         .add_service(identity)
         .add_service(traits)
         .add_service(segments)
-        .add_service(catalogue)
         .add_service(settings)
+        .add_service(personas)
+        .add_service(catalogue)
         .add_service(context)
         .add_service(erasure)
 }

@@ -1,5 +1,6 @@
-//! Tells the current state of this service again: every declared trait, the tenant's settings, every entry of the
-//! catalogue, every link, every profile, every id that was merged away, every interaction, every deletion of one.
+//! Tells the current state of this service again: every declared trait, every persona, the tenant's settings, every
+//! entry of the catalogue, every link, every profile, every id that was merged away, every interaction, every deletion
+//! of one.
 
 use futures::future::BoxFuture;
 use rapport_data::{Rebuild, Retold, Tx};
@@ -13,7 +14,7 @@ use crate::domain::relink::Held;
 use crate::events;
 use crate::service::rules;
 use crate::store::catalogue_entry::{self, Row};
-use crate::store::{interaction, link, profile, segment, settings, trait_definition};
+use crate::store::{interaction, link, persona, profile, segment, settings, trait_definition};
 
 /// How many aggregates a page tells of.
 const PAGE: u64 = 300;
@@ -62,6 +63,23 @@ impl Rebuild for State {
     }
 }
 
+/// A tenant's rules and segments are few: one page.
+async fn rules_of(tx: &Tx) -> Result<Retold, Fault> {
+    let declared = trait_definition::newest(tx).await?;
+    let declared = declared.iter().map(|version| events::trait_definition_changed(tx.tenant(), version));
+    let personas = persona::all(tx).await?;
+    let personas = personas.iter().map(|persona| events::persona_changed(tx.tenant(), persona));
+    let settings = Some(settings::find(tx).await?).filter(|settings| settings.revision > 0);
+    let settings = settings.iter().map(|settings| events::tenant_settings_changed(tx.tenant(), settings));
+    let segments = segment::all(tx).await?;
+    let segments = segments.iter().map(|segment| {
+        let moment = (segment.revision, segment.updated_at);
+        events::segment_changed(tx.tenant(), segment.id, Some(segment), moment)
+    });
+    let events = declared.chain(personas).chain(settings).chain(segments).collect();
+    Ok(Retold { events, next: Some("catalogue/".to_owned()) })
+}
+
 async fn catalogue(tx: &Tx, after: &str) -> Result<Retold, Fault> {
     let after = after.split_once('/').and_then(|(kind, name)| {
         let kind = Kind::ALL.into_iter().find(|of| of.name() == kind)?;
@@ -74,21 +92,6 @@ async fn catalogue(tx: &Tx, after: &str) -> Result<Retold, Fault> {
     });
     let events = rows.iter().map(|row| events::catalogue_entry_changed(tx.tenant(), row)).collect();
     Ok(Retold { events, next: Some(next.unwrap_or_else(|| format!("link/{}", Uuid::nil()))) })
-}
-
-/// A tenant's rules and segments are few: one page.
-async fn rules_of(tx: &Tx) -> Result<Retold, Fault> {
-    let declared = trait_definition::newest(tx).await?;
-    let declared = declared.iter().map(|version| events::trait_definition_changed(tx.tenant(), version));
-    let settings = Some(settings::find(tx).await?).filter(|settings| settings.revision > 0);
-    let settings = settings.iter().map(|settings| events::tenant_settings_changed(tx.tenant(), settings));
-    let segments = segment::all(tx).await?;
-    let segments = segments.iter().map(|segment| {
-        let moment = (segment.revision, segment.updated_at);
-        events::segment_changed(tx.tenant(), segment.id, Some(segment), moment)
-    });
-    let events = declared.chain(settings).chain(segments).collect();
-    Ok(Retold { events, next: Some("catalogue/".to_owned()) })
 }
 
 async fn interactions(tx: &Tx, after: &str) -> Result<Retold, Fault> {

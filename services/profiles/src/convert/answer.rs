@@ -17,7 +17,7 @@ use crate::domain::preview::{ConsentChange, SegmentChange, TraitConflict};
 use crate::domain::profile::Profile;
 use crate::domain::standing::Processing;
 use crate::events;
-use crate::service::identify::{Effect, Identified};
+use crate::service::identify::{Effect, Identified, Ignored};
 use crate::service::lineage::Lineage;
 use crate::service::merge::{Merged, Preview};
 use crate::service::say::Said;
@@ -27,7 +27,7 @@ use crate::store::link::Link;
 /// How many bytes of profiles one answer holds: what follows is left out, and says so.
 const MOST_BYTES: usize = 2 * 1024 * 1024;
 
-fn texts(ids: &[CustomerId]) -> Vec<String> {
+pub(super) fn texts(ids: &[CustomerId]) -> Vec<String> {
     ids.iter().map(ToString::to_string).collect()
 }
 
@@ -45,6 +45,16 @@ pub fn identified(outcome: &Identified) -> message::IdentifyResponse {
         outcome: effect.into(),
         merged_customer_ids: texts(&outcome.merged),
         subject_id: outcome.subject.to_string(),
+        ignored_identifiers: outcome.ignored.iter().map(ignored).collect(),
+    }
+}
+
+fn ignored(ignored: &Ignored) -> message::IgnoredIdentifier {
+    let reason = if ignored.blocked { message::IgnoredReason::Blocked } else { message::IgnoredReason::Quarantined };
+    message::IgnoredIdentifier {
+        namespace: ignored.identifier.namespace.clone(),
+        value: ignored.identifier.value.expose().clone(),
+        reason: reason.into(),
     }
 }
 
@@ -158,6 +168,7 @@ fn link(link: &Link) -> message::LineageLink {
         Cause::Identifier(namespace) => (message::LinkCause::Identifier, namespace.as_str()),
         Cause::Merge => (message::LinkCause::Merge, ""),
         Cause::Split => (message::LinkCause::Split, ""),
+        Cause::Match => (message::LinkCause::Match, ""),
     };
     message::LineageLink {
         subject_id: link.subject.to_string(),

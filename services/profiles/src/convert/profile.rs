@@ -43,6 +43,7 @@ pub fn profile(profile: &Profile) -> message::Profile {
         restrictions: profile.objections.iter().map(standing::restriction).collect(),
         preferences: standing::preferences(profile),
         flags: profile.flags.iter().map(standing::flag).collect(),
+        persona: profile.persona.as_ref().map(super::persona::membership),
     }
 }
 

@@ -10,6 +10,7 @@ use rapport_kernel::{Fault, Private, SubjectId, Timestamp, Violations, page_size
 use super::profile::consent_said;
 use super::request::unnamed;
 use super::{add, mask, named, observed};
+use crate::domain::channels::{self, Inferred};
 use crate::domain::claims::{Consent, Statement};
 use crate::domain::namespace::Namespaces;
 use crate::domain::profile::Profile;
@@ -190,6 +191,7 @@ fn choice(given: &message::Preferences, preference: Preference) -> Option<Choice
             needs.sort_unstable();
             texts(&needs)
         }
+        Preference::MetOn => None,
     }
 }
 
@@ -223,7 +225,7 @@ pub fn chosen<'a>(held: impl Fn(Preference) -> Option<&'a Preferring>) -> messag
                 };
                 message.tone = tone.into();
             }
-            (_, Choice::Text(_) | Choice::Texts(_) | Choice::Minutes(..) | Choice::Tone(_)) => {}
+            (_, Choice::Text(_) | Choice::Texts(_) | Choice::Minutes(..) | Choice::Tone(_) | Choice::Met(_)) => {}
         }
     }
     message
@@ -232,7 +234,7 @@ pub fn chosen<'a>(held: impl Fn(Preference) -> Option<&'a Preferring>) -> messag
 /// A profile's preferences, with where each comes from.
 #[must_use]
 pub fn preferences(profile: &Profile) -> Option<message::Preferences> {
-    if profile.preferences.is_empty() {
+    if profile.preferences.is_empty() && profile.inferred_channels.is_empty() {
         return None;
     }
     let mut message = chosen(|preference| profile.preferences.get(&preference).map(|(said, _)| said));
@@ -245,8 +247,14 @@ pub fn preferences(profile: &Profile) -> Option<message::Preferences> {
         };
         (preference.name().to_owned(), provenance)
     };
+    message.inferred_channels = profile.inferred_channels.iter().map(inferred).collect();
     message.provenance = profile.preferences.iter().map(provenance).collect();
     Some(message)
+}
+
+fn inferred(channel: &Inferred) -> message::InferredChannel {
+    let (share, confidence) = (f64::from(channel.share) / 100.0, f64::from(channel.confidence) / 100.0);
+    message::InferredChannel { channel: channel.channel.clone(), share, confidence }
 }
 
 const fn basis_message(basis: Basis) -> message::PreferenceBasis {
@@ -312,7 +320,8 @@ pub fn preference_history(
     let customer = named(message.customer.as_ref(), "customer", namespaces, &mut out);
     let of = Preference::find(&message.field);
     if of.is_none() && !message.field.is_empty() {
-        let text = format!("must be empty or one of {}", Preference::ALL.map(Preference::name).join(", "));
+        let text =
+            format!("must be empty, inferred_channels or one of {}", Preference::ALL.map(Preference::name).join(", "));
         add(&mut out, "field", "field.known", text);
     }
     out.check()?;
@@ -333,9 +342,13 @@ pub fn consent_statement(entry: &Entry<Consent>) -> message::ConsentStatement {
 #[must_use]
 pub fn preference_change(entry: &Entry<Preferring>) -> message::PreferenceChange {
     let said = &entry.said;
+    let mut preferences = chosen(|preference| (preference == said.preference).then_some(said));
+    if let Some(Choice::Met(met)) = &said.choice {
+        preferences.inferred_channels = channels::inferred(std::iter::once(met)).iter().map(inferred).collect();
+    }
     message::PreferenceChange {
         field: said.preference.name().to_owned(),
-        preferences: Some(chosen(|preference| (preference == said.preference).then_some(said))),
+        preferences: Some(preferences),
         source: said.source.clone(),
         subject_id: entry.subject.to_string(),
         observed_at: Some(timestamp(said.observed_at)),

@@ -210,7 +210,7 @@ impl Preferences {
             Choice::Texts(texts) => Some(Value::List(texts.clone())),
             Choice::Tone(Tone::Formal) => Some(Value::Text("formal".to_owned())),
             Choice::Tone(Tone::Informal) => Some(Value::Text("informal".to_owned())),
-            Choice::Minutes(..) => None,
+            Choice::Minutes(..) | Choice::Met(_) => None,
         };
         let held = profile
             .preferences

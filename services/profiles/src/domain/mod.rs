@@ -3,7 +3,9 @@
 
 pub mod assertion;
 pub mod bounds;
+pub mod candidate;
 pub mod catalogue;
+pub mod channels;
 pub mod claims;
 pub mod computed;
 pub mod correction;
@@ -13,10 +15,15 @@ pub mod derived;
 pub mod dynamics;
 pub mod facts;
 pub mod happened;
+pub mod identity;
 pub mod interaction;
 pub mod linking;
+pub mod matching;
 pub mod namespace;
 pub mod normalise;
+pub mod persona;
+pub mod placeholder;
+pub mod potential;
 pub mod preview;
 pub mod profile;
 pub mod quality;

@@ -2,18 +2,21 @@
 //! most restrictive, of each preference the latest. Ties are broken by the source record's own name, never by arrival or by an id we minted; so any order of the same
 //! statements gives the same profile, and a split gives every record its own answers back.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rapport_kernel::{CustomerId, SubjectId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::channels::{self, Inferred};
 use super::claims::{Claims, Consent, ConsentState};
 use super::derived::Derived;
 use super::namespace::Namespaces;
+use super::persona::Membership;
 use super::rules::Rules;
 use super::segment::SegmentId;
-use super::standing::{Basis, Flagging, Objection, Preference, Preferring, Processing};
+use super::standing::{Basis, Choice, Flagging, Objection, Preference, Preferring, Processing};
 use super::survivorship::{Candidate, survivor};
 use super::value::{Identifier, Party, SourceRecord, Value};
 
@@ -77,6 +80,8 @@ pub struct Profile {
     pub flags: BTreeMap<String, (Flagging, SubjectId)>,
     /// The preferences, with the record each was said on.
     pub preferences: BTreeMap<Preference, (Preferring, SubjectId)>,
+    /// The channels it was met on, the most used first.
+    pub inferred_channels: Vec<Inferred>,
     /// Subject, name and first recording of each record, and when its source deleted it; the home record first.
     pub records: Vec<(SubjectId, SourceRecord, Timestamp, Option<Timestamp>)>,
     /// When the first record was recorded.
@@ -87,6 +92,8 @@ pub struct Profile {
     pub derived: Arc<Derived>,
     /// The segments it is in that there still are, by name.
     pub segments: Vec<InSegment>,
+    /// The persona it has by the set in force.
+    pub persona: Option<Membership>,
 }
 
 /// A segment that a customer is in.
@@ -170,7 +177,7 @@ impl Profile {
 /// Folds the records of a customer; what is derived of it comes by [`Profile::with`]. There is at least one: a customer without records does not exist.
 #[must_use]
 pub fn fold(customer: CustomerId, revision: u64, updated_at: Timestamp, records: &[Record], rules: &Rules) -> Profile {
-    Profile {
+    let mut profile = Profile {
         customer,
         revision,
         party: party(records),
@@ -180,12 +187,16 @@ pub fn fold(customer: CustomerId, revision: u64, updated_at: Timestamp, records:
         objections: objections(records),
         flags: flags(records),
         preferences: preferences(records),
+        inferred_channels: inferred_channels(records),
         records: names(customer, records),
         created_at: records.iter().map(|record| record.created_at).min().unwrap_or(updated_at),
         updated_at,
         derived: Arc::default(),
         segments: Vec::new(),
-    }
+        persona: None,
+    };
+    profile.persona = rules.personas.as_ref().and_then(|personas| personas.membership(&profile));
+    profile
 }
 
 fn party(records: &[Record]) -> Party {
@@ -196,15 +207,16 @@ fn party(records: &[Record]) -> Party {
 }
 
 fn identifiers(records: &[Record], namespaces: &Namespaces) -> Vec<(Identifier, SubjectId)> {
-    let mut first = BTreeMap::<&Identifier, (Timestamp, &SourceRecord, SubjectId)>::new();
+    let mut first = BTreeMap::<Cow<'_, Identifier>, (Timestamp, &SourceRecord, SubjectId)>::new();
     for record in records {
         for (identifier, at) in record.claims.carried() {
+            let Some(identifier) = namespaces.effective(identifier) else { continue };
             let carrier = (at, &record.name, record.subject);
             first.entry(identifier).and_modify(|held| *held = (*held).min(carrier)).or_insert(carrier);
         }
     }
     let mut all: Vec<_> =
-        first.into_iter().map(|(identifier, (_, _, subject))| (identifier.clone(), subject)).collect();
+        first.into_iter().map(|(identifier, (_, _, subject))| (identifier.into_owned(), subject)).collect();
     all.sort_by_cached_key(|(identifier, _)| (namespaces.rank(&identifier.namespace), identifier.clone()));
     all
 }
@@ -268,7 +280,7 @@ fn flags(records: &[Record]) -> BTreeMap<String, (Flagging, SubjectId)> {
 fn preferences(records: &[Record]) -> BTreeMap<Preference, (Preferring, SubjectId)> {
     let mut latest = BTreeMap::<(Preference, Basis), (&Preferring, &SourceRecord, SubjectId)>::new();
     for record in records {
-        for (key, said) in &record.claims.preferences {
+        for (key, said) in record.claims.preferences.iter().filter(|((of, _), _)| *of != Preference::MetOn) {
             let said = (said, &record.name, record.subject);
             let later = |held: &(&Preferring, &SourceRecord, SubjectId)| {
                 (held.0.observed_at, held.1, held.0) < (said.0.observed_at, said.1, said.0)
@@ -315,6 +327,16 @@ fn stricter<'a>(
     let key =
         |(consent, record): (&'a Consent, &'a SourceRecord)| (consent.state, consent.observed_at, record, consent);
     if key(a) >= key(b) { a } else { b }
+}
+
+fn inferred_channels(records: &[Record]) -> Vec<Inferred> {
+    let met = records.iter().filter_map(|record| {
+        match record.claims.preferences.get(&(Preference::MetOn, Basis::Observed))?.choice.as_ref()? {
+            Choice::Met(met) => Some(met),
+            Choice::Text(_) | Choice::Texts(_) | Choice::Minutes(..) | Choice::Tone(_) => None,
+        }
+    });
+    channels::inferred(met)
 }
 
 fn names(home: CustomerId, records: &[Record]) -> Vec<(SubjectId, SourceRecord, Timestamp, Option<Timestamp>)> {

@@ -9,7 +9,10 @@ use super::catalogue::Catalogue;
 use super::computed::Calendar;
 use super::declared::Declared;
 use super::definitions::Definitions;
+use super::identity::IdentitySettings;
+use super::matching::Matcher;
 use super::namespace::Namespaces;
+use super::persona::Assigner;
 use super::profile::Profile;
 use super::settings::Settings;
 use super::standing::{Choice, Preference};
@@ -22,6 +25,12 @@ pub struct Rules {
     pub namespaces: Namespaces,
     /// The traits that are declared.
     pub declared: Declared,
+    /// What gives customers their personas, where a set is in force.
+    pub personas: Option<Arc<Assigner>>,
+    /// How it links as a whole.
+    pub identity: IdentitySettings,
+    /// What weighs pairs of records; none before the first training.
+    pub matcher: Option<Arc<Matcher>>,
     /// What interactions are made of.
     pub catalogue: Catalogue,
     /// What is derived of customers.

@@ -7,6 +7,8 @@ use std::fmt;
 use rapport_kernel::{Private, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::channels::Met;
+
 /// What a party may object to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -63,10 +65,12 @@ pub enum Preference {
     Tone,
     /// What it needs.
     AccessibilityNeeds,
+    /// The channels it was met on, which nobody can say but what it did.
+    MetOn,
 }
 
 impl Preference {
-    /// All of them, in the order of the contract.
+    /// All that can be said, in the order of the contract.
     pub const ALL: [Self; 6] =
         [Self::Language, Self::Zone, Self::PreferredChannels, Self::QuietHours, Self::Tone, Self::AccessibilityNeeds];
 
@@ -80,13 +84,14 @@ impl Preference {
             Self::QuietHours => "quiet_hours",
             Self::Tone => "tone",
             Self::AccessibilityNeeds => "accessibility_needs",
+            Self::MetOn => "inferred_channels",
         }
     }
 
     /// The one of a name.
     #[must_use]
     pub fn find(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|preference| preference.name() == name)
+        Self::ALL.into_iter().chain([Self::MetOn]).find(|preference| preference.name() == name)
     }
 }
 
@@ -125,6 +130,9 @@ pub enum Choice {
     /// A tone.
     #[serde(rename = "o")]
     Tone(Tone),
+    /// What remains of interactions.
+    #[serde(rename = "m")]
+    Met(Met),
 }
 
 impl Choice {
@@ -135,6 +143,7 @@ impl Choice {
             Self::Text(text) => text.len() + 4,
             Self::Texts(texts) => texts.iter().map(|text| text.len() + 4).sum(),
             Self::Minutes(..) | Self::Tone(_) => 24,
+            Self::Met(met) => met.weight(),
         }
     }
 }

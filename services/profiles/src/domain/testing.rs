@@ -24,7 +24,7 @@ pub fn name(number: usize) -> SourceRecord {
 }
 
 pub fn identifier(namespace: &str, value: usize) -> Identifier {
-    Identifier { namespace: namespace.to_owned(), value: Private::new(value.to_string()) }
+    Identifier { namespace: namespace.to_owned(), value: Private::new(format!("v{value}")) }
 }
 
 pub fn value() -> impl Strategy<Value = Value> {

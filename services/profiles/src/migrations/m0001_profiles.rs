@@ -21,6 +21,7 @@ const TABLES: &[&str] = &[
      PRIMARY KEY (tenant, subject_id, revision)) {clustered}",
     "CREATE UNIQUE INDEX link_current ON link (tenant, subject_id) WHERE ended_at IS NULL",
     "CREATE INDEX link_customer ON link (tenant, customer_id)",
+    "CREATE INDEX link_started ON link (tenant, started_at)",
     "CREATE TABLE identifier (tenant {id} NOT NULL, namespace {text} NOT NULL, value {text} NOT NULL, \
      subject_id {id} NOT NULL, first_seen BIGINT NOT NULL, PRIMARY KEY (tenant, namespace, value, subject_id)) \
      {clustered}",

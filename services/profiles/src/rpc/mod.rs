@@ -7,6 +7,7 @@ pub mod erasure;
 pub mod identity;
 pub mod interactions;
 pub mod jobs;
+pub mod personas;
 pub mod profile;
 pub mod segments;
 pub mod settings;

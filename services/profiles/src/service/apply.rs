@@ -7,7 +7,7 @@ use rapport_data::Tx;
 use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
 
 use super::component::Component;
-use super::{Written, derive};
+use super::{Written, candidates, derive};
 use crate::domain::claims::Statement;
 use crate::domain::derived::Derived;
 use crate::domain::linking::Partition;
@@ -17,7 +17,7 @@ use crate::domain::rules::Rules;
 use crate::events;
 use crate::store::link::Link;
 use crate::store::observation::Observation;
-use crate::store::{link, observation, profile};
+use crate::store::{link, observation, persona_member, profile};
 
 /// Writes the difference between a component as it is held and a partition of it.
 pub async fn relink(
@@ -47,6 +47,12 @@ pub async fn write(tx: &Tx, component: &Component, changes: &Changes, rules: &Ru
         tx.publish(events::profile_flipped(&profile, &one.flips, now)).await?;
         written.live.push(profile);
     }
+    if rules.personas.is_some() {
+        let live =
+            written.live.iter().map(|profile| (profile.customer, profile.persona.as_ref().map(|has| has.persona)));
+        let gone = changes.redirects.iter().map(|(id, _)| (*id, None));
+        persona_member::put(tx, &live.chain(gone).collect::<Vec<_>>()).await?;
+    }
     for (id, to) in &changes.redirects {
         let left = component.derived.get(id).map(|derived| derived.segments.keys().copied().collect::<Vec<_>>());
         tx.publish(events::merged_away(*id, *to, (revision, now), &left.unwrap_or_default())).await?;
@@ -71,6 +77,7 @@ async fn move_links(tx: &Tx, component: &Component, changes: &Changes, now: Time
     });
     let begun: Vec<Link> = begun.collect();
     link::begin(tx, &begun).await?;
+    candidates::settle(tx, &ended).await?;
     for (moved, link) in changes.moves.iter().zip(&begun) {
         tx.publish(events::subject_linked(moved.from, link)).await?;
     }

@@ -6,7 +6,7 @@ use rapport_data::{Answer, Receipt, Rx, Tx, keyset};
 use rapport_kernel::{Fault, Reason, Violations};
 use rapport_platform::Call;
 
-use super::Profiles;
+use super::{Profiles, refold};
 use crate::domain::catalogue::{Details, Entry, Kind, Settings};
 use crate::events;
 use crate::store::catalogue_entry::{self as store, Row};
@@ -98,7 +98,8 @@ impl Profiles {
                 let revision = entry.revision + 1;
                 store::delete(&tx, kind, &name, revision).await?;
                 let row = Row::Deleted(kind, name, revision, tx.now());
-                tx.publish(events::catalogue_entry_changed(tx.tenant(), &row)).await
+                tx.publish(events::catalogue_entry_changed(tx.tenant(), &row)).await?;
+                trust(&tx, kind).await
             }
         };
         self.keep_entry(call, receipt, unit).await
@@ -174,8 +175,14 @@ impl Profiles {
     {
         let answer = self.database(call).write_once(call.tenant(), receipt, unit).await?;
         self.rules_changed(call.tenant());
+        self.0.hot.refold(call.tenant());
         Ok(answer)
     }
+}
+
+/// How far a source is trusted may decide which of several values survives.
+async fn trust(tx: &Tx, kind: Kind) -> Result<(), Fault> {
+    if kind == Kind::Source { refold::ask_where_trust_counts(tx).await } else { Ok(()) }
 }
 
 async fn lock(tx: &Tx) -> Result<(), Fault> {
@@ -215,6 +222,7 @@ async fn write(tx: &Tx, entry: Entry) -> Result<Entry, Fault> {
     store::put(tx, &entry).await?;
     let row = Row::Live(entry.clone());
     tx.publish(events::catalogue_entry_changed(tx.tenant(), &row)).await?;
+    trust(tx, entry.kind()).await?;
     Ok(entry)
 }
 

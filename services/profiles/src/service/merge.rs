@@ -43,7 +43,7 @@ pub struct Merged {
     pub profile: Arc<Profile>,
     /// The customers that were merged away.
     pub merged: Vec<CustomerId>,
-    written: Written,
+    pub(super) written: Written,
 }
 
 impl Outcome for Merged {
@@ -93,7 +93,7 @@ impl Profiles {
         let (rules, input) = (self.rules(call).await?, Arc::new(input));
         let unit = move |tx| {
             let (rules, input) = (Arc::clone(&rules), Arc::clone(&input));
-            async move { merge(&tx, &rules, &input).await }
+            async move { merge(&tx, &rules, &input, true).await }
         };
         self.change(call, receipt, unit).await
     }
@@ -107,7 +107,8 @@ impl Profiles {
         let read = self.read(call, |rx| async move {
             let input = Merge { target, sources, reason: String::new(), expected: None };
             let parties = parties(&rx, &input).await?;
-            let component = component::explore(&rx, &parties.all(), &rules.namespaces).await?;
+            let component = component::explore(&rx, &parties.all(), &rules).await?;
+            check_limits(&component, &parties, &rules)?;
             let planned = plan(&component, &parties, &input, rx.now(), &rules)?;
             let cluster = planned.partition.of(parties.target).into_iter();
             let members = cluster.flat_map(|cluster| cluster.members.keys());
@@ -150,9 +151,10 @@ struct Plan {
     partition: Partition,
 }
 
-async fn merge(tx: &Tx, rules: &Rules, input: &Merge) -> Result<Merged, Fault> {
+/// Merges customers; `limited`: only where no limit forbids it.
+pub(super) async fn merge(tx: &Tx, rules: &Rules, input: &Merge, limited: bool) -> Result<Merged, Fault> {
     let before = parties(tx, input).await?;
-    let component = component::lock(tx, &before.all(), &rules.namespaces).await?;
+    let component = component::lock(tx, &before.all(), rules).await?;
     if parties(tx, input).await? != before {
         return Err(grew());
     }
@@ -161,6 +163,9 @@ async fn merge(tx: &Tx, rules: &Rules, input: &Merge) -> Result<Merged, Fault> {
     if before.sources.is_empty() {
         let profile = current(tx, rules, before.target).await?;
         return Ok(Merged { profile, merged: Vec::new(), written: Written::default() });
+    }
+    if limited {
+        check_limits(&component, &before, rules)?;
     }
     let planned = plan(&component, &before, input, tx.now(), rules)?;
     for new in &planned.assertions {
@@ -177,7 +182,6 @@ fn plan(component: &Component, parties: &Parties, input: &Merge, now: Timestamp,
     let (mut evidence, now) = (component.evidence.clone(), component.instant(now));
     let mut left = component.members(parties.target);
     let mut assertions = Vec::new();
-    check_limits(component, parties, rules)?;
     for source in &parties.sources {
         let right = component.members(*source);
         let assertion = Assertion {
@@ -209,10 +213,10 @@ fn check_limits(component: &Component, parties: &Parties, rules: &Rules) -> Resu
         }
     }
     for namespace in rules.namespaces.all().iter().filter(|namespace| namespace.values_per_customer > 0) {
-        if values.get(namespace.name).is_some_and(|held| held.len() > namespace.values_per_customer) {
-            let (name, limit) = (namespace.name, namespace.values_per_customer);
+        if values.get(namespace.name.as_str()).is_some_and(|held| held.len() > namespace.values_per_customer) {
+            let (name, limit) = (&namespace.name, namespace.values_per_customer);
             let text = format!("together they would carry more than {limit} values of {name}, the most a customer may");
-            let fault = Fault::new(Reason::IdentityConflict, text).precondition("VALUES_PER_CUSTOMER", name);
+            let fault = Fault::new(Reason::IdentityConflict, text).precondition("VALUES_PER_CUSTOMER", name.as_str());
             return Err(fault.with("namespace", name));
         }
     }

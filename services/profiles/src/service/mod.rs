@@ -3,29 +3,43 @@
 pub mod apply;
 pub mod attach;
 mod batch;
+pub mod candidates;
 pub mod catalogue;
+pub mod channels;
 pub mod component;
 pub mod declared;
 pub mod delete;
 pub mod derive;
+pub mod discovery;
 pub mod erase;
 pub mod evidence;
+pub mod explain;
 pub mod follow;
+pub mod health;
 pub mod history;
 pub mod hot;
 pub mod identify;
+pub mod identity_settings;
 pub mod interactions;
 pub mod lineage;
+pub mod matching;
 pub mod merge;
+pub mod namespaces;
+pub mod personas;
+pub mod potential;
 pub mod quality;
+pub mod quarantine;
 pub mod read;
 pub mod refold;
+pub mod renormalise;
 pub mod rules;
 pub mod say;
 pub mod segments;
 pub mod settings;
+mod shared;
 pub mod split;
 pub mod timeline;
+pub mod training;
 pub mod watch_segment;
 
 use std::sync::Arc;
@@ -160,7 +174,7 @@ pub(crate) fn grew() -> Fault {
 }
 
 /// Runs a unit again while it loses against others.
-async fn again<T, Fut>(run: impl Fn() -> Fut) -> Result<T, Fault>
+pub(crate) async fn again<T, Fut>(run: impl Fn() -> Fut) -> Result<T, Fault>
 where
     Fut: Future<Output = Result<T, Fault>>,
 {

@@ -1,5 +1,5 @@
-//! What a changed definition makes of profiles is told in the background: customers whose records claim the trait get a
-//! new revision, and with it their contexts. It is done by pages, each one unit, under a wakeup of the tenant: whoever is
+//! What a changed definition, or another trust in a source, makes of profiles is told in the background: customers whose
+//! records claim the trait get a new revision, and with it their contexts. It is done by pages, each one unit, under a wakeup of the tenant: whoever is
 //! interrupted, another instance goes on from the last page.
 //!
 //! It begins two seconds after the change. Every instance folds by rules that it read a second ago at most, so by then
@@ -18,6 +18,7 @@ use super::{Written, apply, rules};
 use crate::domain::namespace::Namespaces;
 use crate::domain::profile::Record;
 use crate::domain::relink::Held;
+use crate::domain::survivorship::Survivorship;
 use crate::store::refold::{self, Refold};
 use crate::store::{profile, trait_definition};
 
@@ -40,6 +41,17 @@ pub(super) async fn ask(tx: &Tx, name: &str) -> Result<(), Fault> {
     traits.insert(name.to_owned());
     refold::put(tx, &Refold { traits, after: Uuid::nil() }).await?;
     tx.wake_at(of_tenant(tx.tenant()), Some(tx.now().plus(KNOWN))).await
+}
+
+/// Asks for it where a trait's survivor depends on whom the catalogue trusts.
+pub(super) async fn ask_where_trust_counts(tx: &Tx) -> Result<(), Fault> {
+    tx.lock(&[LOCK.to_owned()]).await?;
+    for definition in trait_definition::all(tx).await? {
+        if definition.survivorship == Survivorship::MostTrusted {
+            ask(tx, &definition.name).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Does a page of what is left.

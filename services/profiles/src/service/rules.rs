@@ -7,17 +7,23 @@ use std::time::{Duration, Instant};
 use rapport_data::{Database, Rx};
 use rapport_kernel::{Fault, TenantId, Timestamp};
 use rapport_platform::Call;
+use serde::de::IgnoredAny;
 
 use super::Profiles;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::declared::TraitDefinition;
 use crate::domain::definitions::Definitions;
+use crate::domain::matching::Matcher;
 use crate::domain::namespace::Namespaces;
+use crate::domain::persona::Assigner;
 use crate::domain::rules::Rules;
-use crate::store::{catalogue_entry, derivation, lifecycle, segment, settings, trait_definition};
+use crate::store::{
+    catalogue_entry, derivation, identity_settings, lifecycle, match_model, namespace, persona, persona_set, segment,
+    settings, trait_definition,
+};
 
 /// How long after they were read the rules that are held may be used.
-const FRESH: Duration = Duration::from_secs(1);
+pub(crate) const FRESH: Duration = Duration::from_secs(1);
 
 /// The rules of tenants, as read.
 #[derive(Default)]
@@ -38,6 +44,7 @@ impl Cache {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The tenant's rules as last read, be they stale: what of them is dear to make is used again where it still holds.
     fn known(&self, tenant: TenantId) -> Option<Arc<Rules>> {
         let mut held = self.held();
         let known = held.tenants.get(&tenant).map(|(rules, _)| Arc::clone(rules));
@@ -61,15 +68,21 @@ impl Cache {
 pub async fn read(rx: &Rx, built_in: &Namespaces, held: Option<&Rules>) -> Result<Rules, Fault> {
     let declared = trait_definition::all(rx).await?;
     let definitions = definitions(rx, &declared, held.map(|held| &held.definitions)).await?;
+    let personas = match persona_set::in_force(rx).await? {
+        Some(set) => Assigner::new(&set, persona::of_set(rx, set.id).await?).map(Arc::new),
+        None => None,
+    };
     let settings = settings::find(rx).await?;
     // What is stored was read as a country before.
     let namespaces = match settings.phone_region.parse() {
         Ok(region) => built_in.clone().in_region(region),
         Err(_) => built_in.clone(),
     };
-    let (entries, catalogue) = catalogue_entry::rules(rx).await?;
-    let (declared, catalogue) = (declared.into_iter().collect(), Catalogue::new(entries, catalogue));
-    Ok(Rules { namespaces, declared, catalogue, definitions, settings })
+    let namespaces = namespaces.with(namespace::all(rx).await?);
+    let identity = identity_settings::get(rx).await?;
+    let (entries, strictness) = catalogue_entry::rules(rx).await?;
+    let (declared, catalogue) = (declared.into_iter().collect(), Catalogue::new(entries, strictness));
+    Ok(Rules { namespaces, declared, identity, matcher: None, personas, catalogue, definitions, settings })
 }
 
 async fn definitions(
@@ -93,7 +106,22 @@ pub async fn renewed(rx: &Rx, rules: &Rules, version: u64) -> Result<Option<Rule
     if rules.definitions.version >= version {
         return Ok(None);
     }
-    read(rx, &rules.namespaces, Some(rules)).await.map(Some)
+    let declared = trait_definition::all(rx).await?;
+    let definitions = definitions(rx, &declared, Some(&rules.definitions)).await?;
+    Ok(Some(Rules { declared: declared.into_iter().collect(), definitions, ..rules.clone() }))
+}
+
+/// The same, with what weighs pairs of records: it is large, so that what was read `before` is kept where it still holds.
+async fn read_all(rx: &Rx, built_in: &Namespaces, before: Option<&Rules>) -> Result<Rules, Fault> {
+    let rules = read(rx, built_in, before).await?;
+    let Some(version) = match_model::active(rx).await? else { return Ok(rules) };
+    let matcher = before.and_then(|before| before.matcher.clone());
+    if let Some(matcher) = matcher.filter(|matcher| matcher.version == version) {
+        return Ok(Rules { matcher: Some(matcher), ..rules });
+    }
+    let Some((model, ..)) = match_model::find::<IgnoredAny>(rx, version).await? else { return Ok(rules) };
+    let matcher = Matcher::new(version, model).map_err(Fault::internal)?;
+    Ok(Rules { matcher: Some(Arc::new(matcher)), ..rules })
 }
 
 /// A tenant's rules as they stood at an instant, as far as a profile is folded by them.
@@ -137,13 +165,22 @@ impl Profiles {
 
     async fn refresh(&self, database: &Database, tenant: TenantId, before: u64) -> Result<Arc<Rules>, Fault> {
         let (built_in, began, known) = (&self.0.built_in, Instant::now(), self.0.rules.known(tenant));
-        let read = |rx| async move { read(&rx, built_in, known.as_deref()).await };
+        let read = |rx| async move { read_all(&rx, built_in, known.as_deref()).await };
         let rules = Arc::new(database.read(tenant, read).await?);
         let mut held = self.0.rules.held();
         if held.changed == before {
             held.tenants.insert(tenant, (Arc::clone(&rules), began));
         }
         Ok(rules)
+    }
+
+    /// The rules of a tenant as they stand, for work in the background.
+    ///
+    /// # Errors
+    /// As [`rapport_data::Database::read`].
+    pub(crate) async fn rules_of(&self, tenant: TenantId) -> Result<Rules, Fault> {
+        let (built_in, known) = (&self.0.built_in, self.0.rules.known(tenant));
+        self.0.database.read(tenant, |rx| async move { read_all(&rx, built_in, known.as_deref()).await }).await
     }
 
     /// A tenant's rules were changed by this instance: its next call sees them.

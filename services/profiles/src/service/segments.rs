@@ -254,7 +254,7 @@ impl Profiles {
     ) -> Result<Preview, Fault> {
         let program = compile(condition).map_err(|errors| errors.fault("condition"))?;
         let (reads, rules) = (Reads::of(&program), self.rules_now(call.tenant()).await?);
-        let total = self.read(call, |rx| async move { profile::count(&rx).await }).await?;
+        let total = self.read(call, |rx| async move { profile::count_live(&rx).await }).await?;
         let mut preview = Preview { total, ..Preview::default() };
         let (mut after, began) = (Uuid::nil(), Instant::now());
         while began.elapsed() < PREVIEW {
@@ -381,7 +381,7 @@ impl Profiles {
 
 async fn show(rx: &Rx, segment: Segment) -> Result<Shown, Fault> {
     let (_, settled) = derivation::find(rx).await?;
-    let total = profile::count(rx).await?;
+    let total = profile::count_live(rx).await?;
     let complete = segment.changed_by <= settled || total == 0;
     let remaining = if complete { 0 } else { profile::count_behind(rx, segment.changed_by).await? };
     let members = segment_interval::count(rx, segment.id).await?;

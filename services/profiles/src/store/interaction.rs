@@ -330,6 +330,18 @@ pub async fn newest(
     query.limit(limit).all(rx.conn()).await.stored()?.into_iter().map(read).collect()
 }
 
+/// The channels of a subject's newest interactions that name one, and when they occurred.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn channels(rx: &Rx, subject: SubjectId, limit: u64) -> Result<Vec<(String, Timestamp)>, Fault> {
+    let query = Entity::find().select_only().column(Column::Channel).column(Column::OccurredAt);
+    let query = query.filter(Column::Tenant.eq(rx.tenant().uuid())).filter(Column::SubjectId.eq(subject.uuid()));
+    let query = query.filter(Column::Channel.ne("")).order_by(Column::OccurredAt, Order::Desc).limit(limit);
+    let rows = query.into_tuple::<(String, i64)>().all(rx.conn()).await.stored()?;
+    Ok(rows.into_iter().map(|(channel, at)| (channel, Timestamp::from_column(at))).collect())
+}
+
 /// A place in the whole timeline: subject, time, interaction.
 pub type Place = (uuid::Uuid, i64, uuid::Uuid);
 

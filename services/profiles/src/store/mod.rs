@@ -2,15 +2,26 @@
 //! sees a row.
 
 pub mod assertion;
+pub mod candidate;
 pub mod catalogue_entry;
 pub mod derivation;
+pub mod health;
 pub mod identifier;
+pub mod identity_settings;
 pub mod interaction;
 mod interaction_key;
 pub mod lifecycle;
 pub mod link;
+pub mod match_model;
+pub mod matching;
+pub mod namespace;
 pub mod observation;
+pub mod persona;
+pub mod persona_member;
+pub mod persona_set;
 pub mod profile;
+pub mod purchase;
+pub mod quarantine;
 pub mod refold;
 pub mod score;
 pub mod segment;
@@ -51,6 +62,11 @@ fn number(row: &QueryResult, at: usize) -> Result<i64, Fault> {
         Ok(number) => Ok(number),
         Err(_) => row.try_get_by_index::<i32>(at).map(i64::from).stored(),
     }
+}
+
+/// `$n, $n+1, …` for so many values, the first of which is the `from`th.
+fn marks(from: usize, count: usize) -> String {
+    (from..from + count).map(|at| format!("${at}")).collect::<Vec<_>>().join(", ")
 }
 
 /// Deletes the rows of subjects from a table keyed by them; answers how many.

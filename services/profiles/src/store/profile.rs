@@ -100,6 +100,21 @@ pub async fn merged_into(rx: &Rx, customer: CustomerId) -> Result<Vec<CustomerId
     Ok(ids.into_iter().map(CustomerId::from_uuid).collect())
 }
 
+/// How many ids there are.
+pub async fn count(rx: &Rx) -> Result<u64, Fault> {
+    use sea_orm::PaginatorTrait as _;
+
+    Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid())).count(rx.conn()).await.stored()
+}
+
+/// The ids of all customers.
+pub async fn live_ids(rx: &Rx) -> Result<Vec<CustomerId>, Fault> {
+    let query = Entity::find().select_only().column(Column::CustomerId);
+    let query = query.filter(Column::Tenant.eq(rx.tenant().uuid())).filter(Column::MergedInto.is_null());
+    let ids = query.into_tuple::<Uuid>().all(rx.conn()).await.stored()?;
+    Ok(ids.into_iter().map(CustomerId::from_uuid).collect())
+}
+
 /// What is held of ids after one, in their order.
 pub async fn after(rx: &Rx, id: Uuid, limit: u64) -> Result<Vec<(CustomerId, Row)>, Fault> {
     let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid())).filter(Column::CustomerId.gt(id));
@@ -182,7 +197,7 @@ pub async fn count_behind(rx: &Rx, version: u64) -> Result<u64, Fault> {
 }
 
 /// How many customers there are.
-pub async fn count(rx: &Rx) -> Result<u64, Fault> {
+pub async fn count_live(rx: &Rx) -> Result<u64, Fault> {
     live(rx).count(rx.conn()).await.stored()
 }
 

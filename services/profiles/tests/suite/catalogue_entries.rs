@@ -11,10 +11,11 @@ use rapport_api::profiles::v1::catalogue_entry::Details;
 use rapport_api::profiles::v1::record_interactions_request::Item;
 use rapport_api::profiles::v1::{
     AttributeSchema, CatalogueEntry, CatalogueKind, CatalogueSettings, Channel, CreateCatalogueEntryRequest,
-    DeleteCatalogueEntryRequest, Enforcement, EventType, GetCatalogueEntryRequest, GetCatalogueSettingsRequest,
-    GetDataQualityRequest, Interaction, InteractionDeletion, ListCatalogueEntriesRequest, Product,
-    RecordInteractionRequest, RecordInteractionsRequest, Source, SourceKind, SourceQuality, Stage, Touchpoint,
-    TraitType, UpdateCatalogueEntryRequest, UpdateCatalogueSettingsRequest, UpdateInteractionRequest,
+    CreateTraitDefinitionRequest, DeleteCatalogueEntryRequest, Enforcement, EventType, GetCatalogueEntryRequest,
+    GetCatalogueSettingsRequest, GetDataQualityRequest, Interaction, InteractionDeletion, ListCatalogueEntriesRequest,
+    Product, RecordInteractionRequest, RecordInteractionsRequest, Source, SourceKind, SourceQuality, Stage,
+    Survivorship, Touchpoint, TraitDefinition, TraitType, UpdateCatalogueEntryRequest, UpdateCatalogueSettingsRequest,
+    UpdateInteractionRequest,
 };
 use rapport_data::Engine;
 use rapport_kernel::{Clock as _, TenantId};
@@ -406,4 +407,37 @@ async fn others_hear_of_entries_and_a_replay_tells_them_again(#[case] engine: En
     assert_eq!(all, expected);
     ground.replay().await;
     assert_eq!(told(reader.next(3).await), [sale, line("gone", 2, 0, true), line("use", 3, 4, false)]);
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_trust_in_a_source_decides_what_survives_by_trust(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let definition = TraitDefinition {
+        name: "city".to_owned(),
+        r#type: TraitType::Text.into(),
+        survivorship: Survivorship::MostTrusted.into(),
+        ..TraitDefinition::default()
+    };
+    let request = CreateTraitDefinitionRequest { trait_definition: Some(definition), ..Default::default() };
+    ground.traits(tenant).create_trait_definition(request).await.expect("declared");
+    let mut id = String::new();
+    for (source, city, seconds) in [("crm", "Riga", 1), ("erp", "Oslo", 2)] {
+        let identifiers = says("", &[("email", "one@example.com")]).identifiers;
+        let mut request = states("1", &[("city", city)], seconds);
+        (request.source, request.identifiers) = (source.to_owned(), identifiers);
+        id = customer(&ground.identify(tenant, request).await);
+    }
+    let city = async || {
+        let profile = ground.get(tenant, by_id(&id)).await.expect("there");
+        profile.traits["city"].value.clone()
+    };
+    assert_eq!(city().await, Some(text("Oslo")), "both are trusted alike: the later one");
+    let source = |trust| entry("crm", Details::Source(Source { trust: Some(trust), ..Source::default() }));
+    create(&ground, tenant, source(900)).await.expect("made");
+    assert_eq!(city().await, Some(text("Riga")));
+    update(&ground, tenant, source(100)).await.expect("changed");
+    assert_eq!(city().await, Some(text("Oslo")));
 }

@@ -11,10 +11,13 @@ use rapport_api::common::v1::erasure_service_client::ErasureServiceClient;
 use rapport_api::common::v1::{CustomerRef, Identifier, Value, customer_ref::Ref, value::Kind};
 use rapport_api::convert::timestamp;
 use rapport_api::events::v1::Event;
+use rapport_api::google::longrunning::operations_client::OperationsClient;
+use rapport_api::google::longrunning::{Operation, WaitOperationRequest};
 use rapport_api::profiles::v1::catalogue_service_client::CatalogueServiceClient;
 use rapport_api::profiles::v1::context_service_client::ContextServiceClient;
 use rapport_api::profiles::v1::identity_service_client::IdentityServiceClient;
 use rapport_api::profiles::v1::interaction_service_client::InteractionServiceClient;
+use rapport_api::profiles::v1::persona_service_client::PersonaServiceClient;
 use rapport_api::profiles::v1::profile_service_client::ProfileServiceClient;
 use rapport_api::profiles::v1::tenant_settings_service_client::TenantSettingsServiceClient;
 use rapport_api::profiles::v1::trait_service_client::TraitServiceClient;
@@ -43,7 +46,7 @@ pub struct Ground {
     pub url: String,
     /// Where SQLite's files lie.
     pub folder: tempfile::TempDir,
-    config: Config,
+    pub config: Config,
 }
 
 impl Ground {
@@ -91,6 +94,22 @@ impl Ground {
     pub fn interactions(&self, tenant: TenantId) -> InteractionServiceClient<PeerChannel> {
         InteractionServiceClient::new(self.channel(tenant))
     }
+    pub fn personas(&self, tenant: TenantId) -> PersonaServiceClient<PeerChannel> {
+        PersonaServiceClient::new(self.channel(tenant))
+    }
+    pub fn operations(&self, tenant: TenantId) -> OperationsClient<PeerChannel> {
+        OperationsClient::new(self.channel(tenant))
+    }
+
+    /// An operation when it has ended.
+    pub async fn ended(&self, tenant: TenantId, begun: Operation) -> Operation {
+        let timeout = Some(prost_types::Duration { seconds: 60, nanos: 0 });
+        let request = WaitOperationRequest { name: begun.name, timeout };
+        let ended = self.operations(tenant).wait_operation(request).await.expect("it is there").into_inner();
+        assert!(ended.done, "it takes too long: {:?}", ended.metadata);
+        ended
+    }
+
     pub fn erasures(&self, tenant: TenantId) -> ErasureServiceClient<PeerChannel> {
         ErasureServiceClient::new(self.channel(tenant))
     }
@@ -114,13 +133,6 @@ impl Ground {
         self.profiles(tenant).get_profile(request).await.map(Response::into_inner)
     }
 
-    /// Tells all again, as a process of its own does.
-    pub async fn replay(&self) -> u64 {
-        let contract = Contract::suite().expect("the suite's contract");
-        let platform = Platform::new(&PlatformConfig::default(), Arc::clone(&self.clock) as Arc<_>, contract);
-        rapport_profiles::replay(&platform.expect("a platform"), self.config.clone()).await.expect("told again")
-    }
-
     /// An event that another service publishes, on its way to a group.
     pub async fn tell(&self, service: &str, group: &str, event: Event) {
         let lane = rapport_data::lane(service, group);
@@ -137,6 +149,13 @@ impl Ground {
         let request =
             GetProfileRequest { customer: Some(customer), as_of: Some(timestamp(at)), ..GetProfileRequest::default() };
         self.profiles(tenant).get_profile(request).await.expect("it was known").into_inner()
+    }
+
+    /// Tells all again, as a process of its own does.
+    pub async fn replay(&self) -> u64 {
+        let contract = Contract::suite().expect("the suite's contract");
+        let platform = Platform::new(&PlatformConfig::default(), Arc::clone(&self.clock) as Arc<_>, contract);
+        rapport_profiles::replay(&platform.expect("a platform"), self.config.clone()).await.expect("told again")
     }
 
     /// What profiles publishes, as the group "metrics" reads it.

@@ -154,6 +154,8 @@ async fn of_a_flag_on_two_records_the_one_that_ends_last_holds(#[case] engine: E
     assert!(ground.get(tenant, by_id(&second)).await.expect("there").flags.is_empty());
     ground.wait(601);
     assert!(ground.get(tenant, by_id(&first)).await.expect("there").flags.is_empty());
+    // What the client called with is over by now.
+    let mut profiles = ground.profiles(tenant);
     let twice = [until(1), until(2)].concat();
     let refused = profiles.set_flags(flags(by_id(&first), twice, &["vulnerable"])).await;
     let fields: Vec<String> = violations(refused).into_iter().map(|(field, _)| field).collect();
@@ -367,4 +369,66 @@ async fn a_read_mask_answers_just_what_it_names(#[case] engine: Engine) {
     assert!(&ask(&[]).await.expect("there") == profile(&told));
     assert_eq!(ask(&["traits"]).await.expect("there").traits.len(), 2);
     assert_eq!(violations(ask(&["records", "trait"]).await)[0].0, "read_mask.paths[1]");
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_channel_a_customer_is_met_on_is_inferred_of_all_its_records(#[case] engine: Engine) {
+    use rapport_api::profiles::v1::{InferredChannel, Interaction, RecordInteractionRequest};
+
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let first = customer(&ground.record(tenant, "1", &[]).await);
+    let second = customer(&ground.record(tenant, "2", &[]).await);
+    let meet = async |id: &str, channel: &str, times: usize| {
+        for at in 0..times {
+            let interaction = Interaction {
+                customer: Some(by_id(id)),
+                source: "shop".to_owned(),
+                external_id: format!("{id}/{channel}/{at}"),
+                version: 1,
+                r#type: "visit".to_owned(),
+                channel: channel.to_owned(),
+                occurred_at: Some(timestamp(ground.clock.now())),
+                ..Interaction::default()
+            };
+            let request = RecordInteractionRequest { interaction: Some(interaction), ..Default::default() };
+            ground.interactions(tenant).record_interaction(request).await.expect("recorded");
+        }
+    };
+    let inferred = async |id: &str, channels: &[&str]| {
+        for _ in 0..400 {
+            ground.wait(1);
+            let profile = ground.get(tenant, by_id(id)).await.expect("there");
+            let found = profile.preferences.unwrap_or_default().inferred_channels;
+            if found.iter().map(|it| it.channel.as_str()).eq(channels.iter().copied()) {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("{channels:?} are inferred");
+    };
+    meet(&first, "web", 3).await;
+    meet(&second, "email", 12).await;
+    let found: Vec<InferredChannel> = inferred(&second, &["email"]).await;
+    assert!((found[0].share - 1.0).abs() < 1e-9 && found[0].confidence > 0.6);
+    assert!(ground.get(tenant, by_id(&first)).await.expect("there").preferences.is_none(), "too few tell nothing");
+    meet(&first, "web", 6).await;
+    meet(&first, "app", 3).await;
+    inferred(&first, &["web", "app"]).await;
+    ground.profiles(tenant).merge_profiles(merge(&first, &[&second])).await.expect("merged");
+    inferred(&first, &["email", "web", "app"]).await;
+    ground.profiles(tenant).split_profile(split(&first, &["2"])).await.expect("parted");
+    inferred(&first, &["web", "app"]).await;
+    inferred(&second, &["email"]).await;
+    let request = ListPreferenceHistoryRequest {
+        customer: Some(by_id(&second)),
+        field: "inferred_channels".to_owned(),
+        ..ListPreferenceHistoryRequest::default()
+    };
+    let history = ground.profiles(tenant).list_preference_history(request).await.expect("a page").into_inner();
+    let last = history.changes.first().expect("it was seen");
+    assert_eq!((last.basis(), last.source.as_str()), (PreferenceBasis::Observed, "interactions"));
+    assert_eq!(last.preferences.clone().unwrap_or_default().inferred_channels[0].channel, "email");
 }

@@ -268,3 +268,31 @@ async fn many_customers_are_told_page_by_page(#[case] engine: Engine) {
         assert!(held(&profile, "nick") == Some(list(&["x"])) && profile.revision == 2);
     }
 }
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whom_the_definition_does_not_name_is_trusted_as_the_catalogue_says(#[case] engine: Engine) {
+    use rapport_api::profiles::v1::catalogue_entry::Details;
+    use rapport_api::profiles::v1::{CatalogueEntry, CreateCatalogueEntryRequest, Source};
+
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let request = surviving("tier", TraitType::Text, Survivorship::MostTrusted, &["erp"]);
+    ground.traits(tenant).create_trait_definition(request).await.expect("declared");
+    let mut id = String::new();
+    for (source, tier, seconds) in [("web", "web", 20), ("shop", "shop", 10)] {
+        let request = IdentifyRequest { source: source.to_owned(), ..with_email("1", tier, seconds) };
+        id = customer(&ground.identify(tenant, request).await);
+    }
+    let tier = async || trait_text(&ground.get(tenant, by_id(&id)).await.expect("there"), "tier").unwrap_or_default();
+    assert_eq!(tier().await, "web", "of equal trust the latest");
+    let details = Details::Source(Source { trust: Some(900), ..Source::default() });
+    let entry = CatalogueEntry { name: "shop".to_owned(), details: Some(details), ..CatalogueEntry::default() };
+    let request = CreateCatalogueEntryRequest { entry: Some(entry), ..CreateCatalogueEntryRequest::default() };
+    ground.catalogue(tenant).create_catalogue_entry(request).await.expect("added");
+    assert_eq!(tier().await, "shop");
+    let request = IdentifyRequest { source: "erp".to_owned(), ..with_email("1", "erp", 1) };
+    ground.identify(tenant, request).await;
+    assert_eq!(tier().await, "erp", "whom the definition names comes first");
+}
