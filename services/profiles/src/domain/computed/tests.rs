@@ -40,11 +40,14 @@ fn interaction(number: usize, seconds: i64, kind: &str, amount: i64) -> Interact
             product: format!("p{}", amount % 4),
             occurred_at: at(seconds),
             value: Some(Money { currency, micros: amount * 1_000_000 }),
+            details: crate::domain::interaction::Details::default(),
+            referrer: None,
             attributes: BTreeMap::from([("size".to_owned(), Value::Number(number_value))]),
         }),
         party: Party::Customer,
         dimensions: BTreeMap::new(),
         recorded_at: at(seconds),
+        updated_at: at(seconds),
         revision: 1,
     }
 }

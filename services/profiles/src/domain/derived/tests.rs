@@ -42,11 +42,14 @@ fn interaction(number: usize, (seconds, buys): (i64, bool)) -> Interaction {
             product: String::new(),
             occurred_at: at(seconds),
             value: None,
+            details: crate::domain::interaction::Details::default(),
+            referrer: None,
             attributes: BTreeMap::new(),
         }),
         party: Party::Customer,
         dimensions: BTreeMap::new(),
         recorded_at: at(seconds),
+        updated_at: at(seconds),
         revision: 1,
     }
 }
