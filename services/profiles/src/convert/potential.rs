@@ -9,13 +9,11 @@ use super::persona::{id, wide};
 use super::{add, named};
 use crate::domain::namespace::Namespaces;
 use crate::domain::persona::PersonaId;
-use crate::domain::potential::{Figures, Place, Product};
+use crate::domain::potential::{Figures, MARKETING, Place, Product};
 use crate::service::potential::{Asking, Lead, Measure, Potential};
 
 /// Of which share of a persona a product is one it holds, where nobody says.
 const PRODUCT_SHARE: f64 = 0.2;
-/// The purpose for which customers are reached, where nobody says.
-const MARKETING: &str = "marketing";
 
 /// What is asked, but for where the page begins.
 ///

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use filter::Filter;
 
 use super::profile::Profile;
+use super::standing::Processing;
 use super::value::{Number, Value};
 
 /// Marks the id of a persona set.
@@ -59,12 +60,20 @@ impl Settings {
         }
     }
 
-    /// What the engine sees of a profile; `None` where it has none of the traits.
+    /// What the engine sees of a profile; `None` where it has none of the traits, or objected to being profiled.
     #[must_use]
     pub fn row(&self, profile: &Profile) -> Option<Row> {
+        if objects(profile) {
+            return None;
+        }
         let row = row(&self.traits, profile);
         row.iter().any(|cell| *cell != Cell::Missing).then_some(row)
     }
+}
+
+/// Whether the customer objected to being profiled: a persona is just that.
+fn objects(profile: &Profile) -> bool {
+    profile.objections.contains_key(&Processing::Profiling)
 }
 
 fn row(traits: &[String], profile: &Profile) -> Row {
@@ -224,7 +233,7 @@ impl Assigner {
     /// The persona that a profile has.
     #[must_use]
     pub fn membership(&self, profile: &Profile) -> Option<Membership> {
-        if self.filter.as_ref().is_some_and(|filter| !filter.admits(profile)) {
+        if objects(profile) || self.filter.as_ref().is_some_and(|filter| !filter.admits(profile)) {
             return None;
         }
         let assigned = self.model.assign(&row(self.model.traits(), profile))?;

@@ -9,6 +9,7 @@ use rapport_kernel::CustomerId;
 use super::claims::ConsentState;
 use super::persona::PersonaId;
 use super::profile::Profile;
+use super::standing::Processing;
 
 /// How many products a persona holds at most.
 pub const MOST_PRODUCTS: usize = 50;
@@ -156,10 +157,16 @@ pub fn missing(held: &[Product], bought: &BTreeSet<String>) -> Vec<Product> {
     held.iter().filter(|product| !bought.contains(&product.name)).cloned().collect()
 }
 
-/// The channels on which a customer may be reached for a purpose. A refusal of all channels is one of each; a grant of
+/// The purpose of consents to marketing, and that of most leads.
+pub const MARKETING: &str = "marketing";
+
+/// The channels on which a customer may be reached for a purpose: none for marketing where it objected to that. A refusal of all channels is one of each; a grant of
 /// all channels is told as an empty text.
 #[must_use]
 pub fn channels(profile: &Profile, purpose: &str) -> Vec<String> {
+    if purpose == MARKETING && profile.objections.contains_key(&Processing::Marketing) {
+        return Vec::new();
+    }
     let said = || profile.consents.iter().filter(|held| held.purpose == purpose);
     if said().any(|held| held.channel.is_empty() && held.decided_by.state == ConsentState::Denied) {
         return Vec::new();

@@ -183,8 +183,11 @@ async fn a_persona_follows_its_customer_through_changes_merges_splits_and_erasur
     erase(&ground, tenant, &[&rich.subject_id]).await;
     assert_eq!(counts(&ground, tenant).await[&personas[&0]], 20);
     // What was known of it then, personas are no part of.
-    let past =
-        GetProfileRequest { customer: Some(by_id(&customer(&poor))), as_of: Some(at(10_000_000)), min_revision: 0 };
+    let past = GetProfileRequest {
+        customer: Some(by_id(&customer(&poor))),
+        as_of: Some(at(10_000_000)),
+        ..GetProfileRequest::default()
+    };
     assert!(ground.profiles(tenant).get_profile(past).await.expect("known").into_inner().persona.is_none());
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rapport_api::common::v1::Processing;
 use rapport_api::google::r#type::Money;
 use rapport_api::profiles::v1::get_potential_request::Measure;
 use rapport_api::profiles::v1::get_potential_response::Measure as Told;
@@ -18,6 +19,7 @@ use crate::erasure::erase;
 use crate::ground::*;
 use crate::merges::merge;
 use crate::personas::{by_traits, discover, noise, number, persona_of, planted, population};
+use crate::standing::objects;
 
 /// A purchase of a product for so many hundredths.
 async fn buys(ground: &Ground, tenant: TenantId, customer: &str, product: &str, cents: i64, currency: &str) {
@@ -312,4 +314,39 @@ async fn what_cannot_be_asked_is_refused(#[case] engine: Engine) {
     };
     assert_eq!(reason(personas.get_potential(other).await), "INVALID_PAGE_TOKEN");
     assert_eq!(planted_in.len(), 90);
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_objects_to_marketing_is_not_reached_and_who_objects_to_profiling_has_no_persona(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let planted_in = population(&ground, tenant).await;
+    discover(&ground, tenant, by_traits()).await;
+    let id = planted_in.keys().next().expect("there are some").clone();
+    buys(&ground, tenant, &id, "tea", 100, "EUR").await;
+    let consent =
+        Consent { purpose: "marketing".to_owned(), state: ConsentState::Granted.into(), ..Consent::default() };
+    let name = ground.get(tenant, by_id(&id)).await.expect("there").records[0].record.clone().expect("named");
+    let consents = vec![consent];
+    ground
+        .identify(tenant, IdentifyRequest { consents, observed_at: Some(at(60)), ..says(&name.external_id, &[]) })
+        .await;
+    let asked = GetPotentialRequest { customer: Some(by_id(&id)), ..GetPotentialRequest::default() };
+    let [lead] = potential(&ground, tenant, asked.clone()).await.customers.try_into().expect("one");
+    assert!(lead.reachable);
+    let objection = objects(by_id(&id), &[Processing::Marketing], false);
+    ground.profiles(tenant).restrict_processing(objection).await.expect("heard");
+    let [lead] = potential(&ground, tenant, asked.clone()).await.customers.try_into().expect("one");
+    assert!(!lead.reachable && lead.channels.is_empty());
+    let count = |told: GetPotentialResponse| told.personas.iter().map(|persona| persona.customers).sum::<i64>();
+    assert_eq!(count(potential(&ground, tenant, GetPotentialRequest::default()).await), 90);
+    let objection = objects(by_id(&id), &[Processing::Profiling], false);
+    ground.profiles(tenant).restrict_processing(objection).await.expect("heard");
+    assert!(ground.get(tenant, by_id(&id)).await.expect("there").persona.is_none());
+    let euros = Some(Measure::Currency("EUR".to_owned()));
+    let told = potential(&ground, tenant, GetPotentialRequest { measure: euros.clone(), ..asked }).await;
+    assert!(told.customers.is_empty());
+    assert_eq!(count(told), 89);
 }

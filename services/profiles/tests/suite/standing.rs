@@ -18,7 +18,7 @@ use std::time::Duration;
 use crate::ground::*;
 use crate::merges::{merge, split};
 
-fn objects(customer: CustomerRef, processing: &[Processing], withdraw: bool) -> RestrictProcessingRequest {
+pub fn objects(customer: CustomerRef, processing: &[Processing], withdraw: bool) -> RestrictProcessingRequest {
     RestrictProcessingRequest {
         customer: Some(customer),
         processing: processing.iter().map(|kind| i32::from(*kind)).collect(),
