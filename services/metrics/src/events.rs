@@ -69,6 +69,7 @@ pub fn read(event: Event) -> Result<Option<Change>, Fault> {
             | Payload::PersonaChanged(_)
             | Payload::DecisionMade(_)
             | Payload::CatalogueEntryChanged(_)
+            | Payload::SegmentChanged(_)
             | Payload::Watermark(_),
         )
         | None => return Ok(None),

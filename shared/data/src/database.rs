@@ -9,7 +9,7 @@ use futures::FutureExt as _;
 use rapport_kernel::{Clock, Fault, Reason, TenantId};
 use rapport_platform::{Platform, Tasks, telemetry};
 use sea_orm_migration::MigrationTrait;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
@@ -47,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) begun: Notify,
     /// Told after each commit by which an operation ended.
     pub(crate) ended: Notify,
+    /// Told after positions were given by this process.
+    pub(crate) placed: watch::Sender<()>,
     backend: Backend,
     /// Tenants that are registered in this database.
     known: RwLock<HashSet<TenantId>>,
@@ -121,6 +123,7 @@ impl Database {
             published: Notify::new(),
             begun: Notify::new(),
             ended: Notify::new(),
+            placed: watch::Sender::new(()),
             backend,
             known: RwLock::default(),
         };

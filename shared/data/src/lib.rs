@@ -4,6 +4,7 @@
 //! ([`Database::write`], [`Database::write_once`]) through units of work: state, events and the stored answer of a
 //! call are committed together or not at all. [`Database::relay`] publishes what was committed; [`Database::consume`]
 //! applies what others published; [`Database::run_operations`] does what takes longer than a call ([`Tx::begin_operation`]).
+//! [`Database::tail`] reads what was published by a tenant, from any place on and for as long as somebody watches.
 //! [`SystemStore`] is for what works over all tenants.
 //!
 //! Nothing outside this crate asks which engine it is on, but for a few statements that differ ([`Rx::engine`]).
@@ -35,6 +36,7 @@ mod statistics;
 mod sweep;
 mod system;
 mod tables;
+mod tail;
 mod unit;
 mod watch;
 
@@ -51,6 +53,7 @@ pub use operations::{Job, Jobs, NewOperation, Operation, OperationFilter, Outcom
 pub use receipt::{Answer, Receipt};
 pub use replay::{Rebuild, Retold};
 pub use system::{SystemStore, Wakeup};
+pub use tail::{Places, Tail, Tailed};
 pub use unit::{NewEvent, Rx, Tx};
 
 /// The partitions of a service's topic. Fixed: a subject's events must stay in one.

@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod catalogue;
+pub mod computed;
 pub mod erasure;
 pub mod identify;
 pub mod identity;
@@ -13,6 +14,7 @@ pub mod persona;
 pub mod potential;
 pub mod profile;
 pub mod request;
+pub mod segments;
 pub mod settings;
 pub mod standing;
 pub mod traits;

@@ -64,7 +64,8 @@ async fn delete(tx: &Tx, rules: &Rules, input: &Deleting) -> Result<Said, Fault>
     if observation::is_known(tx, subject, input.observed_at, &statement).await? {
         return Ok(Said::new(current(tx, rules, customer).await?, Written::default()));
     }
-    let Some(profile::Row { held: Held::Live { revision, mut records }, .. }) = profile::find(tx, customer).await?
+    let Some(profile::Row { held: Held::Live { revision, mut records }, derived, .. }) =
+        profile::find(tx, customer).await?
     else {
         return Err(Fault::internal("a linked customer has no profile"));
     };
@@ -73,7 +74,7 @@ async fn delete(tx: &Tx, rules: &Rules, input: &Deleting) -> Result<Said, Fault>
     let claims = Claims::told(told.chain([(&statement, input.observed_at)]));
     let record = records.iter_mut().find(|record| record.subject == subject);
     record.ok_or_else(|| Fault::internal("a customer lacks a record"))?.claims = claims;
-    let profile = apply::update(tx, (customer, revision), records, rules).await?;
+    let profile = apply::update(tx, (customer, revision, derived), records, rules).await?;
     let (observed_at, recorded_at, profile_revision) = (input.observed_at, tx.now(), profile.revision);
     observation::add(tx, &[Observation { subject, observed_at, recorded_at, profile_revision, statement }]).await?;
     let written = Written { live: vec![Arc::clone(&profile)], ..Written::default() };

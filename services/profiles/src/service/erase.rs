@@ -17,7 +17,7 @@ use crate::events;
 use crate::store::identifier::Carried;
 use crate::store::{
     assertion, candidate, identifier, interaction, link, matching, observation, persona_member, profile, quarantine,
-    subject,
+    score, segment_interval, subject,
 };
 
 /// What an erasure did.
@@ -95,6 +95,8 @@ async fn erase(tx: &Tx, rules: &Rules, erasure: &str, erased: &[SubjectId]) -> R
     deleted += profile::delete(tx, erased).await?;
     deleted += persona_member::delete(tx, erased).await?;
     deleted += interaction::erase(tx, erased).await?;
+    deleted += score::delete(tx, erased).await?;
+    deleted += segment_interval::delete(tx, erased).await?;
     deleted += subject::delete(tx, erased).await?;
     tx.erase(erased).await?;
     for value in freed {

@@ -19,6 +19,7 @@ mod operations;
 mod personas;
 mod potential;
 mod races;
+mod segments;
 mod settings;
 mod standing;
 mod survivors;

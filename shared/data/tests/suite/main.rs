@@ -11,5 +11,6 @@ mod leases;
 mod migrations;
 mod operations;
 mod recovery;
+mod tail;
 mod units;
 mod walls;
