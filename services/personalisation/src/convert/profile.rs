@@ -7,7 +7,7 @@ use rapport_api::events::v1::CustomerContext;
 use rapport_kernel::{Fault, SubjectId, Timestamp};
 
 use super::{datum, id, instant};
-use crate::domain::{Consents, Party, Profile};
+use crate::domain::{Consents, Party, Profile, Standing};
 
 /// A customer's context, decoded, and the bytes it came in, which are kept with each decision made from it.
 pub struct Context {
@@ -56,6 +56,7 @@ fn parse(context: CustomerContext) -> Result<Profile, Fault> {
     subjects.sort_unstable();
     subjects.dedup();
     Ok(Profile {
+        standing: standing(&context),
         customer,
         revision: context.revision,
         party,
@@ -64,4 +65,20 @@ fn parse(context: CustomerContext) -> Result<Profile, Fault> {
         valid_until: instant(context.valid_until.as_ref())?.unwrap_or(Timestamp::MAX),
         traits: datum::parse(context.traits)?,
     })
+}
+
+fn standing(context: &CustomerContext) -> Standing {
+    let objected = |processing| match processing {
+        common::Processing::Unspecified => None,
+        common::Processing::Marketing => Some("marketing".to_owned()),
+        common::Processing::Profiling => Some("profiling".to_owned()),
+        common::Processing::AutomatedDecisions => Some("automated_decisions".to_owned()),
+    };
+    Standing {
+        segments: context.segments.iter().map(|segment| segment.name.clone()).collect(),
+        lifecycle_stage: context.lifecycle_stage.clone(),
+        scores: context.scores.iter().map(|last| (last.kind.clone(), f64::from(last.score))).collect(),
+        flags: context.flags.iter().map(|flag| flag.name.clone()).collect(),
+        restrictions: context.restrictions().filter_map(objected).collect(),
+    }
 }

@@ -6,6 +6,11 @@
 //! | `customer.traits` | map of anything | the golden record: `customer.traits.plan == "gold"` |
 //! | `customer.consents` | map of bool | `customer.consents["marketing"]`, `customer.consents["marketing/email"]` |
 //! | `customer.party` | string | `"customer"`, `"lead"`, `"partner"` or `"employee"` |
+//! | `customer.segments` | list of strings | the names of the segments it is in: `"regulars" in customer.segments` |
+//! | `customer.lifecycle_stage` | string | the stage of its life as a customer; empty: none |
+//! | `customer.scores` | map of double | its last score of each kind of survey: `customer.scores.nps` |
+//! | `customer.flags` | list of strings | what those who meet it must know: `"vulnerable" in customer.flags` |
+//! | `customer.restrictions` | list of strings | what it objected to: `"marketing"`, `"profiling"`, `"automated_decisions"` |
 //! | `context` | map of anything | what the caller said of this contact: `context.page == "pricing"` |
 //! | `channel` | string | the channel asked for |
 //! | `placement` | string | the placement asked for; empty: any |
@@ -28,7 +33,16 @@ pub fn compile(source: &str) -> Result<Program, CompileErrors> {
 fn environment() -> Environment {
     let customer = Type::object(
         "customer",
-        [("traits", Type::map(Type::Dyn)), ("consents", Type::map(Type::Bool)), ("party", Type::String)],
+        [
+            ("traits", Type::map(Type::Dyn)),
+            ("consents", Type::map(Type::Bool)),
+            ("party", Type::String),
+            ("segments", Type::list(Type::String)),
+            ("lifecycle_stage", Type::String),
+            ("scores", Type::map(Type::Double)),
+            ("flags", Type::list(Type::String)),
+            ("restrictions", Type::list(Type::String)),
+        ],
     );
     Environment::builder()
         .variable("customer", customer)

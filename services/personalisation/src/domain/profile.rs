@@ -18,10 +18,27 @@ pub struct Profile {
     pub traits: BTreeMap<String, Datum>,
     /// The consents in force.
     pub consents: Consents,
+    /// What profiles derives of the customer.
+    pub standing: Standing,
     /// The subjects of the customer, sorted: the contact ledger is counted over all of them.
     pub subjects: Vec<SubjectId>,
     /// The first instant at which something here could change without any event.
     pub valid_until: Timestamp,
+}
+
+/// Where a customer stands: what profiles derives of it, and what those who meet it must know.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Standing {
+    /// The names of the segments it is in.
+    pub segments: Vec<String>,
+    /// The stage of its life as a customer; empty where it is in none.
+    pub lifecycle_stage: String,
+    /// The last score of each kind of survey.
+    pub scores: BTreeMap<String, f64>,
+    /// The names of its flags. One that ends by itself ends the context's validity.
+    pub flags: Vec<String>,
+    /// What it objected to.
+    pub restrictions: Vec<String>,
 }
 
 /// What a party is to the company.
@@ -130,6 +147,11 @@ impl Object for Profile {
             0 => Some(Value::Map(&self.traits)),
             1 => Some(Value::Map(&self.consents)),
             2 => Some(Value::String(self.party.name())),
+            3 => Some(Value::List(&self.standing.segments)),
+            4 => Some(Value::String(&self.standing.lifecycle_stage)),
+            5 => Some(Value::Map(&self.standing.scores)),
+            6 => Some(Value::List(&self.standing.flags)),
+            7 => Some(Value::List(&self.standing.restrictions)),
             _ => None,
         }
     }

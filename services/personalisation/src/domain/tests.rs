@@ -47,6 +47,13 @@ fn profile() -> Profile {
         ("active".to_owned(), Datum::Bool(true)),
     ];
     Profile {
+        standing: Standing {
+            segments: vec!["regulars".to_owned()],
+            lifecycle_stage: "active".to_owned(),
+            scores: BTreeMap::from([("nps".to_owned(), 9.0)]),
+            flags: vec!["vulnerable".to_owned()],
+            restrictions: vec!["profiling".to_owned()],
+        },
         customer: id(1),
         revision: 7,
         party: Party::Customer,
@@ -111,6 +118,9 @@ fn conditions_read_traits_consents_party_context_channel_placement_and_now() {
     let holds = [
         "customer.traits.plan == 'gold' && customer.traits.age >= 18 && customer.traits.active",
         "'vip' in customer.traits.tags",
+        "'regulars' in customer.segments && customer.lifecycle_stage == 'active'",
+        "customer.scores.nps >= 9 && !('marketing' in customer.restrictions)",
+        "'profiling' in customer.restrictions && 'vulnerable' in customer.flags",
         "customer.consents['marketing'] && !customer.consents['marketing/email']",
         "customer.consents['research/email']",
         "!('sales' in customer.consents) && customer.party == 'customer'",
