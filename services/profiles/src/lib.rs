@@ -94,7 +94,12 @@ pub async fn build<T: Send + Sync + 'static>(
 }
 
 fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
-    let profile = ProfileServiceServer::new(rpc::profile::ProfileRpc(profiles.clone()))
+    let profile = rpc::profile::ProfileRpc {
+        profiles: profiles.clone(),
+        page_key: platform.page_key.clone(),
+        clock: Arc::clone(&platform.clock),
+    };
+    let profile = ProfileServiceServer::new(profile)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let identity = IdentityServiceServer::new(rpc::identity::IdentityRpc(profiles.clone()))

@@ -223,6 +223,30 @@ impl Tx {
         inbox::first_time(&self.conn, self.tenant, group, event, subject, self.now).await.stored()
     }
 
+    /// Does a part of the unit that may be refused without the rest: what it wrote and published is then taken back, and
+    /// the unit goes on. The outer result is whether it can: a failure of the database ends the whole unit.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn attempt<T, Fut>(&self, part: Fut) -> Result<Result<T, Fault>, Fault>
+    where
+        Fut: Future<Output = Result<T, Fault>>,
+    {
+        let events = self.notes().events.len();
+        self.conn.execute_unprepared("SAVEPOINT part").await.stored()?;
+        let result = part.await;
+        match result {
+            Ok(_) => self.conn.execute_unprepared("RELEASE SAVEPOINT part").await.stored().map(drop)?,
+            Err(fault) if self.conn.failed() || fault.is_transient() => return Err(fault),
+            Err(_) => {
+                let back = "ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part";
+                self.conn.execute_unprepared(back).await.stored()?;
+                self.notes().events.truncate(events);
+            }
+        }
+        Ok(result)
+    }
+
     pub(crate) async fn take(&self, lock: Lock) -> Result<(), Fault> {
         let covers = |held: Lock| held.key == lock.key && (lock.shared || !held.shared);
         if self.engine == Engine::Sqlite || self.notes().held.is_some_and(covers) {

@@ -1,22 +1,25 @@
-//! The bulk recording of interactions. It commits in batches: what is acknowledged is durable, and an import that was
-//! cut off goes on after the last acknowledgement. While one batch is committed, the next is taken in.
+//! The bulk calls. They commit in batches: what is acknowledged is durable, and an import that was cut off goes on after
+//! the last acknowledgement. While one batch is committed, the next is taken in.
 
-use std::pin::pin;
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use prost::Message as _;
+use futures::Stream;
+use prost::Message;
 use rapport_api::common::v1::{BulkAck, BulkError, BulkFieldViolation};
 use rapport_api::profiles::v1 as pb;
-use rapport_kernel::{Clock, Fault};
+use rapport_kernel::{Clock, Fault, Timestamp};
 use rapport_platform::{Call, status};
 use tokio::time::timeout;
 use tonic::{Status, Streaming};
 
-use crate::convert::interaction as convert;
+use crate::convert::{identify, interaction};
 use crate::domain::interaction::Telling;
 use crate::domain::rules::Rules;
 use crate::service::Profiles;
+use crate::service::identify::Identification;
 
 /// Items of one commit at most.
 const ITEMS: usize = 1_000;
@@ -27,12 +30,70 @@ const PATIENCE: Duration = Duration::from_millis(2);
 /// How many refused items an acknowledgement names.
 const NAMED: usize = 100;
 
-/// A bulk recording under way.
-pub(super) struct Import {
-    items: Streaming<pb::RecordInteractionsRequest>,
+/// What a bulk call takes in.
+pub(super) trait Intake: Send + Sync + 'static {
+    /// An item as it comes.
+    type Item: Message + Default + 'static;
+    /// A sound one.
+    type Sound: Send + Sync + 'static;
+
+    /// Reads an item.
+    fn read(item: Self::Item, rules: &Rules, now: Timestamp) -> Result<Self::Sound, Fault>;
+
+    /// Commits sound items: why each was refused that was, in order.
+    fn commit(
+        profiles: &Profiles,
+        call: &Call,
+        items: Vec<Self::Sound>,
+    ) -> impl Future<Output = Result<Vec<Result<(), Fault>>, Fault>> + Send;
+}
+
+/// RecordInteractions.
+pub(super) enum Interactions {}
+
+impl Intake for Interactions {
+    type Item = pb::RecordInteractionsRequest;
+    type Sound = Telling;
+
+    fn read(item: Self::Item, rules: &Rules, now: Timestamp) -> Result<Telling, Fault> {
+        interaction::item(item, &rules.namespaces, now)
+    }
+
+    async fn commit(profiles: &Profiles, call: &Call, items: Vec<Telling>) -> Result<Vec<Result<(), Fault>>, Fault> {
+        let outcomes = profiles.record_many(call, items).await?;
+        Ok(outcomes.into_iter().map(|outcome| outcome.map(drop)).collect())
+    }
+}
+
+/// ImportProfiles.
+pub(super) enum Identifications {}
+
+impl Intake for Identifications {
+    type Item = pb::ImportProfilesRequest;
+    type Sound = Identification;
+
+    fn read(item: Self::Item, rules: &Rules, now: Timestamp) -> Result<Identification, Fault> {
+        identify::item(&item, now, rules)
+    }
+
+    async fn commit(
+        profiles: &Profiles,
+        call: &Call,
+        items: Vec<Identification>,
+    ) -> Result<Vec<Result<(), Fault>>, Fault> {
+        profiles.identify_many(call, items).await
+    }
+}
+
+/// The answers of a bulk call.
+pub(super) type Acks<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// A bulk call under way.
+pub(super) struct Import<I: Intake> {
+    items: Streaming<I::Item>,
     /// The index of the next item.
     next: i64,
-    batch: Batch,
+    batch: Batch<I::Sound>,
     end: End,
     /// By which the items of a batch are read.
     rules: Arc<Rules>,
@@ -42,15 +103,20 @@ pub(super) struct Import {
 }
 
 /// Items that go into one commit.
-#[derive(Default)]
-struct Batch {
+struct Batch<T> {
     items: usize,
     bytes: usize,
-    sound: Vec<(i64, Telling)>,
+    sound: Vec<(i64, T)>,
     refused: Vec<(i64, Fault)>,
 }
 
-impl Batch {
+impl<T> Default for Batch<T> {
+    fn default() -> Self {
+        Self { items: 0, bytes: 0, sound: Vec::new(), refused: Vec::new() }
+    }
+}
+
+impl<T> Batch<T> {
     const fn is_full(&self) -> bool {
         self.items >= ITEMS || self.bytes >= BYTES
     }
@@ -63,19 +129,23 @@ enum End {
     Over(Option<Status>),
 }
 
-impl Import {
-    pub(super) fn new(
-        items: Streaming<pb::RecordInteractionsRequest>,
-        profiles: Profiles,
-        clock: Arc<dyn Clock>,
-        call: Call,
-    ) -> Self {
+impl<I: Intake> Import<I> {
+    pub(super) fn new(items: Streaming<I::Item>, profiles: Profiles, clock: Arc<dyn Clock>, call: Call) -> Self {
         let rules = Arc::default();
         Self { items, next: 0, batch: Batch::default(), end: End::Open, rules, profiles, clock, call }
     }
 
+    /// The answers, each rendered as the call has it.
+    pub(super) fn acks<T: 'static>(self, render: fn(BulkAck) -> T) -> Acks<T> {
+        let acks = futures::stream::unfold(self, move |mut import| async move {
+            let ack = import.commit_next().await.transpose()?;
+            Some((ack.map(render), import))
+        });
+        Box::pin(acks)
+    }
+
     /// Commits the next batch, and says what became of it; `None` at the end of the stream.
-    pub(super) async fn commit_next(&mut self) -> Result<Option<BulkAck>, Status> {
+    async fn commit_next(&mut self) -> Result<Option<BulkAck>, Status> {
         self.rules = self.profiles.rules(&self.call).await.map_err(status)?;
         self.gather().await;
         let batch = std::mem::take(&mut self.batch);
@@ -87,7 +157,7 @@ impl Import {
         }
         let through = self.next - 1;
         let (profiles, call) = (self.profiles.clone(), self.call.clone());
-        let mut commit = pin!(commit(&profiles, &call, batch));
+        let mut commit = pin!(commit::<I>(&profiles, &call, batch));
         let committed = tokio::select! {
             biased;
             committed = &mut commit => committed,
@@ -125,12 +195,12 @@ impl Import {
         }
     }
 
-    fn add(&mut self, item: pb::RecordInteractionsRequest) {
+    fn add(&mut self, item: I::Item) {
         let batch = &mut self.batch;
         batch.items += 1;
         batch.bytes += item.encoded_len();
-        match convert::item(item, &self.rules.namespaces, self.clock.now()) {
-            Ok(telling) => batch.sound.push((self.next, telling)),
+        match I::read(item, &self.rules, self.clock.now()) {
+            Ok(sound) => batch.sound.push((self.next, sound)),
             Err(fault) => batch.refused.push((self.next, fault)),
         }
         self.next += 1;
@@ -138,12 +208,16 @@ impl Import {
 }
 
 /// Commits the sound items; answers how many were taken, and all that were not.
-async fn commit(profiles: &Profiles, call: &Call, batch: Batch) -> Result<(i64, Vec<(i64, Fault)>), Fault> {
+async fn commit<I: Intake>(
+    profiles: &Profiles,
+    call: &Call,
+    batch: Batch<I::Sound>,
+) -> Result<(i64, Vec<(i64, Fault)>), Fault> {
     let (mut accepted, mut refused) = (0, batch.refused);
-    let (indexes, tellings): (Vec<_>, Vec<_>) = batch.sound.into_iter().unzip();
-    for (index, result) in indexes.into_iter().zip(profiles.record_many(call, tellings).await?) {
+    let (indexes, items): (Vec<_>, Vec<_>) = batch.sound.into_iter().unzip();
+    for (index, result) in indexes.into_iter().zip(I::commit(profiles, call, items).await?) {
         match result {
-            Ok(_) => accepted += 1,
+            Ok(()) => accepted += 1,
             Err(fault) => refused.push((index, fault)),
         }
     }

@@ -1,42 +1,67 @@
 //! `rapport.profiles.v1.ProfileService`.
 
+use std::sync::Arc;
+
 use prost::Message as _;
 use rapport_api::profiles::v1::profile_service_server::ProfileService;
 use rapport_api::profiles::v1::{
     BatchGetProfilesRequest, BatchGetProfilesResponse, GetLineageRequest, GetProfileRequest, IdentifyRequest,
-    IdentifyResponse, Lineage, MergeProfilesRequest, MergeProfilesResponse, PreviewMergeRequest, PreviewMergeResponse,
-    Profile, SetConsentRequest, SplitProfileRequest, SplitProfileResponse,
+    IdentifyResponse, ImportProfilesRequest, ImportProfilesResponse, Lineage, MergeProfilesRequest,
+    MergeProfilesResponse, PreviewMergeRequest, PreviewMergeResponse, Profile, SetConsentRequest, SplitProfileRequest,
+    SplitProfileResponse,
 };
-use rapport_platform::rpc::unary;
-use tonic::{Request, Response, Status};
+use rapport_kernel::{Clock, PageKey};
+use rapport_platform::rpc::{call_of, unary};
+use rapport_platform::status;
+use tonic::{Request, Response, Status, Streaming};
 
+use super::bulk::{Acks, Identifications, Import};
 use super::{answered, receipt};
 use crate::convert::{answer, identify, profile, request as ask};
 use crate::service::Profiles;
 
 /// The service.
-pub struct ProfileRpc(pub Profiles);
+pub struct ProfileRpc {
+    /// What it works on.
+    pub profiles: Profiles,
+    /// Seals the tokens of pages and of watches.
+    pub page_key: PageKey,
+    /// A stream goes on for longer than an instant: each of its items is judged by the time it came.
+    pub clock: Arc<dyn Clock>,
+}
 
 #[tonic::async_trait]
 impl ProfileService for ProfileRpc {
     async fn identify(&self, request: Request<IdentifyRequest>) -> Result<Response<IdentifyResponse>, Status> {
         unary(request, async |call, message: IdentifyRequest| {
-            let rules = self.0.rules(&call).await?;
+            let rules = self.profiles.rules(&call).await?;
             let input = identify::identification(&message, call.now, &rules)?;
             let encode = |outcome: &_| answer::identified(outcome).encode_to_vec();
             let receipt = receipt("Identify", &message.request_id, &message, encode);
-            answered(self.0.identify(&call, receipt, input).await?, answer::identified)
+            answered(self.profiles.identify(&call, receipt, input).await?, answer::identified)
         })
         .await
     }
 
+    type ImportProfilesStream = Acks<ImportProfilesResponse>;
+
+    async fn import_profiles(
+        &self,
+        request: Request<Streaming<ImportProfilesRequest>>,
+    ) -> Result<Response<Self::ImportProfilesStream>, Status> {
+        let call = call_of(&request).map_err(status)?;
+        let (profiles, clock) = (self.profiles.clone(), Arc::clone(&self.clock));
+        let import = Import::<Identifications>::new(request.into_inner(), profiles, clock, call);
+        Ok(Response::new(import.acks(|ack| ImportProfilesResponse { ack: Some(ack) })))
+    }
+
     async fn get_profile(&self, request: Request<GetProfileRequest>) -> Result<Response<Profile>, Status> {
         unary(request, async |call, message| {
-            let rules = self.0.rules(&call).await?;
+            let rules = self.profiles.rules(&call).await?;
             let (named, as_of, min_revision) = ask::get(&message, &rules.namespaces)?;
             match as_of {
-                None => Ok(profile::profile(&*self.0.get(&call, &named, min_revision).await?)),
-                Some(at) => Ok(profile::profile(&self.0.get_as_of(&call, &named, at).await?)),
+                None => Ok(profile::profile(&*self.profiles.get(&call, &named, min_revision).await?)),
+                Some(at) => Ok(profile::profile(&self.profiles.get_as_of(&call, &named, at).await?)),
             }
         })
         .await
@@ -47,9 +72,9 @@ impl ProfileService for ProfileRpc {
         request: Request<BatchGetProfilesRequest>,
     ) -> Result<Response<BatchGetProfilesResponse>, Status> {
         unary(request, async |call, message| {
-            let rules = self.0.rules(&call).await?;
+            let rules = self.profiles.rules(&call).await?;
             let named = ask::batch(&message, &rules.namespaces)?;
-            Ok(answer::batch(&self.0.batch(&call, &named).await?))
+            Ok(answer::batch(&self.profiles.batch(&call, &named).await?))
         })
         .await
     }
@@ -59,9 +84,9 @@ impl ProfileService for ProfileRpc {
         request: Request<PreviewMergeRequest>,
     ) -> Result<Response<PreviewMergeResponse>, Status> {
         unary(request, async |call, message| {
-            let rules = self.0.rules(&call).await?;
+            let rules = self.profiles.rules(&call).await?;
             let (target, sources) = ask::preview(&message, &rules.namespaces)?;
-            Ok(answer::preview(&self.0.preview(&call, target, sources).await?))
+            Ok(answer::preview(&self.profiles.preview(&call, target, sources).await?))
         })
         .await
     }
@@ -71,11 +96,11 @@ impl ProfileService for ProfileRpc {
         request: Request<MergeProfilesRequest>,
     ) -> Result<Response<MergeProfilesResponse>, Status> {
         unary(request, async |call, message: MergeProfilesRequest| {
-            let rules = self.0.rules(&call).await?;
+            let rules = self.profiles.rules(&call).await?;
             let input = ask::merge(&message, &rules.namespaces)?;
             let encode = |outcome: &_| answer::merged(outcome).encode_to_vec();
             let receipt = receipt("MergeProfiles", &message.request_id, &message, encode);
-            answered(self.0.merge(&call, receipt, input).await?, answer::merged)
+            answered(self.profiles.merge(&call, receipt, input).await?, answer::merged)
         })
         .await
     }
@@ -85,31 +110,31 @@ impl ProfileService for ProfileRpc {
         request: Request<SplitProfileRequest>,
     ) -> Result<Response<SplitProfileResponse>, Status> {
         unary(request, async |call, message: SplitProfileRequest| {
-            let rules = self.0.rules(&call).await?;
+            let rules = self.profiles.rules(&call).await?;
             let input = ask::split(&message, &rules.namespaces)?;
             let encode = |outcome: &_| answer::separated(outcome).encode_to_vec();
             let receipt = receipt("SplitProfile", &message.request_id, &message, encode);
-            answered(self.0.split(&call, receipt, input).await?, answer::separated)
+            answered(self.profiles.split(&call, receipt, input).await?, answer::separated)
         })
         .await
     }
 
     async fn get_lineage(&self, request: Request<GetLineageRequest>) -> Result<Response<Lineage>, Status> {
         unary(request, async |call, message| {
-            let rules = self.0.rules(&call).await?;
+            let rules = self.profiles.rules(&call).await?;
             let named = ask::lineage(&message, &rules.namespaces)?;
-            Ok(answer::lineage(&self.0.lineage(&call, &named).await?))
+            Ok(answer::lineage(&self.profiles.lineage(&call, &named).await?))
         })
         .await
     }
 
     async fn set_consent(&self, request: Request<SetConsentRequest>) -> Result<Response<Profile>, Status> {
         unary(request, async |call, message: SetConsentRequest| {
-            let rules = self.0.rules(&call).await?;
+            let rules = self.profiles.rules(&call).await?;
             let input = ask::set_consent(&message, call.now, &rules.namespaces)?;
             let encode = |outcome: &_| answer::consented(outcome).encode_to_vec();
             let receipt = receipt("SetConsent", &message.request_id, &message, encode);
-            answered(self.0.consent(&call, receipt, input).await?, answer::consented)
+            answered(self.profiles.consent(&call, receipt, input).await?, answer::consented)
         })
         .await
     }

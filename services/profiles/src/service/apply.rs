@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rapport_data::Tx;
-use rapport_kernel::{Fault, SubjectId, Timestamp};
+use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
 
 use super::Written;
 use super::component::Component;
@@ -72,7 +72,7 @@ async fn move_links(tx: &Tx, component: &Component, changes: &Changes, now: Time
 /// Writes a customer's new state where no record moves; `held` is the state before.
 pub async fn update(
     tx: &Tx,
-    component: (rapport_kernel::CustomerId, u64),
+    component: (CustomerId, u64),
     records: Vec<Record>,
     rules: &Rules,
 ) -> Result<Arc<Profile>, Fault> {
@@ -80,4 +80,23 @@ pub async fn update(
     let changes = Changes { revision: before + 1, live: vec![(customer, records)], ..Changes::default() };
     let mut written = write(tx, &Component::default(), &changes, rules).await?;
     written.live.pop().ok_or_else(|| Fault::internal("the new state of a customer was not written"))
+}
+
+/// Writes the new states of customers of which no record moves; each comes with its revision before.
+pub async fn update_many(
+    tx: &Tx,
+    changed: Vec<(CustomerId, u64, Vec<Record>)>,
+    rules: &Rules,
+) -> Result<Vec<Arc<Profile>>, Fault> {
+    let now = tx.now();
+    let fold = |(customer, before, records): &(CustomerId, u64, Vec<Record>)| {
+        Arc::new(fold(*customer, before + 1, now, records, rules))
+    };
+    let live: Vec<Arc<Profile>> = changed.iter().map(fold).collect();
+    let held = |(customer, before, records)| (customer, Held::Live { revision: before + 1, records });
+    profile::put(tx, &changed.into_iter().map(held).collect::<Vec<_>>(), now).await?;
+    for profile in &live {
+        tx.publish(events::profile_changed(profile, now)).await?;
+    }
+    Ok(live)
 }

@@ -86,11 +86,18 @@ impl Profiles {
     }
 }
 
+impl Identified {
+    /// What it wrote.
+    pub(super) fn into_written(self) -> Written {
+        self.written
+    }
+}
+
 /// One run.
-struct Unit<'a> {
-    tx: &'a Tx,
-    rules: &'a Rules,
-    input: &'a Identification,
+pub(super) struct Unit<'a> {
+    pub(super) tx: &'a Tx,
+    pub(super) rules: &'a Rules,
+    pub(super) input: &'a Identification,
 }
 
 /// What else carries the identifiers of the call.
@@ -104,7 +111,7 @@ struct Shared {
 }
 
 impl Unit<'_> {
-    async fn run(&self) -> Result<Identified, Fault> {
+    pub(super) async fn run(&self) -> Result<Identified, Fault> {
         let (tx, input) = (self.tx, self.input);
         let observed_at = input.observed_at;
         self.lock().await?;
@@ -138,8 +145,7 @@ impl Unit<'_> {
 
     /// The record and its strong identifiers: whoever changes who carries them waits.
     async fn lock(&self) -> Result<(), Fault> {
-        let name = &self.input.name;
-        let mut keys = vec![format!("record/{}/{}", name.source, name.external_id.expose())];
+        let mut keys = vec![record_key(&self.input.name)];
         keys.extend(self.strong().map(identifier_key));
         self.tx.lock(&keys).await
     }
@@ -266,9 +272,14 @@ fn news(carried: &[Carried], statement: &Statement, observed_at: Timestamp) -> V
     statement.identifiers.iter().filter(is_news).cloned().collect()
 }
 
-/// In how many stripes identifiers are locked: the server has room for some ten thousand locks, and a bulk call names a
+/// In how many stripes records and identifiers are locked: the server has room for some ten thousand locks, and a bulk call names a
 /// thousand values.
 const STRIPES: u64 = 256;
+
+/// The lock under which a record is made or added to.
+pub(crate) fn record_key(name: &SourceRecord) -> String {
+    format!("record/{}", stripe(&[&name.source, name.external_id.expose()], STRIPES))
+}
 
 /// The lock under which it is changed who carries an identifier.
 pub(crate) fn identifier_key(identifier: &Identifier) -> String {

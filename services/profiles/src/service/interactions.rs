@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use rapport_data::{Answer, Receipt, Rx, Tx, keyset};
-use rapport_kernel::{CustomerId, Fault, PageKey, Reason, SubjectId, Timestamp};
+use rapport_kernel::{CustomerId, Fault, PageKey, SubjectId, Timestamp};
 use rapport_platform::Call;
 
 use super::attach::{Attached, Wanted, attach, resolve};
-use super::{MOST_RUNS, Profiles, Written, stripe};
+use super::{Profiles, Written, again, stripe};
 use crate::domain::declared::Declared;
 use crate::domain::interaction::{Interaction, InteractionId, InteractionKey, Outcome, Telling};
 use crate::domain::rules::Rules;
@@ -106,28 +105,20 @@ impl Profiles {
             return Ok(Vec::new());
         }
         let (rules, tellings) = (self.rules(call).await?, Arc::new(tellings));
-        let mut runs = 0;
-        loop {
-            runs += 1;
+        let database = self.database(call);
+        let (results, written) = again(|| {
             let (rules, tellings) = (Arc::clone(&rules), Arc::clone(&tellings));
-            let unit = move |tx: Tx| {
+            database.write(call.tenant(), move |tx: Tx| {
                 let (rules, tellings) = (Arc::clone(&rules), Arc::clone(&tellings));
                 async move {
                     let (batch, written) = take(&tx, &rules, tellings.to_vec()).await?;
                     Ok((batch.outcomes(), written))
                 }
-            };
-            match self.database(call).write(call.tenant(), unit).await {
-                Ok((results, written)) => {
-                    self.show(call.tenant(), &written);
-                    return Ok(results);
-                }
-                Err(fault) if fault.reason == Reason::Contention && runs < MOST_RUNS => {
-                    tokio::time::sleep(Duration::from_millis(u64::from(runs))).await;
-                }
-                Err(fault) => return Err(fault),
-            }
-        }
+            })
+        })
+        .await?;
+        self.show(call.tenant(), &written);
+        Ok(results)
     }
 
     /// A page of a customer's timeline, newest first, over all its records.

@@ -8,6 +8,7 @@ pub mod declared;
 pub mod erase;
 pub mod hot;
 pub mod identify;
+pub mod import;
 pub mod interactions;
 pub mod lineage;
 pub mod merge;

@@ -1,5 +1,7 @@
 //! Observations: what subjects said, append-only. Profiles are folds of them, at any instant.
 
+use std::collections::HashSet;
+
 use rapport_data::{Rx, Stored as _, Tx};
 use rapport_kernel::{Fault, SubjectId, Timestamp};
 use sea_orm::ActiveValue::Set;
@@ -70,6 +72,37 @@ pub async fn is_known(
     let query = query.filter(Column::SubjectId.eq(subject.uuid())).filter(Column::ObservedAt.eq(observed_at.micros()));
     let body = encoded(statement)?;
     Ok(query.all(rx.conn()).await.stored()?.iter().any(|row| row.body == body))
+}
+
+/// What subjects are known to have said, each at its time.
+#[derive(Default)]
+pub struct Known(HashSet<(SubjectId, Timestamp, Vec<u8>)>);
+
+impl Known {
+    /// Whether a subject has said just this at just that time.
+    pub fn contains(&self, subject: SubjectId, observed_at: Timestamp, statement: &Statement) -> Result<bool, Fault> {
+        Ok(self.0.contains(&(subject, observed_at, encoded(statement)?)))
+    }
+
+    /// Notes that it has; answers whether that is new.
+    pub fn add(&mut self, subject: SubjectId, observed_at: Timestamp, statement: &Statement) -> Result<bool, Fault> {
+        Ok(self.0.insert((subject, observed_at, encoded(statement)?)))
+    }
+}
+
+/// What subjects said at instants.
+pub async fn known(rx: &Rx, said: &[(SubjectId, Timestamp)]) -> Result<Known, Fault> {
+    let mut known = Known::default();
+    for some in said.chunks(CHUNK) {
+        let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid()));
+        let query = query.filter(Column::SubjectId.is_in(some.iter().map(|(subject, _)| subject.uuid())));
+        let query = query.filter(Column::ObservedAt.is_in(some.iter().map(|(_, at)| at.micros())));
+        for row in query.all(rx.conn()).await.stored()? {
+            let (subject, at) = (SubjectId::from_uuid(row.subject_id), Timestamp::from_column(row.observed_at));
+            known.0.insert((subject, at, row.body));
+        }
+    }
+    Ok(known)
 }
 
 /// What subjects had said, as far as it was recorded by an instant.

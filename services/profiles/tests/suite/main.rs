@@ -8,6 +8,7 @@ mod ground;
 mod history;
 mod hygiene;
 mod identify;
+mod imports;
 mod interactions;
 mod merges;
 mod races;
