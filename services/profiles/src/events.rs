@@ -80,6 +80,34 @@ fn of_profile(id: CustomerId, revision: u64, occurred_at: Timestamp, changed: Pr
     NewEvent { subject: id, aggregate: "profile", aggregate_id: id.to_string(), revision, occurred_at, payload }
 }
 
+/// What happened to a profile, as an event of this service tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happened {
+    /// It is new, or has another state.
+    Changed,
+    /// It was merged away into another.
+    Merged(String),
+    /// Its record was erased.
+    Erased,
+}
+
+/// Of an event that tells of a profile: of whose, at which revision, what happened, and when.
+#[must_use]
+pub fn of_profile_change(event: &Event) -> Option<(CustomerId, u64, Happened, Timestamp)> {
+    let customer = event.subject_id.parse().ok()?;
+    let at = event.recorded_at.as_ref().and_then(|at| instant(at).ok())?;
+    match event.payload.as_ref()? {
+        Payload::ProfileChanged(changed) if changed.context.is_some() => {
+            Some((customer, event.revision, Happened::Changed, at))
+        }
+        Payload::ProfileChanged(changed) => {
+            Some((customer, event.revision, Happened::Merged(changed.merged_into.clone()), at))
+        }
+        Payload::SubjectErased(_) => Some((customer, 0, Happened::Erased, at)),
+        _ => None,
+    }
+}
+
 /// A subject belongs to another customer.
 #[must_use]
 pub fn subject_linked(from: Option<CustomerId>, link: &Link) -> NewEvent {

@@ -35,6 +35,7 @@ use rapport_platform::config::{About, Describe};
 use rapport_platform::{Module, Platform, Readiness, Routes};
 use serde::{Deserialize, Serialize};
 
+use crate::convert::mask::ProfileFields;
 use crate::domain::namespace::Namespaces;
 use crate::service::Profiles;
 
@@ -90,14 +91,15 @@ pub async fn build<T: Send + Sync + 'static>(
     let readiness = Readiness::new();
     database.watch(&readiness);
     let profiles = Profiles::new(database, namespaces);
-    Ok(Module { name: "profiles", routes: routes(&profiles, platform), readiness })
+    Ok(Module { name: "profiles", routes: routes(&profiles, platform)?, readiness })
 }
 
-fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
+fn routes(profiles: &Profiles, platform: &Platform) -> Result<Routes, Fault> {
     let profile = rpc::profile::ProfileRpc {
         profiles: profiles.clone(),
         page_key: platform.page_key.clone(),
         clock: Arc::clone(&platform.clock),
+        fields: ProfileFields::of_contract()?,
     };
     let profile = ProfileServiceServer::new(profile)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
@@ -122,12 +124,12 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
     let interactions = InteractionServiceServer::new(interactions)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    Routes::new(profile)
+    Ok(Routes::new(profile)
         .add_service(interactions)
         .add_service(identity)
         .add_service(traits)
         .add_service(context)
-        .add_service(erasure)
+        .add_service(erasure))
 }
 
 /// Tells the current state of every profile and link again, so that consumers that lost theirs become whole. Answers

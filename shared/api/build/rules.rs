@@ -296,6 +296,10 @@ fn value_check(kind: &Kind, rules: &Option<DynamicMessage>, name: &str, value: &
                 };
                 say(format!("duration(out, {value}, {:?}, {:?})", bound("gte"), bound("lte")));
             }
+            // Which fields a mask may name is for the call to say; a text holds no NUL anywhere.
+            "google.protobuf.FieldMask" => code.push_str(&format!(
+                "            for path in {value}.paths.iter().take(100) {{ {at}.no_nul(out, path); }}\n"
+            )),
             _ => code.push_str(&format!("            {value}.validate(&{at}, out);\n")),
         },
         Kind::Bool | Kind::Uint32 | Kind::Uint64 => {}

@@ -9,7 +9,7 @@ use futures::FutureExt as _;
 use rapport_kernel::{Clock, Fault, Reason, TenantId};
 use rapport_platform::{Platform, Tasks, telemetry};
 use sea_orm_migration::MigrationTrait;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
@@ -43,6 +43,8 @@ pub(crate) struct Inner {
     pub(crate) holder: Uuid,
     /// Told after each commit that published something.
     pub(crate) published: Notify,
+    /// Told after positions were given by this process.
+    pub(crate) placed: watch::Sender<()>,
     backend: Backend,
     /// Tenants that are registered in this database.
     known: RwLock<HashSet<TenantId>>,
@@ -115,6 +117,7 @@ impl Database {
             metrics,
             holder: Uuid::now_v7(),
             published: Notify::new(),
+            placed: watch::Sender::new(()),
             backend,
             known: RwLock::default(),
         };

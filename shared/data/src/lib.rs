@@ -3,7 +3,8 @@
 //! [`Database`] is opened once (which brings the schema up to date) and then read ([`Database::read`]) and written
 //! ([`Database::write`], [`Database::write_once`]) through units of work: state, events and the stored answer of a
 //! call are committed together or not at all. [`Database::relay`] publishes what was committed; [`Database::consume`]
-//! applies what others published. [`SystemStore`] is for what works over all tenants.
+//! applies what others published. [`Database::tail`] reads what was published by a tenant, from any place on and for as
+//! long as somebody watches. [`SystemStore`] is for what works over all tenants.
 //!
 //! Nothing outside this crate asks which engine it is on, but for a few statements that differ ([`Rx::engine`]).
 
@@ -33,6 +34,7 @@ mod statistics;
 mod sweep;
 mod system;
 mod tables;
+mod tail;
 mod unit;
 mod watch;
 
@@ -48,6 +50,7 @@ pub use lane::lane;
 pub use receipt::{Answer, Receipt};
 pub use replay::{Rebuild, Retold};
 pub use system::{SystemStore, Wakeup};
+pub use tail::{Places, Tail, Tailed};
 pub use unit::{NewEvent, Rx, Tx};
 
 /// The partitions of a service's topic. Fixed: a subject's events must stay in one.

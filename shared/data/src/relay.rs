@@ -119,6 +119,9 @@ impl Relay {
         }
         let at = self.database.inner.clock.now();
         let mut placed = self.place().await?;
+        if !placed.is_empty() {
+            self.database.inner.placed.send_replace(());
+        }
         let unplaced = placed.values().map(Vec::len).sum::<usize>() >= BATCH;
         // Beyond this instant another instance may give positions, and "nothing is pending" says nothing.
         let ours = self.leased.is_some_and(|leased| leased.elapsed() < LEASE);

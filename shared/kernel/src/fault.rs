@@ -74,6 +74,8 @@ pub enum Reason {
     Erased,
     /// The caller asked for a revision that is not there yet.
     RevisionNotReached,
+    /// What followed a token of a watch is no longer held.
+    TokenExpired,
     /// More calls than the quota.
     QuotaExceeded,
     /// The message is larger than the limit.
@@ -94,7 +96,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, for tests and documents.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::MalformedMessage,
         Self::InvalidField,
         Self::InvalidPageToken,
@@ -114,6 +116,7 @@ impl Reason {
         Self::IdentityConflict,
         Self::Erased,
         Self::RevisionNotReached,
+        Self::TokenExpired,
         Self::QuotaExceeded,
         Self::MessageTooLarge,
         Self::Overloaded,
@@ -142,7 +145,8 @@ impl Reason {
             | Self::InvalidState
             | Self::IdentityConflict
             | Self::Erased
-            | Self::RevisionNotReached => Kind::Precondition,
+            | Self::RevisionNotReached
+            | Self::TokenExpired => Kind::Precondition,
             Self::QuotaExceeded | Self::MessageTooLarge | Self::Overloaded => Kind::Exhausted,
             Self::DependencyUnavailable | Self::ShuttingDown => Kind::Unavailable,
             Self::DeadlineExceeded => Kind::Deadline,
@@ -174,6 +178,7 @@ impl Reason {
             Self::IdentityConflict => "IDENTITY_CONFLICT",
             Self::Erased => "ERASED",
             Self::RevisionNotReached => "REVISION_NOT_REACHED",
+            Self::TokenExpired => "TOKEN_EXPIRED",
             Self::QuotaExceeded => "QUOTA_EXCEEDED",
             Self::MessageTooLarge => "MESSAGE_TOO_LARGE",
             Self::Overloaded => "OVERLOADED",

@@ -6,8 +6,10 @@ pub mod erasure;
 pub mod identify;
 pub mod identity;
 pub mod interaction;
+pub mod mask;
 pub mod profile;
 pub mod request;
+pub mod search;
 pub mod traits;
 pub mod value;
 

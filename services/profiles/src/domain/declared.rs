@@ -41,6 +41,19 @@ impl Declared {
         (declared.kind != value.kind()).then(text)
     }
 
+    /// Whether text searches look at a trait: at declared texts they do. `None` where it is not declared.
+    #[must_use]
+    pub fn searchable(&self, name: &str) -> Option<bool> {
+        self.0.get(name).map(|declared| matches!(declared.kind, TraitType::Text | TraitType::List))
+    }
+
+    /// When the last of the traits was declared that text searches look at for that.
+    #[must_use]
+    pub fn last_searchable(&self) -> Option<Timestamp> {
+        let texts = self.0.values().filter(|declared| matches!(declared.kind, TraitType::Text | TraitType::List));
+        texts.map(|declared| declared.created_at).max()
+    }
+
     /// The dimensions of metrics of a profile: its traits that are declared as such and have that type.
     #[must_use]
     pub fn dimensions(&self, profile: &Profile) -> BTreeMap<String, String> {

@@ -13,6 +13,7 @@ pub mod preview;
 pub mod profile;
 pub mod relink;
 pub mod rules;
+pub mod search;
 pub mod value;
 
 #[cfg(test)]

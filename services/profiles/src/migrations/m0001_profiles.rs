@@ -30,15 +30,30 @@ const TABLES: &[&str] = &[
      is_left BOOLEAN NOT NULL, PRIMARY KEY (tenant, subject_id, assertion_id)) {clustered}",
     "CREATE INDEX assertion_sides ON assertion_subject (tenant, assertion_id)",
     "CREATE TABLE profile (tenant {id} NOT NULL, customer_id {id} NOT NULL, revision BIGINT NOT NULL, \
-     merged_into {id}, records {bytes} NOT NULL, updated_at BIGINT NOT NULL, PRIMARY KEY (tenant, customer_id))",
+     merged_into {id}, records {bytes} NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, \
+     PRIMARY KEY (tenant, customer_id))",
+    "CREATE INDEX profile_created ON profile (tenant, created_at, customer_id) WHERE merged_into IS NULL",
+    "CREATE INDEX profile_updated ON profile (tenant, updated_at, customer_id) WHERE merged_into IS NULL",
+    "CREATE TABLE search_term (tenant {id} NOT NULL, term {text} NOT NULL, customer_id {id} NOT NULL, \
+     PRIMARY KEY (tenant, term, customer_id)) {clustered}",
+    "CREATE INDEX search_term_customer ON search_term (tenant, customer_id)",
     "CREATE INDEX profile_redirect ON profile (tenant, merged_into) WHERE merged_into IS NOT NULL",
     "CREATE TABLE trait_definition (tenant {id} NOT NULL, name {text} NOT NULL, type {text} NOT NULL, \
      metric_dimension BOOLEAN NOT NULL, description {text} NOT NULL, created_at BIGINT NOT NULL, \
      PRIMARY KEY (tenant, name))",
 ];
 
-const OF_TENANTS: &[&str] =
-    &["subject", "observation", "link", "identifier", "assertion", "assertion_subject", "profile", "trait_definition"];
+const OF_TENANTS: &[&str] = &[
+    "subject",
+    "observation",
+    "link",
+    "identifier",
+    "assertion",
+    "assertion_subject",
+    "profile",
+    "search_term",
+    "trait_definition",
+];
 
 pub(crate) struct Migration;
 

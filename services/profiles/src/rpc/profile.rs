@@ -1,7 +1,9 @@
 //! `rapport.profiles.v1.ProfileService`.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
+use futures::{Stream, TryStreamExt as _};
 use prost::Message as _;
 use rapport_api::profiles::v1::profile_service_server::ProfileService;
 use rapport_api::profiles::v1::{
@@ -17,7 +19,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::bulk::{Acks, Identifications, Import};
 use super::{answered, receipt};
-use crate::convert::{answer, identify, profile, request as ask};
+use crate::convert::mask::ProfileFields;
+use crate::convert::{answer, identify, profile, request as ask, search};
 use crate::service::Profiles;
 
 /// The service.
@@ -28,6 +31,8 @@ pub struct ProfileRpc {
     pub page_key: PageKey,
     /// A stream goes on for longer than an instant: each of its items is judged by the time it came.
     pub clock: Arc<dyn Clock>,
+    /// What a read mask may name.
+    pub fields: ProfileFields,
 }
 
 #[tonic::async_trait]
@@ -75,6 +80,47 @@ impl ProfileService for ProfileRpc {
             let rules = self.profiles.rules(&call).await?;
             let named = ask::batch(&message, &rules.namespaces)?;
             Ok(answer::batch(&self.profiles.batch(&call, &named).await?))
+        })
+        .await
+    }
+
+    async fn search_profiles(
+        &self,
+        request: Request<SearchProfilesRequest>,
+    ) -> Result<Response<SearchProfilesResponse>, Status> {
+        unary(request, async |call, message: SearchProfilesRequest| {
+            let rules = self.profiles.rules(&call).await?;
+            let (asked, mask) = search::searching(&message, &rules, &self.fields)?;
+            let query = search::query(&message);
+            let after = self.page_key.open(call.tenant(), &query, &message.page_token)?;
+            let found = self.profiles.search(&call, &asked, after).await?;
+            let next = found.next.map(|next| self.page_key.seal(call.tenant(), &query, &next)).unwrap_or_default();
+            search::found(&found, &mask, next)
+        })
+        .await
+    }
+
+    type WatchProfilesStream = Pin<Box<dyn Stream<Item = Result<WatchProfilesResponse, Status>> + Send>>;
+
+    async fn watch_profiles(
+        &self,
+        request: Request<WatchProfilesRequest>,
+    ) -> Result<Response<Self::WatchProfilesStream>, Status> {
+        unary(request, async |call, message: WatchProfilesRequest| {
+            let (search, mask) = search::watching(&message, &self.fields)?;
+            let (tenant, page_key) = (call.tenant(), self.page_key.clone());
+            let from = page_key.open(tenant, search::WATCH, &message.resume_token).map_err(search::token)?;
+            let watch = self.profiles.watch(call, Arc::clone(&self.clock), search, from).await?;
+            let told = futures::stream::try_unfold(watch, move |mut watch| {
+                let (page_key, mask) = (page_key.clone(), mask.clone());
+                async move {
+                    let told = watch.next().await?;
+                    let resume_token = page_key.seal(tenant, search::WATCH, &told.places);
+                    let change = told.change.map(|change| search::change(&change, &mask)).transpose()?;
+                    Ok(Some((WatchProfilesResponse { resume_token, change }, watch)))
+                }
+            });
+            Ok(Box::pin(told.map_err(status)) as Self::WatchProfilesStream)
         })
         .await
     }

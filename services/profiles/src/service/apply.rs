@@ -11,9 +11,10 @@ use crate::domain::linking::Partition;
 use crate::domain::profile::{Profile, Record, fold};
 use crate::domain::relink::{self, Changes, Held};
 use crate::domain::rules::Rules;
+use crate::domain::search;
 use crate::events;
 use crate::store::link::Link;
-use crate::store::{link, profile};
+use crate::store::{link, profile, search_term};
 
 /// Writes the difference between a component as it is held and a partition of it.
 pub async fn relink(
@@ -34,11 +35,13 @@ pub async fn write(tx: &Tx, component: &Component, changes: &Changes, rules: &Ru
     let redirects = changes.redirects.iter().map(|(id, to)| (*id, Held::Redirect { revision, to: *to }));
     profile::put(tx, &live.chain(redirects).collect::<Vec<_>>(), now).await?;
     move_links(tx, component, changes, now).await?;
-    let mut written = Written::default();
-    for (customer, records) in &changes.live {
-        let profile = Arc::new(fold(*customer, revision, now, records, rules));
-        tx.publish(events::profile_changed(&profile, now)).await?;
-        written.live.push(profile);
+    let fold =
+        |(customer, records): &(CustomerId, Vec<Record>)| Arc::new(fold(*customer, revision, now, records, rules));
+    let mut written = Written { live: changes.live.iter().map(fold).collect(), ..Written::default() };
+    index(tx, &written.live, rules).await?;
+    search_term::delete(tx, &changes.merged).await?;
+    for profile in &written.live {
+        tx.publish(events::profile_changed(profile, now)).await?;
     }
     for (id, to) in &changes.redirects {
         tx.publish(events::merged_away(*id, *to, revision, now)).await?;
@@ -95,8 +98,16 @@ pub async fn update_many(
     let live: Vec<Arc<Profile>> = changed.iter().map(fold).collect();
     let held = |(customer, before, records)| (customer, Held::Live { revision: before + 1, records });
     profile::put(tx, &changed.into_iter().map(held).collect::<Vec<_>>(), now).await?;
+    index(tx, &live, rules).await?;
     for profile in &live {
         tx.publish(events::profile_changed(profile, now)).await?;
     }
     Ok(live)
+}
+
+/// Notes by which words the customers are found now.
+async fn index(tx: &Tx, live: &[Arc<Profile>], rules: &Rules) -> Result<(), Fault> {
+    let words = live.iter().map(|profile| (profile.customer, search::terms(profile, rules))).collect();
+    let new = live.iter().filter(|profile| profile.revision == 1).map(|profile| profile.customer).collect();
+    search_term::set(tx, &words, &new).await
 }

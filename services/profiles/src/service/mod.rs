@@ -14,7 +14,9 @@ pub mod lineage;
 pub mod merge;
 pub mod read;
 pub mod rules;
+pub mod search;
 pub mod split;
+pub mod watch;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -8,6 +8,7 @@ mod interaction_key;
 pub mod link;
 pub mod observation;
 pub mod profile;
+pub mod search_term;
 pub mod subject;
 pub mod trait_definition;
 

@@ -7,12 +7,13 @@ use rapport_data::{Rx, Stored as _, Tx};
 use rapport_kernel::{CustomerId, Fault, Timestamp};
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait as _, OnConflict};
-use sea_orm::{QueryOrder as _, QuerySelect as _};
+use sea_orm::sea_query::{BinOper, Expr, ExprTrait as _, OnConflict};
+use sea_orm::{Condition, Order as Direction, QueryOrder as _, QuerySelect as _};
 
-use super::{CHUNK, uuids};
+use super::{CHUNK, search_term, uuids};
 use crate::domain::profile::Record;
 use crate::domain::relink::Held;
+use crate::domain::search::{By, Order};
 
 #[sea_orm::model]
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -25,6 +26,7 @@ pub(crate) struct Model {
     pub revision: i64,
     pub merged_into: Option<Uuid>,
     pub records: Vec<u8>,
+    pub created_at: i64,
     pub updated_at: i64,
 }
 
@@ -97,13 +99,77 @@ pub async fn after(rx: &Rx, id: Uuid, limit: u64) -> Result<Vec<(CustomerId, Row
     models.into_iter().map(|model| Ok((CustomerId::from_uuid(model.customer_id), row(model)?))).collect()
 }
 
+/// Which customers a search looks at: the next ones in its order, narrowed by what the database can tell.
+pub struct Candidates<'a> {
+    /// The order.
+    pub order: Order,
+    /// After this place in it.
+    pub after: Option<(Timestamp, CustomerId)>,
+    /// Only those of whom a word begins so, and those that are named.
+    pub word: Option<Word<'a>>,
+    /// How many.
+    pub limit: u64,
+}
+
+/// How a text narrows a search.
+pub struct Word<'a> {
+    /// The beginning of a word.
+    pub prefix: &'a str,
+    /// Customers that may be found by an identifier.
+    pub named: &'a [CustomerId],
+    /// Whoever did not change since: of those the words of newly searched traits are not known yet.
+    pub unchanged_since: Option<Timestamp>,
+}
+
+/// Customers that a search may find, in its order.
+pub async fn candidates(rx: &Rx, asked: &Candidates<'_>) -> Result<Vec<(CustomerId, Row)>, Fault> {
+    let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid())).filter(Column::MergedInto.is_null());
+    let at = match asked.order.by {
+        By::Id => None,
+        By::Created => Some(Column::CreatedAt),
+        By::Updated => Some(Column::UpdatedAt),
+    };
+    let mut query = query;
+    if let Some((instant, id)) = asked.after {
+        let beyond = if asked.order.descending { BinOper::SmallerThan } else { BinOper::GreaterThan };
+        let id = Expr::value(id.uuid());
+        let rest = match at {
+            None => Expr::col(Column::CustomerId).binary(beyond, id),
+            Some(at) => {
+                let place = Expr::tuple([Expr::col(at), Expr::col(Column::CustomerId)]);
+                place.binary(beyond, Expr::tuple([Expr::value(instant.micros()), id]))
+            }
+        };
+        query = query.filter(rest);
+    }
+    if let Some(word) = &asked.word {
+        let mut any = Condition::any().add(Column::CustomerId.in_subquery(search_term::with_prefix(rx, word.prefix)));
+        if !word.named.is_empty() {
+            any = any.add(Column::CustomerId.is_in(uuids(word.named)));
+        }
+        if let Some(since) = word.unchanged_since {
+            any = any.add(Column::UpdatedAt.lt(since.micros()));
+        }
+        query = query.filter(any);
+    }
+    let direction = if asked.order.descending { Direction::Desc } else { Direction::Asc };
+    if let Some(at) = at {
+        query = query.order_by(at, direction.clone());
+    }
+    let models = query.order_by(Column::CustomerId, direction).limit(asked.limit).all(rx.conn()).await.stored()?;
+    models.into_iter().map(|model| Ok((CustomerId::from_uuid(model.customer_id), row(model)?))).collect()
+}
+
 /// Sets what is held of ids, as of an instant.
 pub async fn put(tx: &Tx, rows: &[(CustomerId, Held)], at: Timestamp) -> Result<(), Fault> {
     let mut models = Vec::with_capacity(rows.len());
     for (customer, held) in rows {
-        let (merged_into, records) = match held {
-            Held::Live { records, .. } => (None, serde_json::to_vec(records)),
-            Held::Redirect { to, .. } => (Some(to.uuid()), Ok(Vec::new())),
+        let (merged_into, records, created_at) = match held {
+            Held::Live { records, .. } => {
+                let first = records.iter().map(|record| record.created_at).min();
+                (None, serde_json::to_vec(records), first.unwrap_or(at))
+            }
+            Held::Redirect { to, .. } => (Some(to.uuid()), Ok(Vec::new()), at),
         };
         models.push(ActiveModel {
             tenant: Set(tx.tenant().uuid()),
@@ -111,11 +177,12 @@ pub async fn put(tx: &Tx, rows: &[(CustomerId, Held)], at: Timestamp) -> Result<
             revision: Set(held.revision().cast_signed()),
             merged_into: Set(merged_into),
             records: Set(records.map_err(|_| Fault::internal("a profile could not be encoded"))?),
+            created_at: Set(created_at.micros()),
             updated_at: Set(at.micros()),
         });
     }
     for some in models.chunks(CHUNK) {
-        let changed = [Column::Revision, Column::MergedInto, Column::Records, Column::UpdatedAt];
+        let changed = [Column::Revision, Column::MergedInto, Column::Records, Column::CreatedAt, Column::UpdatedAt];
         let there = OnConflict::columns([Column::Tenant, Column::CustomerId]).update_columns(changed).to_owned();
         let insert = Entity::insert_many(some.to_vec()).on_conflict(there);
         insert.exec_without_returning(tx.conn()).await.stored()?;

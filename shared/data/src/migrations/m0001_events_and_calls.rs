@@ -15,7 +15,7 @@ const TABLES: &[&str] = &[
     "CREATE INDEX outbox_emptied ON outbox (partition, position) WHERE position IS NOT NULL AND length(body) = 0",
     "CREATE INDEX outbox_subject ON outbox (tenant, subject_id)",
     "CREATE TABLE relay (partition SMALLINT NOT NULL PRIMARY KEY, holder {id} NOT NULL, expires_at BIGINT NOT NULL, \
-     position BIGINT NOT NULL, settled BIGINT NOT NULL)",
+     position BIGINT NOT NULL, settled BIGINT NOT NULL, swept BIGINT NOT NULL DEFAULT 0)",
     "CREATE TABLE lease (name TEXT NOT NULL PRIMARY KEY, holder {id} NOT NULL, expires_at BIGINT NOT NULL)",
     "CREATE TABLE inbox (tenant {id} NOT NULL, consumer TEXT NOT NULL, event_id {id} NOT NULL, subject_id {id}, \
      recorded_at BIGINT NOT NULL, PRIMARY KEY (tenant, consumer, event_id))",

@@ -2,10 +2,11 @@
 //! that every group has committed; see `relay`).
 
 use rapport_kernel::SubjectId;
-use sea_orm::ExprTrait as _;
 use sea_orm::entity::prelude::*;
+use sea_orm::{ExprTrait as _, QueryResult};
 
-use super::{run, uuids};
+use super::relay::Placed;
+use super::{run, sql, uuids};
 use crate::bulk::{Bulk, Column as Values};
 use crate::conn::Conn;
 
@@ -80,10 +81,43 @@ pub(crate) async fn erase(conn: &Conn, tenant: Uuid, subjects: &[SubjectId]) -> 
 }
 
 /// Deletes settled rows of a partition that were recorded before an instant: of the first `limit` by position.
+/// Notes how far it came: whoever reads by position must know what it cannot find any more.
 pub(crate) async fn sweep(conn: &Conn, partition: i16, settled: i64, before: i64, limit: u64) -> Result<u64, DbErr> {
     let text = format!(
         "DELETE FROM outbox WHERE seq IN (SELECT seq FROM (SELECT seq, recorded_at FROM outbox WHERE partition = $1 \
-         AND position IS NOT NULL AND position <= $2 ORDER BY position LIMIT {limit}) AS oldest WHERE recorded_at < $3)"
+         AND position IS NOT NULL AND position <= $2 ORDER BY position LIMIT {limit}) AS oldest WHERE recorded_at < $3) \
+         RETURNING position"
     );
-    Ok(run(conn, text, [partition.into(), settled.into(), before.into()]).await?.rows_affected())
+    let values = [partition.into(), settled.into(), before.into()];
+    let mut swept = Vec::new();
+    for row in conn.query_all_raw(sql(conn, text, values)).await? {
+        swept.push(row.try_get_by_index::<i64>(0)?);
+    }
+    if let Some(last) = swept.iter().max() {
+        let text = "UPDATE relay SET swept = $1 WHERE partition = $2 AND swept < $1";
+        run(conn, text, [(*last).into(), partition.into()]).await?;
+    }
+    Ok(swept.len() as u64)
+}
+
+/// Rows of a tenant in a partition with a position after `after` up to `through`, at most `limit`, in order.
+pub(crate) async fn between(
+    conn: &Conn,
+    tenant: Uuid,
+    partition: u16,
+    (after, through): (u64, u64),
+    limit: usize,
+) -> Result<Vec<Placed>, DbErr> {
+    let text = format!(
+        "SELECT position, body FROM outbox WHERE tenant = $1 AND partition = $2 AND position > $3 AND position <= $4 \
+         ORDER BY position LIMIT {limit}"
+    );
+    let partition = i16::try_from(partition).unwrap_or(0);
+    let values = [tenant.into(), partition.into(), after.cast_signed().into(), through.cast_signed().into()];
+    let rows = conn.query_all_raw(sql(conn, text, values)).await?;
+    let placed = |row: &QueryResult| {
+        let position = row.try_get_by_index::<i64>(0)?.cast_unsigned();
+        Ok(Placed { position, body: row.try_get_by_index(1)? })
+    };
+    rows.iter().map(placed).collect()
 }

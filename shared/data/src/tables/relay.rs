@@ -148,3 +148,13 @@ pub(crate) async fn settled(conn: &Conn) -> Result<Vec<(i16, i64)>, DbErr> {
     let rows = conn.query_all_raw(sql(conn, "SELECT partition, settled FROM relay", [])).await?;
     rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
 }
+
+/// How far positions were given in each partition, and up to which some are gone.
+pub(crate) async fn heads(conn: &Conn) -> Result<BTreeMap<u16, (u64, u64)>, DbErr> {
+    let rows = conn.query_all_raw(sql(conn, "SELECT partition, position, swept FROM relay", [])).await?;
+    let head = |row: &sea_orm::QueryResult| {
+        let partition = u16::try_from(row.try_get_by_index::<i16>(0)?).unwrap_or(0);
+        Ok((partition, (number(row.try_get_by_index(1)?), number(row.try_get_by_index(2)?))))
+    };
+    rows.iter().map(head).collect()
+}

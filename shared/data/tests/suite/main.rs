@@ -10,5 +10,6 @@ mod hygiene;
 mod leases;
 mod migrations;
 mod recovery;
+mod tail;
 mod units;
 mod walls;
