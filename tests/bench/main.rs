@@ -1,5 +1,5 @@
 //! The suite's benchmark: `cargo bench -p rapport-tests`, with `-- --engine sqlite|postgres`, `-- --quick` and
-//! `-- --only reads|decisions|imports|visibility`.
+//! `-- --only reads|decisions|identify|imports|merges|visibility`.
 //!
 //! Every figure stands beside a baseline that was measured in the same round, on the same machine, with the same client:
 //! a call beside a call of a bare tonic server, an import beside the bare insert of the same rows. What counts is the
@@ -10,6 +10,7 @@ mod decisions;
 mod import;
 mod limit;
 mod load;
+mod merges;
 mod people;
 mod raw;
 mod reads;

@@ -16,6 +16,8 @@ use crate::Outcome;
 use crate::load::IN_FLIGHT;
 use crate::suite::Client;
 
+/// The source that tells of them.
+pub const SOURCE: &str = "bench_crm";
 const NAMESPACE: &str = "customer_number";
 const REGIONS: [&str; 4] = ["north", "east", "south", "west"];
 
@@ -31,10 +33,11 @@ pub async fn introduce(clients: &[Client], count: u32) -> Outcome<Vec<String>> {
     Ok(told.buffered(IN_FLIGHT).try_collect().await?)
 }
 
-fn identify(number: u32) -> IdentifyRequest {
+/// What the source tells of a customer.
+pub fn identify(number: u32) -> IdentifyRequest {
     let value = |kind| Value { kind: Some(kind) };
     IdentifyRequest {
-        source: "bench_crm".to_owned(),
+        source: SOURCE.to_owned(),
         external_id: number.to_string(),
         identifiers: vec![identifier(number), named("email", format!("customer-{number}@bench.invalid"))],
         traits: BTreeMap::from([

@@ -11,7 +11,7 @@ use crate::raw::Raw;
 use crate::report::{Figure, Report, Target, Unit};
 use crate::scale::{Part, Scale};
 use crate::suite::{Client, Suite};
-use crate::{Outcome, decisions, import, limit, people, reads, visibility};
+use crate::{Outcome, decisions, import, limit, merges, people, reads, visibility};
 
 const CALLS: Unit = Unit::PerSecond("calls");
 const ROWS: Unit = Unit::PerSecond("rows");
@@ -27,9 +27,15 @@ const GATEWAY_SINGLE: Figure = figure("the same, one at a time", Unit::Micros, T
 const DECIDE_FEW: Figure = figure("Decide, 10 actions, committed : empty call", CALLS, Target::None);
 const DECIDE_MANY: Figure = figure("Decide, 100 actions, committed : empty call", CALLS, Target::Ratio(0.25));
 const DECIDE_SINGLE: Figure = figure("Decide, 100 actions, one at a time : empty call", Unit::Micros, Target::None);
+const IDENTIFY_NEW: Figure = figure("Identify, a new customer : empty call", CALLS, Target::None);
+const IDENTIFY_KNOWN: Figure = figure("Identify, a known customer's trait : empty call", CALLS, Target::None);
 const IMPORT: Figure = figure("import, known customers, acknowledged : bare insert", ROWS, Target::Ratio(0.35));
 const IMPORT_NEW: Figure = figure("import, new customers, acknowledged : bare insert", ROWS, Target::None);
 const COUNTED: Figure = figure("import, known customers, counted in metrics : bare insert", ROWS, Target::None);
+const MERGE_HALF: Figure = figure("MergeProfiles, 1,000 interactions each, p50", Unit::Millis, Target::None);
+const MERGE: Figure = figure("MergeProfiles, 1,000 interactions each, p99", Unit::Millis, Target::AtMost(10.0));
+const SPLIT_HALF: Figure = figure("SplitProfile, 1,000 interactions each, p50", Unit::Millis, Target::None);
+const SPLIT: Figure = figure("SplitProfile, 1,000 interactions each, p99", Unit::Millis, Target::None);
 const WRITTEN: Figure = figure("RecordInteraction at 500/s, acknowledged, p50", Unit::Millis, Target::None);
 const VISIBLE_HALF: Figure = figure("acknowledged to visible in metrics at 500/s, p50", Unit::Millis, Target::None);
 const VISIBLE: Figure = figure("acknowledged to visible in metrics at 500/s, p99", Unit::Millis, Target::AtMost(50.0));
@@ -38,6 +44,8 @@ const FEW: u32 = 10;
 const MANY: u32 = 100;
 /// Customers that are read over and over.
 const HOT_CUSTOMERS: usize = 64;
+/// Customers that are told of again and again.
+const KNOWN: u32 = 500;
 /// Longer than profiles holds what it read.
 const COOLING: Duration = Duration::from_millis(1_100);
 
@@ -69,6 +77,8 @@ struct Bench<'a> {
     few: Deciding,
     many: Deciding,
     importing: Importing,
+    telling: Telling,
+    merging: Client,
     steady: Steady,
 }
 
@@ -96,6 +106,12 @@ struct Importing {
     next_customer: u32,
 }
 
+/// Who tells of customers, and how many are known.
+struct Telling {
+    clients: Vec<Client>,
+    known: u32,
+}
+
 struct Steady {
     writers: Vec<Client>,
     reader: Client,
@@ -106,9 +122,10 @@ impl<'a> Bench<'a> {
     async fn prepare(suite: &'a Suite, scale: &Scale) -> Outcome<Self> {
         let (few, many) = (deciding(suite, "few", FEW, scale).await?, deciding(suite, "many", MANY, scale).await?);
         let (reading, importing) = (reading(suite, scale).await?, importing(suite).await?);
-        let steady = steady(suite).await?;
+        let (steady, telling) = (steady(suite).await?, telling(suite).await?);
+        let merging = merging(suite).await?;
         suite.rest().await?;
-        Ok(Self { suite, limit: suite.limit().await?, reading, few, many, importing, steady })
+        Ok(Self { suite, limit: suite.limit().await?, reading, few, many, importing, telling, merging, steady })
     }
 
     async fn round(&mut self, round: u32, scale: &Scale, report: &mut Report) -> Outcome<()> {
@@ -123,6 +140,14 @@ impl<'a> Bench<'a> {
         }
         if scale.has(Part::Decisions) {
             self.decisions(scale, report, empty, empty_single).await?;
+        }
+        if scale.has(Part::Identify) {
+            self.identify(scale, report, empty).await?;
+            self.suite.rest().await?;
+        }
+        if scale.has(Part::Merges) {
+            self.merge(scale, report).await?;
+            self.suite.rest().await?;
         }
         if scale.has(Part::Imports) {
             self.imports(round, scale, report).await?;
@@ -165,6 +190,27 @@ impl<'a> Bench<'a> {
         let cold = reads::cold(&reading.direct, &reading.cold).await?;
         reading.last = Instant::now();
         report.note(engine, &COLD, cold.per_second, Some(empty));
+        Ok(())
+    }
+
+    async fn identify(&mut self, scale: &Scale, report: &mut Report, empty: f64) -> Outcome<()> {
+        let (until, engine) = (Until::Time(scale.window), self.suite.engine);
+        let Telling { clients, known } = &mut self.telling;
+        let new = merges::identify_new(clients, *known, until).await?;
+        report.note(engine, &IDENTIFY_NEW, new.per_second, Some(empty));
+        // A place may have gone beyond the last that was counted.
+        *known += (new.per_second * scale.window.as_secs_f64() * 2.0) as u32 + 1_000;
+        let told = merges::identify_known(clients, KNOWN, until).await?;
+        report.note(engine, &IDENTIFY_KNOWN, told.per_second, Some(empty));
+        Ok(())
+    }
+
+    async fn merge(&self, scale: &Scale, report: &mut Report) -> Outcome<()> {
+        let (took, engine) = (merges::measure(&self.merging, scale.merges).await?, self.suite.engine);
+        report.note(engine, &MERGE_HALF, took.merge_p50, None);
+        report.note(engine, &MERGE, took.merge_p99, None);
+        report.note(engine, &SPLIT_HALF, took.split_p50, None);
+        report.note(engine, &SPLIT, took.split_p99, None);
         Ok(())
     }
 
@@ -227,6 +273,20 @@ async fn importing(suite: &Suite) -> Outcome<Importing> {
     let profiles = suite.direct(Role::Profiles, &tenant).await?.swap_remove(0);
     let metrics = suite.direct(Role::Metrics, &tenant).await?.swap_remove(0);
     Ok(Importing { profiles, metrics, raw: suite.raw().await?, sent: 0, next_customer: 0 })
+}
+
+async fn telling(suite: &Suite) -> Outcome<Telling> {
+    let tenant = suite.tenant("telling").await?;
+    let clients = suite.direct(Role::Profiles, &tenant).await?;
+    people::introduce(&clients, KNOWN).await?;
+    Ok(Telling { clients, known: KNOWN })
+}
+
+async fn merging(suite: &Suite) -> Outcome<Client> {
+    let tenant = suite.tenant("merging").await?;
+    let client = suite.direct(Role::Profiles, &tenant).await?.swap_remove(0);
+    merges::prepare(&client).await?;
+    Ok(client)
 }
 
 async fn steady(suite: &Suite) -> Outcome<Steady> {

@@ -38,17 +38,23 @@ pub enum Part {
     Reads,
     /// Deciding.
     Decisions,
+    /// Telling of customers.
+    Identify,
     /// Importing.
     Imports,
+    /// Merging and splitting.
+    Merges,
     /// From acknowledged to visible.
     Visibility,
 }
 
 impl Part {
-    const ALL: [(&str, Self); 4] = [
+    const ALL: [(&str, Self); 6] = [
         ("reads", Self::Reads),
         ("decisions", Self::Decisions),
+        ("identify", Self::Identify),
         ("imports", Self::Imports),
+        ("merges", Self::Merges),
         ("visibility", Self::Visibility),
     ];
 }
@@ -71,7 +77,8 @@ impl Options {
                 "--only" => {
                     let word = words.next().unwrap_or_default();
                     let part = Part::ALL.iter().find(|(name, _)| *name == word);
-                    let (_, part) = part.ok_or("--only takes reads, decisions, imports or visibility")?;
+                    let (_, part) =
+                        part.ok_or("--only takes reads, decisions, identify, imports, merges or visibility")?;
                     options.parts.push(*part);
                 }
                 other => {
@@ -102,6 +109,8 @@ pub struct Scale {
     pub cold: u32,
     /// Customers that decisions are made for.
     pub deciding: u32,
+    /// Merges, and splits.
+    pub merges: u32,
     /// How long writes come at a steady pace.
     pub steady: Duration,
 }
@@ -120,6 +129,7 @@ impl Scale {
                 rows: 5_000,
                 cold: 1_000,
                 deciding: 500,
+                merges: 100,
                 steady: millis(1_500),
             }
         } else {
@@ -132,6 +142,7 @@ impl Scale {
                 rows: 20_000,
                 cold: 4_000,
                 deciding: 1_000,
+                merges: 300,
                 steady: secs(3),
             }
         }
@@ -153,6 +164,7 @@ impl Scale {
             rows: self.rows / 4,
             cold: self.cold,
             deciding: self.deciding,
+            merges: 10,
             steady: Duration::from_millis(500),
         }
     }

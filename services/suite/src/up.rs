@@ -95,8 +95,8 @@ fn greet(data: &Path, address: &str, tenant: TenantId, key: Option<&str>, ready:
     let Some(loaded) = loaded else { return };
     println!(
         "demo, loaded in {:.1} s: {} real purchases (CDNOW 1997–98), {} customers with made-up particulars, {} made-up \
-         NPS answers, {} offers",
-        loaded.seconds, loaded.purchases, loaded.people, loaded.responses, loaded.actions
+         NPS answers, {} offers, {} records of people to be matched (FEBRL 1)",
+        loaded.seconds, loaded.purchases, loaded.people, loaded.responses, loaded.actions, loaded.records
     );
     let program = program();
     let key = key.unwrap_or("YOUR_KEY");

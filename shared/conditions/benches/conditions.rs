@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use rapport_conditions::{Activation, Environment, List, Object, Timestamp, Type, Value};
+use rapport_conditions::{Activation, AsValue, Environment, List, Map, Object, Timestamp, Type, Value};
 
 /// A service's own structure, lent as it is.
 struct Customer {
@@ -79,5 +79,98 @@ fn conditions(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, conditions);
+/// Something a customer did.
+struct Event {
+    at: Timestamp,
+    channel: &'static str,
+    euros: f64,
+}
+
+impl Object for Event {
+    fn field(&self, index: usize) -> Option<Value<'_>> {
+        match index {
+            0 => Some(Value::Timestamp(self.at)),
+            1 => Some(Value::String(self.channel)),
+            2 => Some(Value::Double(self.euros)),
+            _ => None,
+        }
+    }
+}
+
+impl AsValue for Event {
+    fn as_value(&self) -> Value<'_> {
+        Value::Object(self)
+    }
+}
+
+struct Events {
+    visits: Vec<Event>,
+    purchases: Vec<Event>,
+}
+
+impl Map for Events {
+    fn count(&self) -> usize {
+        2
+    }
+    fn value(&self, key: &str) -> Option<Value<'_>> {
+        match key {
+            "visit" => Some(Value::List(&self.visits)),
+            "purchase" => Some(Value::List(&self.purchases)),
+            _ => None,
+        }
+    }
+    fn key_after(&self, key: Option<&str>) -> Option<&str> {
+        match key {
+            None => Some("purchase"),
+            Some("purchase") => Some("visit"),
+            Some(_) => None,
+        }
+    }
+}
+
+impl Activation for Events {
+    fn variable(&self, index: usize) -> Option<Value<'_>> {
+        (index == 0).then_some(Value::Map(self))
+    }
+}
+
+/// Conditions over the events of a customer who did something 5,000 times, as a segment asks them at each change.
+fn events(criterion: &mut Criterion) {
+    let fields = [("at", Type::Timestamp), ("channel", Type::String), ("euros", Type::Double)];
+    let environment = Environment::builder().variable("events", Type::map(Type::events("Event", fields))).build();
+    let now = Timestamp::from_micros(1_748_779_200_000_000).expect("in range");
+    let history = |every: u64| {
+        let event = |place: u64| Event {
+            at: now.minus(std::time::Duration::from_secs(every * (5_000 - place))),
+            channel: if place.is_multiple_of(3) { "web" } else { "store" },
+            euros: 1.5,
+        };
+        (0..5_000).map(event).collect::<Vec<_>>()
+    };
+    let context = Events { visits: history(3_600), purchases: history(7_200) };
+    let cases = [
+        ("counted window", "events.visit.within(duration('720h')).size() >= 3"),
+        ("none in a window", "events.call.within(duration('720h')).size() == 0"),
+        ("the last", "now - events.purchase.last().at < duration('2160h')"),
+        ("between", "events.visit.between(now - duration('48h'), now - duration('24h')).size() == 24"),
+        (
+            "sum over 360",
+            "events.purchase.within(duration('720h')).filter(e, e.channel == 'web').map(e, e.euros).sum() > 100.0",
+        ),
+        ("followed, 5,000 by 5,000", "events.visit.followedBy(events.purchase, duration('24h')).size() > 100"),
+        (
+            "followed, within a month",
+            "events.visit.within(duration('720h')).followedBy(events.purchase.within(duration('720h')), duration('24h')).size() > 100",
+        ),
+    ];
+    let mut group = criterion.benchmark_group("events");
+    for (name, source) in cases {
+        let program = environment.compile(source, Type::Bool).expect(source);
+        assert!(program.matches(&context, now).value, "{source}");
+        group.bench_function(name, |bencher| bencher.iter(|| program.matches(black_box(&context), black_box(now))));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, conditions, events);
 criterion_main!(benches);

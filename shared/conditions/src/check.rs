@@ -5,6 +5,7 @@
 
 mod calls;
 mod clock;
+mod events;
 mod macros;
 mod operators;
 
@@ -16,7 +17,8 @@ use crate::ast::{Expr, ExprKind};
 use crate::environment::Environment;
 use crate::error::{CompileError, CompileErrors};
 use crate::eval::Evaluator;
-use crate::program::{Code, Inner, Input, Node, Op, Program, Run, Step};
+use crate::inputs::Input;
+use crate::program::{Code, Inner, Node, Op, Program, Run, Step};
 use crate::types::Type;
 use crate::value::{Owned, Value};
 
@@ -48,13 +50,15 @@ pub(crate) fn compile(
         return Err(CompileErrors::new(compiler.errors));
     }
     compiler.code.root = root;
-    let reads_now = compiler.code.ops.iter().any(|op| matches!(op, Op::Clock { .. }));
+    let reads_now =
+        environment.has_now() && compiler.code.ops.iter().any(|op| matches!(op, Op::Clock { .. } | Op::Past { .. }));
     Ok(Program::new(Inner {
         source: source.to_owned(),
         code: compiler.code,
         cost,
         fuel: environment.limits().fuel,
         inputs: compiler.inputs.into_iter().collect(),
+        has_now: environment.has_now(),
         reads_now,
         expected: unknown.then(|| expected.clone()),
     }))
@@ -145,7 +149,8 @@ impl<'e> Compiler<'e> {
         if let Some(depth) = self.scopes.iter().rposition(|(scope, _)| scope == name) {
             let kind = self.scopes[depth].1.clone();
             let local = u8::try_from(depth).expect("macros nest a few deep");
-            return self.emitted(Op::Local(local), kind, offset, &[]);
+            let typed = self.emitted(Op::Local(local), kind, offset, &[]);
+            return self.past(typed);
         }
         if name == "now" && self.environment.has_now() {
             return Typed { kind: Type::Timestamp, meaning: Meaning::Moving(Vec::new()), offset };
@@ -161,7 +166,8 @@ impl<'e> Compiler<'e> {
         let kind = kind.clone();
         let variable = u32::try_from(index).expect("an environment has few variables");
         let typed = self.emitted(Op::Variable(variable), kind, offset, &[]);
-        typed.reading(Input { variable: index, path: vec![name.to_owned()] })
+        let typed = typed.reading(Input { variable: index, path: vec![name.to_owned()] });
+        self.past(typed)
     }
 
     fn known_names(&self) -> String {

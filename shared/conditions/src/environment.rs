@@ -32,13 +32,23 @@ pub struct Limits {
     pub cost: u64,
     /// How long a list or map of unknown length is taken to be for the estimate.
     pub assumed_length: u64,
+    /// How long a list of events is taken to be for the estimate: the most that whoever lends them lends.
+    pub events: u64,
     /// What one evaluation may spend: an operation, a list element or 16 bytes of text cost one.
     pub fuel: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { length: 4_096, depth: 48, nodes: 1_000, cost: 200_000, assumed_length: 100, fuel: 200_000 }
+        Self {
+            length: 4_096,
+            depth: 48,
+            nodes: 1_000,
+            cost: 200_000,
+            assumed_length: 100,
+            events: 1_000,
+            fuel: 200_000,
+        }
     }
 }
 

@@ -39,7 +39,7 @@ pub enum EvalErrorKind {
     Absent,
     /// A map has no such key.
     NoSuchKey,
-    /// A list has no such index.
+    /// A list has no such index, or is empty where an element is asked for.
     NoSuchIndex,
     /// A value of a kind that the operation does not take.
     WrongType,
@@ -130,7 +130,7 @@ impl fmt::Display for EvalErrorKind {
         f.write_str(match self {
             Self::Absent => "a variable or field that has no value (ask has() first)",
             Self::NoSuchKey => "a map has no such key (ask `in` or has() first)",
-            Self::NoSuchIndex => "a list has no such index",
+            Self::NoSuchIndex => "a list has no such element (ask size() first)",
             Self::WrongType => "a value of a kind that the operation does not take",
             Self::Overflow => "a number, instant or duration out of range",
             Self::DivisionByZero => "a division by zero",

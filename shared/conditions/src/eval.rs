@@ -1,13 +1,15 @@
 //! The evaluator: walks the arena from the root within its fuel, and keeps until when what it saw holds.
 //!
-//! Why the validity is right: an evaluation depends on `now` only through the comparisons of [`Op::Clock`]. Each
-//! notes the first instant at which it would come out otherwise. Before the least of them every comparison that was
-//! evaluated comes out as it did, so the evaluation takes the same way to the same answer (or the same error).
+//! Why the validity is right: an evaluation depends on `now` only through the comparisons of [`Op::Clock`] and the
+//! operations on events. Each notes the first instant at which it would come out otherwise. Before the least of them
+//! all that was evaluated comes out as it did, so the evaluation takes the same way to the same answer (or error).
 
 mod clock;
 mod compare;
 mod compute;
+mod events;
 mod fold;
+mod total;
 
 use rapport_kernel::Timestamp;
 
@@ -56,6 +58,7 @@ impl<'a> Evaluator<'a> {
             | Op::HasField { .. }
             | Op::HasKey { .. }
             | Op::In { .. }
+            | Op::CompareCount { .. }
             | Op::Matches { .. }
             | Op::Text { .. } => self.boolean(node).map(Value::Bool),
             Op::Constant(_) | Op::VariableField { .. } | Op::Variable(_) | Op::Local(_) => self.operand(node),
@@ -74,6 +77,10 @@ impl<'a> Evaluator<'a> {
             Op::Key { of, key } => self.key(of, key, node),
             Op::Index { of, key } => self.index(of, key, node),
             Op::Fold { .. } => self.fold(node),
+            Op::Past { of, at } => self.past(of, at, node),
+            Op::Window(window) => self.window(window, node),
+            Op::Followed(follow) => self.followed(follow, node),
+            Op::Total { how, of } => self.total(how, of, node),
             Op::Negate(_)
             | Op::Arithmetic { .. }
             | Op::List(_)
@@ -145,6 +152,7 @@ impl<'a> Evaluator<'a> {
                 let map = self.operand(of)?;
                 Ok(lookup(&map, self.constant_text(key), node)?.is_some())
             }
+            Op::CompareCount { how, window, other } => self.compare_count(how, window, other, node),
             Op::In { item, of } => self.contains(item, of, node),
             Op::Matches { text, pattern } => self.matches(text, pattern, node),
             Op::Text { test, text, part } => self.text_test(test, text, part, node),
@@ -204,7 +212,7 @@ impl<'a> Evaluator<'a> {
         self.charge(1, node)?;
         let (of, key) = (self.operand(of)?, self.operand(key)?);
         match (&of, &key) {
-            (Value::List(_) | Value::MadeList(_), Value::Int(_) | Value::Double(_)) => {
+            (list, Value::Int(_) | Value::Double(_)) if list.is_list() => {
                 let found = position(&key).and_then(|index| element(&of, index));
                 found.ok_or(Trouble { kind: EvalErrorKind::NoSuchIndex, at: node })
             }
@@ -249,6 +257,7 @@ fn count(list: &Value<'_>) -> Option<usize> {
     match list {
         Value::List(list) => Some(list.count()),
         Value::MadeList(list) => Some(list.len()),
+        Value::Slice(slice) => Some(slice.count()),
         _ => None,
     }
 }
@@ -257,6 +266,7 @@ fn element<'a>(list: &Value<'a>, index: usize) -> Option<Value<'a>> {
     match list {
         Value::List(list) => list.element(index),
         Value::MadeList(list) => list.get(index).cloned(),
+        Value::Slice(slice) => slice.element(index),
         _ => None,
     }
 }

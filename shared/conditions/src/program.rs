@@ -10,6 +10,7 @@ use crate::ast::{Arithmetic, Comparison};
 use crate::error::{EvalError, EvalErrorKind};
 use crate::eval::{Evaluator, Trouble};
 use crate::format::Zone;
+use crate::inputs::Input;
 use crate::types::Type;
 use crate::value::{Activation, Owned, Value};
 
@@ -23,18 +24,10 @@ pub(crate) struct Inner {
     pub(crate) cost: u64,
     pub(crate) fuel: u64,
     pub(crate) inputs: Vec<Input>,
+    pub(crate) has_now: bool,
     pub(crate) reads_now: bool,
     /// What the value must be, where the checker could not know it.
     pub(crate) expected: Option<Type>,
-}
-
-/// Something a condition reads: a variable and the fields or constant keys after it, as far as they are fixed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Input {
-    /// The variable's index in its environment.
-    pub variable: usize,
-    /// The variable's name, then fields or keys: `["customer", "traits", "plan"]`.
-    pub path: Vec<String>,
 }
 
 /// What an evaluation gave.
@@ -65,7 +58,7 @@ impl Program {
     /// # Errors
     /// Why there is no value. The error holds as long as its `valid_until` says.
     pub fn evaluate<'a>(&'a self, inputs: &'a dyn Activation, now: Timestamp) -> Result<Outcome<'a>, EvalError> {
-        let mut evaluator = Evaluator::new(&self.0.code, inputs, now, self.0.fuel);
+        let mut evaluator = self.evaluator(inputs, now);
         let result = evaluator.evaluate(self.0.code.root);
         let valid_until = evaluator.valid_until();
         match result {
@@ -81,7 +74,7 @@ impl Program {
     /// Whether the condition holds: an evaluation error, or a value other than `true`, is no match.
     #[must_use]
     pub fn matches(&self, inputs: &dyn Activation, now: Timestamp) -> Match {
-        let mut evaluator = Evaluator::new(&self.0.code, inputs, now, self.0.fuel);
+        let mut evaluator = self.evaluator(inputs, now);
         let value = matches!(evaluator.evaluate(self.0.code.root), Ok(Value::Bool(true)));
         Match { value, valid_until: evaluator.valid_until() }
     }
@@ -110,6 +103,12 @@ impl Program {
         self.0.reads_now
     }
 
+    fn evaluator<'a>(&'a self, inputs: &'a dyn Activation, now: Timestamp) -> Evaluator<'a> {
+        // Where there is no now, no event is to come.
+        let now = if self.0.has_now { now } else { Timestamp::MAX };
+        Evaluator::new(&self.0.code, inputs, now, self.0.fuel)
+    }
+
     fn error(&self, trouble: Trouble, valid_until: Timestamp) -> EvalError {
         let offset = self.0.code.offsets.get(trouble.at as usize).map_or(0, |offset| *offset as usize);
         EvalError { kind: trouble.kind, offset, valid_until }
@@ -135,6 +134,8 @@ pub(crate) struct Code {
     pub(crate) constants: Vec<Owned>,
     pub(crate) patterns: Vec<Regex>,
     pub(crate) zones: Vec<Zone>,
+    pub(crate) windows: Vec<Window>,
+    pub(crate) follows: Vec<Follow>,
     pub(crate) root: Node,
 }
 
@@ -212,6 +213,12 @@ pub(crate) enum Op {
         steps: Run,
         other: Node,
     },
+    /// A comparison of how many events a window holds, `window` being [`Op::Window`].
+    CompareCount {
+        how: Comparison,
+        window: Node,
+        other: Node,
+    },
     Arithmetic {
         how: Arithmetic,
         left: Node,
@@ -254,6 +261,75 @@ pub(crate) enum Op {
         predicate: Node,
         transform: Node,
     },
+    /// Events that were read, without those to come; `at` is the field of their instant.
+    Past {
+        of: Node,
+        at: u16,
+    },
+    /// Of [`Code::windows`].
+    Window(u32),
+    /// Of [`Code::follows`].
+    Followed(u32),
+    Total {
+        how: Total,
+        of: Node,
+    },
+}
+
+/// The events whose instant is from one bound on and before the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Window {
+    pub(crate) of: Node,
+    pub(crate) at: u16,
+    pub(crate) from: Option<Bound>,
+    pub(crate) before: Option<Bound>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Bound {
+    /// An instant.
+    Fixed(Node),
+    /// An instant that moves with `now`: the steps from it.
+    Moving(Run),
+    /// The instant after the one that is a duration ago.
+    Within(Node),
+}
+
+/// Which events follow which within a duration, or are not followed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Follow {
+    pub(crate) earlier: Node,
+    pub(crate) earlier_at: u16,
+    pub(crate) later: Node,
+    pub(crate) later_at: u16,
+    pub(crate) within: Node,
+    /// Gives those of the later that follow, or those of the earlier that nothing followed.
+    pub(crate) gives: Gives,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gives {
+    Followers,
+    Unfollowed,
+}
+
+/// What is made of all elements of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Total {
+    Sum(Zero),
+    Average,
+    Least,
+    Greatest,
+    First,
+    Last,
+}
+
+/// The sum of nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Zero {
+    Int,
+    Double,
+    Duration,
 }
 
 /// One step from `now` to the side of a comparison that moves with it.

@@ -30,6 +30,10 @@ pub enum Type {
     Map(Arc<Type>),
     /// A record with declared fields.
     Object(Arc<ObjectType>),
+    /// What happened: a list of records that each have the field `at`, an instant, and stand in its order, earliest
+    /// first, which whoever lends it promises. Of a list that is read, a condition sees what is not after `now`; a key
+    /// that a map of such lists does not hold is an empty list.
+    Events(Arc<ObjectType>),
 }
 
 /// A record type: its name (for error texts) and its fields. A field's index is its place in the declaration.
@@ -59,6 +63,38 @@ impl Type {
         Self::Object(Arc::new(ObjectType { name: name.to_owned(), fields }))
     }
 
+    /// What happened, in order of its instants; see [`Type::Events`]. The fields are as for [`Type::object`].
+    ///
+    /// # Panics
+    /// Where no field is `at`, an instant: environments are written in code.
+    #[must_use]
+    pub fn events<N: Into<String>>(name: &str, fields: impl IntoIterator<Item = (N, Self)>) -> Self {
+        let fields: Vec<_> = fields.into_iter().map(|(name, kind)| (name.into(), kind)).collect();
+        let record = ObjectType { name: name.to_owned(), fields };
+        assert!(matches!(record.field("at"), Some((_, Self::Timestamp))), "{name} has no instant named at");
+        Self::Events(Arc::new(record))
+    }
+
+    /// The type of its elements, for a list of any kind.
+    pub(crate) fn element(&self) -> Option<Self> {
+        match self {
+            Self::List(element) => Some((**element).clone()),
+            Self::Events(record) => Some(Self::Object(record.clone())),
+            _ => None,
+        }
+    }
+
+    /// Whether events can be read out of it that a condition must not see yet. Such a value keeps its type wherever it
+    /// goes, for it is by the type that reading them is known.
+    pub(crate) fn hides_events(&self) -> bool {
+        let held = |inner: &Self| matches!(inner, Self::Events(_)) || inner.hides_events();
+        match self {
+            Self::List(inner) | Self::Map(inner) => held(inner),
+            Self::Object(record) | Self::Events(record) => record.fields.iter().any(|(_, kind)| held(kind)),
+            _ => false,
+        }
+    }
+
     pub(crate) const fn is_number(&self) -> bool {
         matches!(self, Self::Int | Self::Double)
     }
@@ -68,6 +104,9 @@ impl Type {
         match (self, other) {
             (Self::Dyn, _) | (_, Self::Dyn) => true,
             (Self::List(left), Self::List(right)) | (Self::Map(left), Self::Map(right)) => left.compatible(right),
+            (Self::Events(record), Self::List(element)) | (Self::List(element), Self::Events(record)) => {
+                matches!(&**element, Self::Dyn) || matches!(&**element, Self::Object(other) if other == record)
+            }
             _ => self == other,
         }
     }
@@ -78,6 +117,9 @@ impl Type {
             (Self::List(left), Self::List(right)) => Self::list(left.join(right)),
             (Self::Map(left), Self::Map(right)) => Self::map(left.join(right)),
             _ if self == other => self.clone(),
+            (Self::Events(record), Self::List(element)) | (Self::List(element), Self::Events(record)) => {
+                Self::list(Self::Object(record.clone()).join(element))
+            }
             _ => Self::Dyn,
         }
     }
@@ -104,7 +146,7 @@ impl Type {
             Self::String => value.as_str().is_some(),
             Self::Timestamp => matches!(value, Value::Timestamp(_)),
             Self::Duration => matches!(value, Value::Duration(_)),
-            Self::List(_) => matches!(value, Value::List(_) | Value::MadeList(_)),
+            Self::List(_) | Self::Events(_) => value.is_list(),
             Self::Map(_) => matches!(value, Value::Map(_) | Value::MadeMap(_)),
             Self::Object(_) => matches!(value, Value::Object(_)),
         }
@@ -112,7 +154,7 @@ impl Type {
 
     fn holds_objects(&self) -> bool {
         match self {
-            Self::Object(_) => true,
+            Self::Object(_) | Self::Events(_) => true,
             Self::List(inner) | Self::Map(inner) => inner.holds_objects(),
             _ => false,
         }
@@ -133,6 +175,7 @@ impl fmt::Display for Type {
             Self::List(element) => write!(f, "list({element})"),
             Self::Map(value) => write!(f, "map(string, {value})"),
             Self::Object(object) => f.write_str(&object.name),
+            Self::Events(record) => write!(f, "events({})", record.name),
         }
     }
 }

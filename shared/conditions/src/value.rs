@@ -32,12 +32,23 @@ pub enum Value<'a> {
     Map(&'a dyn Map),
     /// A record with declared fields.
     Object(&'a dyn Object),
+    /// Consecutive elements of a list.
+    Slice(Slice<'a>),
     /// Text made by an evaluation.
     MadeString(Arc<str>),
     /// A list made by an evaluation.
     MadeList(Arc<[Value<'a>]>),
     /// A map made by an evaluation.
     MadeMap(Arc<BTreeMap<String, Value<'a>>>),
+}
+
+/// Some consecutive elements of a list that somebody else holds.
+#[derive(Clone, Copy)]
+pub struct Slice<'a> {
+    list: &'a dyn List,
+    // 32 bits each, so that no value is larger for it.
+    start: u32,
+    end: u32,
 }
 
 /// The variables of an environment: index 0 is the one declared first.
@@ -113,7 +124,7 @@ impl<'a> Value<'a> {
             Self::String(_) | Self::MadeString(_) => "string",
             Self::Timestamp(_) => "timestamp",
             Self::Duration(_) => "duration",
-            Self::List(_) | Self::MadeList(_) => "list",
+            Self::List(_) | Self::MadeList(_) | Self::Slice(_) => "list",
             Self::Map(_) | Self::MadeMap(_) => "map",
             Self::Object(_) => "object",
         }
@@ -127,6 +138,10 @@ impl<'a> Value<'a> {
             Self::MadeString(text) => Some(text),
             _ => None,
         }
+    }
+
+    pub(crate) const fn is_list(&self) -> bool {
+        matches!(self, Self::List(_) | Self::MadeList(_) | Self::Slice(_))
     }
 
     /// A copy that owns its parts; `None` for records, whose fields only their type knows.
@@ -147,6 +162,12 @@ impl<'a> Value<'a> {
                     .map(|value| value.to_owned())
                     .collect::<Option<_>>()?,
             ),
+            Self::Slice(slice) => Owned::List(
+                (0..slice.count())
+                    .filter_map(|at| slice.element(at))
+                    .map(|value| value.to_owned())
+                    .collect::<Option<_>>()?,
+            ),
             Self::MadeList(list) => Owned::List(list.iter().map(Value::to_owned).collect::<Option<_>>()?),
             Self::Map(map) => {
                 let mut owned = BTreeMap::new();
@@ -162,6 +183,37 @@ impl<'a> Value<'a> {
             ),
             Self::Object(_) => return None,
         })
+    }
+}
+
+impl<'a> Slice<'a> {
+    /// The elements from `start` to before `end`; `None` beyond 32 bits.
+    pub(crate) fn of(list: &'a dyn List, start: usize, end: usize) -> Option<Self> {
+        Some(Self { list, start: u32::try_from(start).ok()?, end: u32::try_from(end.max(start)).ok()? })
+    }
+
+    /// A part of this part.
+    pub(crate) fn part(self, start: usize, end: usize) -> Option<Self> {
+        let end = end.min(self.count());
+        Self::of(self.list, self.start as usize + start.min(end), self.start as usize + end)
+    }
+
+    /// How many elements it has.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    /// An element.
+    #[must_use]
+    pub fn element(&self, index: usize) -> Option<Value<'a>> {
+        if index < self.count() { self.list.element(self.start as usize + index) } else { None }
+    }
+}
+
+impl fmt::Debug for Slice<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("‹list›")
     }
 }
 

@@ -2,6 +2,7 @@
 //! Loading twice changes nothing: every item is recognised by its source record, its name or its customer.
 
 mod cdnow;
+mod febrl;
 mod synthetic;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,8 @@ pub struct Loaded {
     pub purchases: i64,
     /// Customers told about.
     pub people: usize,
+    /// Records of people who share no identifier.
+    pub records: usize,
     /// Responses to the demo survey.
     pub responses: usize,
     /// Actions.
@@ -57,7 +60,7 @@ pub async fn load(address: &str, key: &str) -> Result<Loaded, Status> {
     let started = Instant::now();
     let client = connect(address, key).await?;
     let people = synthetic::people();
-    let steps = 69_659 + 2 * people.len() as u64;
+    let steps = 69_659 + 2 * people.len() as u64 + febrl::records().count() as u64;
     let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr());
     if let Ok(style) = ProgressStyle::with_template("  loading the demo {bar:32} {percent:>3} % {msg}") {
         bar.set_style(style);
@@ -65,14 +68,15 @@ pub async fn load(address: &str, key: &str) -> Result<Loaded, Status> {
     declare(&client).await?;
     // First who they are: what they buy and say then counts for their regions.
     bar.set_message("customers");
-    introduce(&client, &people, &bar).await?;
+    introduce(&client, people.iter().map(identify).chain(febrl::records()), &bar).await?;
     bar.set_message("purchases and feedback");
     let (purchases, responses) = tokio::try_join!(buy(&client, &bar), ask(&client, &people, &bar))?;
     let actions = offer(&client).await?;
     bar.finish_and_clear();
     let example = people.first().map(|person| person.number.to_owned()).unwrap_or_default();
     let seconds = started.elapsed().as_secs_f64();
-    Ok(Loaded { purchases, people: people.len(), responses, actions, example, seconds })
+    let records = febrl::records().count();
+    Ok(Loaded { purchases, people: people.len(), records, responses, actions, example, seconds })
 }
 
 /// Declares the trait by which the demo's figures can be grouped.
@@ -112,12 +116,16 @@ async fn buy(client: &Client, bar: &ProgressBar) -> Result<i64, Status> {
 }
 
 /// Tells who some of the customers are.
-async fn introduce(client: &Client, people: &[Person], bar: &ProgressBar) -> Result<(), Status> {
-    stream::iter(people.iter().map(Ok))
+async fn introduce(
+    client: &Client,
+    people: impl Iterator<Item = IdentifyRequest>,
+    bar: &ProgressBar,
+) -> Result<(), Status> {
+    stream::iter(people.map(Ok))
         .try_for_each_concurrent(AT_ONCE, |person| {
             let mut profiles = ProfileServiceClient::new(client.clone());
             async move {
-                profiles.identify(identify(person)).await?;
+                profiles.identify(person).await?;
                 bar.inc(1);
                 Ok(())
             }

@@ -3,6 +3,7 @@
 use regex::RegexBuilder;
 
 use crate::ast::{Expr, ExprKind};
+use crate::check::events::ONE_TYPE_AT_A_TIME;
 use crate::check::{Compiler, TEXT_COST, Typed, clock, index};
 use crate::format::Zone;
 use crate::program::{Conversion, Node, Op, Part, TextTest, ZoneFrom};
@@ -32,6 +33,9 @@ impl Compiler<'_> {
             ("matches", [text, pattern]) => self.pattern(text, pattern, offset),
             ("dyn", [of]) => {
                 let typed = self.expression(of);
+                if typed.kind.hides_events() {
+                    return self.failed(offset, ONE_TYPE_AT_A_TIME);
+                }
                 Typed { kind: Type::Dyn, ..typed }
             }
             (_, [of]) if conversion.is_some() => self.conversion(conversion, of, name, offset),
@@ -46,6 +50,9 @@ impl Compiler<'_> {
 
     pub(super) fn method(&mut self, receiver: &Expr, name: &str, arguments: &[Expr], offset: usize) -> Typed {
         if let Some(typed) = self.fold(receiver, name, arguments, offset) {
+            return typed;
+        }
+        if let Some(typed) = self.list_function(receiver, name, arguments, offset) {
             return typed;
         }
         if let Some(part) = part(name) {
@@ -91,7 +98,10 @@ impl Compiler<'_> {
 
     fn size(&mut self, of: &Expr, offset: usize) -> Typed {
         let typed = self.expression(of);
-        if !matches!(typed.kind, Type::String | Type::List(_) | Type::Map(_) | Type::Dyn) {
+        if matches!(&typed.kind, Type::Map(value) if matches!(**value, Type::Events(_))) {
+            return self.failed(offset, ONE_TYPE_AT_A_TIME);
+        }
+        if !matches!(typed.kind, Type::String | Type::List(_) | Type::Events(_) | Type::Map(_) | Type::Dyn) {
             return self.failed(offset, format!("size() does not take {}", typed.kind));
         }
         let of = self.fixed(typed);

@@ -4,8 +4,8 @@
 //! durations added to it or taken from it, and the other side does not move. All else is refused.
 
 use crate::ast::{Comparison, Expr};
-use crate::check::{Compiler, Meaning, Typed, index};
-use crate::program::{Op, Run, Step};
+use crate::check::{Compiler, Meaning, Typed};
+use crate::program::{Node, Op, Step};
 use crate::types::Type;
 
 pub(super) const MISPLACED: &str = "now may stand only on one side of a comparison, with instants and durations added \
@@ -35,21 +35,27 @@ impl Compiler<'_> {
             (other, Typed { meaning: Meaning::Moving(steps), .. }) => self.clock(how.mirrored(), &steps, other, offset),
             (left, right) => {
                 let (left, right) = (self.fixed(left), self.fixed(right));
-                self.emitted_at(Op::Compare { how, left, right }, Type::Bool, offset, &[left, right], 2)
+                let op = match (self.window_counted(left), self.window_counted(right)) {
+                    (Some(window), _) => Op::CompareCount { how, window, other: right },
+                    (None, Some(window)) => Op::CompareCount { how: how.mirrored(), window, other: left },
+                    (None, None) => Op::Compare { how, left, right },
+                };
+                self.emitted_at(op, Type::Bool, offset, &[left, right], 2)
             }
+        }
+    }
+
+    /// The window whose events an operation counts.
+    fn window_counted(&self, node: Node) -> Option<Node> {
+        match self.code.ops[node as usize] {
+            Op::Size(of) => matches!(self.code.ops[of as usize], Op::Window(_)).then_some(of),
+            _ => None,
         }
     }
 
     fn clock(&mut self, how: Comparison, steps: &[Step], other: Typed, offset: usize) -> Typed {
         let other = self.fixed(other);
-        let run = Run { start: index(self.code.steps.len()), count: index(steps.len()) };
-        self.code.steps.extend_from_slice(steps);
-        let mut operands: Vec<_> = steps
-            .iter()
-            .map(|step| match step {
-                Step::Plus(node) | Step::Minus(node) | Step::From(node) => *node,
-            })
-            .collect();
+        let (run, mut operands) = self.steps(steps);
         operands.push(other);
         self.emitted(Op::Clock { how, steps: run, other }, Type::Bool, offset, &operands)
     }

@@ -1,6 +1,7 @@
 //! The macros: has, all, exists, exists_one, filter, map. Their cost is that of the body, times the length.
 
 use crate::ast::{Expr, ExprKind};
+use crate::check::events::ONE_TYPE_AT_A_TIME;
 use crate::check::{Compiler, Meaning, Typed};
 use crate::program::{Fold, LOCALS, Op};
 use crate::types::Type;
@@ -43,19 +44,24 @@ impl Compiler<'_> {
 
     fn folded(&mut self, how: Fold, over: &Expr, variable: &str, body: [Option<&Expr>; 2], offset: usize) -> Typed {
         let over = self.expression(over);
-        let element = match &over.kind {
-            Type::List(element) => (**element).clone(),
-            Type::Map(_) => Type::String,
-            Type::Dyn => Type::Dyn,
-            other => {
+        let element = match (&over.kind, over.kind.element()) {
+            (_, Some(element)) => element,
+            (Type::Map(value), _) if matches!(**value, Type::Events(_)) => {
+                return self.failed(offset, ONE_TYPE_AT_A_TIME);
+            }
+            (Type::Map(_), _) => Type::String,
+            (Type::Dyn, _) => Type::Dyn,
+            (other, _) => {
                 let reason = format!("a macro runs over a list or a map, not over {other}");
                 return self.failed(offset, reason);
             }
         };
+        // What is kept of events is in their order still.
+        let kept = if let Type::Events(_) = &over.kind { over.kind.clone() } else { Type::list(element.clone()) };
         let length = self.length_of(&over);
         let over = self.fixed(over);
         let local = u8::try_from(self.scopes.len()).expect("checked against LOCALS");
-        self.scopes.push((variable.to_owned(), element.clone()));
+        self.scopes.push((variable.to_owned(), element));
         let [predicate, transform] = body;
         let predicate = match predicate {
             Some(predicate) => self.operand(predicate, &Type::Bool),
@@ -67,7 +73,7 @@ impl Compiler<'_> {
                 let kind = transform.kind.clone();
                 (self.fixed(transform), Type::list(kind))
             }
-            None if how == Fold::Filter => (self.truth(offset), Type::list(element)),
+            None if how == Fold::Filter => (self.truth(offset), kept),
             None => (self.truth(offset), Type::Bool),
         };
         self.scopes.pop();

@@ -2,7 +2,8 @@
 
 use crate::ast::{Arithmetic, Expr};
 use crate::check::{Compiler, Meaning, TEXT_COST, Typed};
-use crate::program::{Input, Node, Op, Step};
+use crate::inputs::Input;
+use crate::program::{Node, Op, Step};
 use crate::types::Type;
 use crate::value::Owned;
 
@@ -35,6 +36,13 @@ impl Compiler<'_> {
                 let element = if let Type::Map(value) = &kind { (**value).clone() } else { Type::Dyn };
                 self.code.constants.push(Owned::from(field));
                 let key = super::index(self.code.constants.len() - 1);
+                if has && let Type::Events(_) = element {
+                    let mut typed = self.emitted(Op::Key { of: node, key }, element, offset, &[node]);
+                    if let Some(input) = input {
+                        typed = typed.reading(input);
+                    }
+                    return self.any_events(typed, offset);
+                }
                 if has {
                     self.emitted(Op::HasKey { of: node, key }, Type::Bool, offset, &[node])
                 } else {
@@ -44,8 +52,11 @@ impl Compiler<'_> {
             other => return self.failed(offset, format!("{other} has no fields")),
         };
         match input {
-            Some(input) => typed.reading(input),
-            None => typed,
+            Some(input) => {
+                let typed = typed.reading(input);
+                self.past(typed)
+            }
+            None => self.past(typed),
         }
     }
 
@@ -69,10 +80,12 @@ impl Compiler<'_> {
         let (kind, key_kind) = (of.kind.clone(), key.kind.clone());
         let key = self.fixed(key);
         let element = match &kind {
-            Type::List(element) if key_kind.compatible(&Type::Int) => (**element).clone(),
+            Type::List(_) | Type::Events(_) if key_kind.compatible(&Type::Int) => kind.element().unwrap_or(Type::Dyn),
             Type::Map(value) if key_kind.compatible(&Type::String) => (**value).clone(),
             Type::Dyn if matches!(key_kind, Type::Int | Type::String | Type::Dyn) => Type::Dyn,
-            Type::List(_) => return self.failed(key_offset, format!("a list is indexed by int, not {key_kind}")),
+            Type::List(_) | Type::Events(_) => {
+                return self.failed(key_offset, format!("a list is indexed by int, not {key_kind}"));
+            }
             Type::Map(_) => return self.failed(key_offset, format!("a map is indexed by string, not {key_kind}")),
             Type::Dyn => return self.failed(key_offset, format!("{key_kind} is no index")),
             other => return self.failed(offset, format!("{other} cannot be indexed")),
@@ -88,11 +101,13 @@ impl Compiler<'_> {
                 let Op::Constant(key) = self.code.ops[key as usize] else {
                     return self.failed(key_offset, "a constant key is a constant");
                 };
-                self.emitted(Op::Key { of, key }, element, offset, &[of]).reading(Input { variable, path })
+                let typed = self.emitted(Op::Key { of, key }, element, offset, &[of]);
+                self.past(typed.reading(Input { variable, path }))
             }
             (_, meaning) => {
                 let of = self.fixed(Typed { kind, meaning, offset });
-                self.emitted(Op::Index { of, key }, element, offset, &[of, key])
+                let typed = self.emitted(Op::Index { of, key }, element, offset, &[of, key]);
+                self.past(typed)
             }
         }
     }
@@ -118,7 +133,7 @@ impl Compiler<'_> {
         if !yes.kind.compatible(&no.kind) {
             return self.failed(offset, format!("the two answers differ in type: {} and {}", yes.kind, no.kind));
         }
-        let kind = yes.kind.join(&no.kind);
+        let kind = self.joined(&yes.kind, &no.kind, offset);
         let (yes, no) = (self.fixed(yes), self.fixed(no));
         let dearer = if self.costs[yes as usize] > self.costs[no as usize] { yes } else { no };
         let length = self.lengths[yes as usize].max(self.lengths[no as usize]);
@@ -132,6 +147,9 @@ impl Compiler<'_> {
             let reason = format!("{} does not take {} and {}", how.symbol(), left.kind, right.kind);
             return self.failed(offset, reason);
         };
+        if [&left.kind, &right.kind].into_iter().any(|operand| operand.hides_events() && *operand != kind) {
+            return self.failed(offset, super::events::ONE_TYPE_AT_A_TIME);
+        }
         let moving = |mut steps: Vec<Step>, step| {
             steps.push(step);
             Typed { kind: kind.clone(), meaning: Meaning::Moving(steps), offset }
@@ -177,7 +195,13 @@ impl Compiler<'_> {
     }
 
     pub(super) fn membership(&mut self, item: &Expr, of: &Expr, offset: usize) -> Typed {
-        let (item, of) = (self.expression(item), self.expression(of));
+        let map = of;
+        let of = self.expression(of);
+        if matches!(&of.kind, Type::Map(value) if matches!(**value, Type::Events(_))) {
+            let events = self.index(map, item, offset);
+            return self.any_events(events, offset);
+        }
+        let item = self.expression(item);
         let fits = match &of.kind {
             Type::List(element) => item.kind.equatable(element),
             Type::Map(_) => item.kind.compatible(&Type::String),
@@ -197,7 +221,10 @@ impl Compiler<'_> {
         let mut nodes = Vec::with_capacity(items.len());
         for item in items {
             let typed = self.expression(item);
-            kind = Some(kind.map_or_else(|| typed.kind.clone(), |kind: Type| kind.join(&typed.kind)));
+            kind = Some(match kind {
+                Some(kind) => self.joined(&kind, &typed.kind, item.offset),
+                None => typed.kind.clone(),
+            });
             nodes.push(self.fixed(typed));
         }
         let run = self.run(&nodes);
@@ -215,7 +242,10 @@ impl Compiler<'_> {
         for (key, value) in entries {
             nodes.push(self.operand(key, &Type::String));
             let typed = self.expression(value);
-            kind = Some(kind.map_or_else(|| typed.kind.clone(), |kind: Type| kind.join(&typed.kind)));
+            kind = Some(match kind {
+                Some(kind) => self.joined(&kind, &typed.kind, value.offset),
+                None => typed.kind.clone(),
+            });
             nodes.push(self.fixed(typed));
         }
         let run = self.run(&nodes);
@@ -248,8 +278,14 @@ impl Compiler<'_> {
 /// The type of an arithmetic operation, or `None` where there is none for the operands.
 fn result(how: Arithmetic, left: &Type, right: &Type) -> Option<Type> {
     use Arithmetic::{Add, Divide, Multiply, Remainder, Subtract};
-    use Type::{Double, Duration, Dyn, Int, List, String, Timestamp};
+    use Type::{Double, Duration, Dyn, Events, Int, List, String, Timestamp};
     Some(match (how, left, right) {
+        // Two rows of events one after the other are in no order.
+        (Add, Events(_), Events(_) | List(_)) | (Add, List(_), Events(_)) => {
+            let plain = |kind: &Type| kind.element().map_or_else(|| kind.clone(), Type::list);
+            plain(left).join(&plain(right))
+        }
+        (Add, Events(_), Dyn) | (Add, Dyn, Events(_)) => Type::list(Dyn),
         (_, Int, Int | Dyn) | (_, Dyn, Int) => Int,
         (Add | Subtract | Multiply | Divide, Double, Double | Dyn)
         | (Add | Subtract | Multiply | Divide, Dyn, Double) => Double,

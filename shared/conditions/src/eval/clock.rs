@@ -8,20 +8,16 @@ use crate::value::Value;
 
 /// The side that moves: `sign · now + rest`, an instant or a duration. Wide enough that nothing overflows: where the
 /// exact result lies beyond what an instant can be, the comparison is decided as if it could.
-struct Moving {
-    sign: i128,
-    rest: i128,
-    instant: bool,
+pub(super) struct Moving {
+    pub(super) sign: i128,
+    pub(super) rest: i128,
+    pub(super) instant: bool,
 }
 
 impl Evaluator<'_> {
     pub(super) fn clock(&mut self, how: Comparison, steps: Run, other: Node, node: Node) -> Result<bool, Trouble> {
-        let code = self.code;
         self.charge(1, node)?;
-        let mut moving = Moving { sign: 1, rest: 0, instant: true };
-        for step in &code.steps[steps.range()] {
-            self.step(&mut moving, *step, node)?;
-        }
+        let moving = self.moving(steps, node)?;
         let (other, instant) = self.fixed(other)?;
         if instant != moving.instant {
             return match how {
@@ -36,8 +32,17 @@ impl Evaluator<'_> {
         Ok(self.decide(how, threshold))
     }
 
+    pub(super) fn moving(&mut self, steps: Run, node: Node) -> Result<Moving, Trouble> {
+        let code = self.code;
+        let mut moving = Moving { sign: 1, rest: 0, instant: true };
+        for step in &code.steps[steps.range()] {
+            self.step(&mut moving, *step, node)?;
+        }
+        Ok(moving)
+    }
+
     /// An operand that does not move, in microseconds, and whether it is an instant.
-    fn fixed(&mut self, node: Node) -> Result<(i128, bool), Trouble> {
+    pub(super) fn fixed(&mut self, node: Node) -> Result<(i128, bool), Trouble> {
         match self.operand(node)? {
             Value::Timestamp(at) => Ok((i128::from(at.micros()), true)),
             Value::Duration(micros) => Ok((i128::from(micros), false)),
@@ -78,9 +83,14 @@ impl Evaluator<'_> {
             Comparison::Equal => (now == threshold, if now < threshold { threshold } else { threshold + 1 }),
             Comparison::NotEqual => (now != threshold, if now < threshold { threshold } else { threshold + 1 }),
         };
-        if flip > now && flip < i128::from(self.valid_until) {
-            self.valid_until = i64::try_from(flip).unwrap_or(self.valid_until);
-        }
+        self.flips(flip);
         value
+    }
+
+    /// Notes that something comes out otherwise at an instant, where that is to come.
+    pub(super) fn flips(&mut self, at: i128) {
+        if at > i128::from(self.now.micros()) && at < i128::from(self.valid_until) {
+            self.valid_until = i64::try_from(at).unwrap_or(self.valid_until);
+        }
     }
 }

@@ -16,10 +16,20 @@ impl<'a> Evaluator<'a> {
     pub(super) fn compare(&mut self, how: Comparison, left: Node, right: Node, node: Node) -> Result<bool, Trouble> {
         self.charge(1, node)?;
         let (left, right) = (self.operand(left)?, self.operand(right)?);
+        self.compared(how, &left, &right, node)
+    }
+
+    pub(super) fn compared(
+        &mut self,
+        how: Comparison,
+        left: &Value<'a>,
+        right: &Value<'a>,
+        node: Node,
+    ) -> Result<bool, Trouble> {
         Ok(match how {
-            Comparison::Equal => self.equal(&left, &right, node, 0)?,
-            Comparison::NotEqual => !self.equal(&left, &right, node, 0)?,
-            _ => match (self.order(&left, &right, node)?, how) {
+            Comparison::Equal => self.equal(left, right, node, 0)?,
+            Comparison::NotEqual => !self.equal(left, right, node, 0)?,
+            _ => match (self.order(left, right, node)?, how) {
                 // NaN is neither less nor greater than anything.
                 (None, _) => false,
                 (Some(order), Comparison::Less) => order.is_lt(),
@@ -30,7 +40,12 @@ impl<'a> Evaluator<'a> {
         })
     }
 
-    fn order(&mut self, left: &Value<'a>, right: &Value<'a>, node: Node) -> Result<Option<Ordering>, Trouble> {
+    pub(super) fn order(
+        &mut self,
+        left: &Value<'a>,
+        right: &Value<'a>,
+        node: Node,
+    ) -> Result<Option<Ordering>, Trouble> {
         Ok(match (left, right) {
             (Value::Int(left), Value::Int(right)) => Some(left.cmp(right)),
             (Value::Double(left), Value::Double(right)) => left.partial_cmp(right),
@@ -68,9 +83,7 @@ impl<'a> Evaluator<'a> {
             (Value::Duration(left), Value::Duration(right)) => left == right,
             (Value::Null, Value::Null) => true,
             (Value::Object(_), _) | (_, Value::Object(_)) => return Err(wrong_type(node)),
-            (Value::List(_) | Value::MadeList(_), Value::List(_) | Value::MadeList(_)) => {
-                self.equal_lists(left, right, node, depth)?
-            }
+            (left, right) if left.is_list() && right.is_list() => self.equal_lists(left, right, node, depth)?,
             (Value::Map(_) | Value::MadeMap(_), Value::Map(_) | Value::MadeMap(_)) => {
                 self.equal_maps(left, right, node, depth)?
             }

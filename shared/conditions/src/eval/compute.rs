@@ -57,9 +57,7 @@ impl<'a> Evaluator<'a> {
                 times(how, &left, &right, node)
             }
             _ if how != Arithmetic::Add => Err(wrong_type(node)),
-            (Value::List(_) | Value::MadeList(_), Value::List(_) | Value::MadeList(_)) => {
-                self.joined_lists(&left, &right, node)
-            }
+            (left, right) if left.is_list() && right.is_list() => self.joined_lists(left, right, node),
             _ => {
                 let (Some(left), Some(right)) = (left.as_str(), right.as_str()) else {
                     return Err(wrong_type(node));

@@ -19,6 +19,12 @@ pub enum Expr {
     Trait(&'static str),
     HasTrait(&'static str),
     Now,
+    /// `events['type']`, a list of events, and whether there are any.
+    Events(&'static str),
+    HasEvents(&'static str),
+    /// A declared field of a record, and whether it is set.
+    Part(Box<Expr>, &'static str),
+    HasPart(Box<Expr>, &'static str),
     Not(Box<Expr>),
     Negate(Box<Expr>),
     And(Vec<Expr>),
@@ -33,6 +39,8 @@ pub enum Expr {
     Method(&'static str, Box<Expr>),
     /// A method with one argument.
     Test(&'static str, Box<(Expr, Expr)>),
+    /// A method with two arguments.
+    Test2(&'static str, Box<(Expr, Expr, Expr)>),
     /// The macro, its range, its variable and its body.
     Fold(&'static str, Box<Expr>, &'static str, Box<Expr>),
 }
@@ -54,8 +62,13 @@ pub struct World {
     /// Fields of `customer`: a name, and a value where it is set.
     pub customer: Vec<(&'static str, Option<Owned>)>,
     pub traits: Vec<(&'static str, Owned)>,
+    /// What happened, by type and in order: records of [`EVENT_FIELDS`].
+    pub events: Vec<(&'static str, Vec<Owned>)>,
     pub now: Timestamp,
 }
+
+/// The fields of an event, in order of their index.
+pub const EVENT_FIELDS: [&str; 4] = ["at", "channel", "value", "count"];
 
 impl std::fmt::Debug for World {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -65,6 +78,9 @@ impl std::fmt::Debug for World {
         }
         for (name, value) in self.customer.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
             write!(f, "\ncustomer.{name}: {}", golden::json(value))?;
+        }
+        for (kind, events) in &self.events {
+            write!(f, "\nevents.{kind}: {}", golden::json(&Owned::List(events.clone())))?;
         }
         Ok(())
     }
@@ -86,6 +102,13 @@ fn write(expression: &Expr, out: &mut String) {
         Expr::Trait(key) => write!(out, "traits['{key}']").expect("text"),
         Expr::HasTrait(key) => write!(out, "has(traits.{key})").expect("text"),
         Expr::Now => out.push_str("now"),
+        Expr::Events(kind) => write!(out, "events['{kind}']").expect("text"),
+        Expr::HasEvents(kind) => write!(out, "has(events.{kind})").expect("text"),
+        Expr::Part(of, field) => write!(out, "{}.{field}", source(of)).expect("text"),
+        Expr::HasPart(of, field) => write!(out, "has({}.{field})", source(of)).expect("text"),
+        Expr::Test2(name, parts) => {
+            write!(out, "{}.{name}({}, {})", source(&parts.0), source(&parts.1), source(&parts.2)).expect("text");
+        }
         Expr::Not(of) => write!(out, "!({})", source(of)).expect("text"),
         Expr::Negate(of) => write!(out, "-({})", source(of)).expect("text"),
         Expr::And(parts) => write!(out, "({})", list(parts, " && ")).expect("text"),

@@ -155,6 +155,13 @@ fn with_local(expression: Expr, from: &str, to: &'static str) -> Expr {
         Expr::Method(name, of) => Expr::Method(name, one(of)),
         Expr::Test(name, parts) => Expr::Test(name, two(parts)),
         Expr::Fold(name, range, local, body) => Expr::Fold(name, one(range), local, one(body)),
+        Expr::Test2(name, parts) => {
+            let (first, second, third) = *parts;
+            let [first, second, third] = [first, second, third].map(|part| with_local(part, from, to));
+            Expr::Test2(name, Box::new((first, second, third)))
+        }
+        Expr::Part(of, field) => Expr::Part(one(of), field),
+        Expr::HasPart(of, field) => Expr::HasPart(one(of), field),
         other => other,
     }
 }

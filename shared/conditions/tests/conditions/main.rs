@@ -2,9 +2,11 @@
 
 mod cel_python;
 mod cel_spec;
+mod events;
 mod expression;
 mod generate;
 mod golden;
+mod history;
 mod hostile;
 mod reference;
 mod validity;

@@ -6,12 +6,13 @@
 use rapport_conditions::{Owned, Timestamp};
 
 use crate::expression::{Expr, Literal, World};
+use crate::history;
 
 /// There is no value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Failed;
 
-type Result<T> = std::result::Result<T, Failed>;
+pub type Result<T> = std::result::Result<T, Failed>;
 
 /// Evaluates naively.
 pub fn evaluate(expression: &Expr, world: &World) -> Result<Owned> {
@@ -70,9 +71,35 @@ impl Walk<'_> {
                 }
                 _ => Err(Failed),
             },
+            Expr::Method(name @ ("sum" | "avg" | "min" | "max" | "first" | "last"), of) => {
+                let kind_is_double = doubles(of);
+                match self.value(of)? {
+                    Owned::List(list) => history::total(name, list, kind_is_double),
+                    _ => Err(Failed),
+                }
+            }
             Expr::Call(name, of) | Expr::Method(name, of) => {
                 let of = self.value(of)?;
                 call(name, &of)
+            }
+            Expr::Events(kind) => Ok(Owned::List(self.happened(kind))),
+            Expr::HasEvents(kind) => Ok(Owned::Bool(!self.happened(kind).is_empty())),
+            Expr::Part(of, field) => history::field(&self.value(of)?, field)?.ok_or(Failed),
+            Expr::HasPart(of, field) => Ok(Owned::Bool(history::field(&self.value(of)?, field)?.is_some())),
+            Expr::Test(name @ ("within" | "since" | "before"), parts) => {
+                let (events, (bound, _)) = (history::events(self.value(&parts.0)?)?, self.wide(&parts.1)?);
+                Ok(history::window(name, events, bound, self.world.now))
+            }
+            Expr::Test2("between", parts) => {
+                let events = history::events(self.value(&parts.0)?)?;
+                let ((from, _), (before, _)) = (self.wide(&parts.1)?, self.wide(&parts.2)?);
+                Ok(history::between(events, from, before))
+            }
+            Expr::Test2(name, parts) => {
+                let earlier = history::events(self.value(&parts.0)?)?;
+                let later = history::events(self.value(&parts.1)?)?;
+                let (within, _) = self.wide(&parts.2)?;
+                Ok(history::followed(name, &earlier, &later, within, self.world.now))
             }
             Expr::Test(name, parts) => {
                 let (text, part) = (self.value(&parts.0)?, self.value(&parts.1)?);
@@ -101,6 +128,12 @@ impl Walk<'_> {
                 _ => Err(Failed),
             },
         }
+    }
+
+    /// The events of a type that are not to come.
+    fn happened(&self, kind: &str) -> Vec<Owned> {
+        let all = self.world.events.iter().filter(|(other, _)| *other == kind).flat_map(|(_, events)| events);
+        all.filter(|event| history::at(event) <= i128::from(self.world.now.micros())).cloned().collect()
     }
 
     fn field(&self, name: &str) -> Option<Owned> {
@@ -155,6 +188,11 @@ impl Walk<'_> {
             other => panic!("{other} is not known"),
         }
     }
+}
+
+/// Whether a list is of doubles, whose sum is one even where there are none.
+fn doubles(list: &Expr) -> bool {
+    matches!(list, Expr::Fold("map", _, _, body) if matches!(&**body, Expr::Part(_, "value")))
 }
 
 fn value_of(literal: &Literal) -> Owned {
@@ -212,7 +250,7 @@ fn decided(values: &[Result<bool>], decides: bool) -> Result<Owned> {
 
 /// As doubles where the kinds of number differ.
 #[expect(clippy::cast_precision_loss, reason = "that is CEL's rule")]
-fn order(left: &Owned, right: &Owned) -> Result<Option<std::cmp::Ordering>> {
+pub fn order(left: &Owned, right: &Owned) -> Result<Option<std::cmp::Ordering>> {
     match (left, right) {
         (Owned::Int(left), Owned::Int(right)) => Ok(Some(left.cmp(right))),
         (Owned::Double(left), Owned::Double(right)) => Ok(left.partial_cmp(right)),

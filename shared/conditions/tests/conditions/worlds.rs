@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use rapport_conditions::{Environment, Limits, Owned, Timestamp, Type};
 
-use crate::expression::World;
+use crate::expression::{EVENT_FIELDS, World};
 
 pub const HOUR: i64 = 3_600_000_000;
 /// 2025-06-01T12:00:00Z, about which the instants lie.
@@ -57,8 +57,15 @@ pub fn environment() -> Environment {
         .variable("instants", Type::list(Type::Timestamp))
         .variable("customer", customer)
         .variable("traits", Type::map(Type::Dyn))
+        .variable("events", Type::map(events()))
         .limits(Limits { cost: u64::MAX, length: 100_000, nodes: 50_000, ..Limits::default() })
         .build()
+}
+
+/// A list of events as it is declared.
+fn events() -> Type {
+    let kinds = [Type::Timestamp, Type::String, Type::Double, Type::Int];
+    Type::events("Event", EVENT_FIELDS.into_iter().zip(kinds))
 }
 
 /// The world as the library is given it: in order of the environment's variables.
@@ -67,6 +74,8 @@ pub fn inputs(world: &World) -> Vec<Owned> {
     inputs.push(Owned::Object(world.customer.iter().map(|(_, value)| value.clone()).collect()));
     let traits = world.traits.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
     inputs.push(Owned::Map(traits.collect::<BTreeMap<_, _>>()));
+    let events = world.events.iter().map(|(kind, events)| ((*kind).to_owned(), Owned::List(events.clone())));
+    inputs.push(Owned::Map(events.collect::<BTreeMap<_, _>>()));
     inputs
 }
 
@@ -129,6 +138,7 @@ pub fn world() -> impl Strategy<Value = World> {
                 ("gap", customer.5),
             ],
             traits,
+            events: Vec::new(),
             now: Timestamp::from_column(now),
         }
     })

@@ -1,0 +1,86 @@
+//! Identifying, merging and splitting: what a source's statement costs, new and known, and what it costs to make one of
+//! two customers with a thousand interactions each, and to undo it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rapport_api::common::v1::{Value, value::Kind};
+use rapport_api::profiles::v1::profile_service_client::ProfileServiceClient;
+use rapport_api::profiles::v1::{MergeProfilesRequest, SourceRecord, SplitProfileRequest};
+
+use crate::Outcome;
+use crate::load::{IN_FLIGHT, Measured, Until, drive, quantile};
+use crate::people::{self, by_number};
+use crate::suite::Client;
+
+/// Interactions of each customer that is merged.
+const HISTORY: u32 = 1_000;
+/// What [`crate::import`] gives each customer.
+const PER_CUSTOMER: u32 = 3;
+
+/// How long merges and splits took, in milliseconds.
+pub struct Took {
+    /// Half of the merges at most.
+    pub merge_p50: f64,
+    /// Of a hundred merges all but one at most.
+    pub merge_p99: f64,
+    /// Half of the splits at most.
+    pub split_p50: f64,
+    /// Of a hundred splits all but one at most.
+    pub split_p99: f64,
+}
+
+/// Identifies customers that nobody has told of.
+pub async fn identify_new(clients: &[Client], first: u32, until: Until) -> Outcome<Measured> {
+    drive(clients, IN_FLIGHT, until, move |client, number| async move {
+        let number = first + u32::try_from(number).unwrap_or(u32::MAX);
+        ProfileServiceClient::new(client).identify(people::identify(number)).await.map(drop)
+    })
+    .await
+}
+
+/// Identifies the first `known` customers again, each time with another value of a trait.
+pub async fn identify_known(clients: &[Client], known: u32, until: Until) -> Outcome<Measured> {
+    drive(clients, IN_FLIGHT, until, move |client, number| async move {
+        let mut request = people::identify(u32::try_from(number).unwrap_or(u32::MAX) % known);
+        let changed = Value { kind: Some(Kind::NumberValue(number as f64)) };
+        request.traits = BTreeMap::from([("visits".to_owned(), changed)]);
+        ProfileServiceClient::new(client).identify(request).await.map(drop)
+    })
+    .await
+}
+
+/// Two customers with a history each: told of, and what they bought.
+pub async fn prepare(client: &Client) -> Outcome<()> {
+    people::introduce(std::slice::from_ref(client), 2).await?;
+    for round in 0..HISTORY.div_ceil(PER_CUSTOMER) {
+        crate::import::send(client, &format!("history-{round}"), 0, 2 * PER_CUSTOMER).await?;
+    }
+    Ok(())
+}
+
+/// Merges them and splits them again, so many times, one after the other.
+pub async fn measure(client: &Client, times: u32) -> Outcome<Took> {
+    let mut profiles = ProfileServiceClient::new(client.clone());
+    let (mut merges, mut splits) = (Vec::new(), Vec::new());
+    for _ in 0..times {
+        let (target, sources) = (Some(by_number(0)), vec![by_number(1)]);
+        let merge = MergeProfilesRequest { target, sources, ..MergeProfilesRequest::default() };
+        let sent = Instant::now();
+        profiles.merge_profiles(merge).await?;
+        merges.push(sent.elapsed());
+        let record = SourceRecord { source: people::SOURCE.to_owned(), external_id: "1".to_owned() };
+        let customer = Some(by_number(0));
+        let split = SplitProfileRequest { customer, source_records: vec![record], ..SplitProfileRequest::default() };
+        let sent = Instant::now();
+        profiles.split_profile(split).await?;
+        splits.push(sent.elapsed());
+    }
+    let millis = |of: &mut Vec<Duration>, share| quantile(of, share).as_secs_f64() * 1e3;
+    Ok(Took {
+        merge_p50: millis(&mut merges, 0.5),
+        merge_p99: millis(&mut merges, 0.99),
+        split_p50: millis(&mut splits, 0.5),
+        split_p99: millis(&mut splits, 0.99),
+    })
+}
