@@ -9,8 +9,9 @@ use rapport_api::profiles::v1::profile_service_server::ProfileService;
 use rapport_api::profiles::v1::{
     BatchGetProfilesRequest, BatchGetProfilesResponse, GetLineageRequest, GetProfileRequest, IdentifyRequest,
     IdentifyResponse, ImportProfilesRequest, ImportProfilesResponse, Lineage, MergeProfilesRequest,
-    MergeProfilesResponse, PreviewMergeRequest, PreviewMergeResponse, Profile, SetConsentRequest, SplitProfileRequest,
-    SplitProfileResponse,
+    MergeProfilesResponse, PreviewMergeRequest, PreviewMergeResponse, Profile, SearchProfilesRequest,
+    SearchProfilesResponse, SetConsentRequest, SplitProfileRequest, SplitProfileResponse, WatchProfilesRequest,
+    WatchProfilesResponse,
 };
 use rapport_kernel::{Clock, PageKey};
 use rapport_platform::rpc::{call_of, unary};

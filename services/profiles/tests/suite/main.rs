@@ -12,4 +12,6 @@ mod imports;
 mod interactions;
 mod merges;
 mod races;
+mod searches;
 mod told;
+mod watches;
