@@ -59,7 +59,11 @@ pub fn read(event: Event) -> Result<Option<Change>, Fault> {
             return Ok(Some(Change::Trait(event.aggregate_id, changed.metric_dimension)));
         }
         Some(
-            Payload::ResponseChanged(_) | Payload::ProfileChanged(_) | Payload::DecisionMade(_) | Payload::Watermark(_),
+            Payload::ResponseChanged(_)
+            | Payload::ProfileChanged(_)
+            | Payload::DecisionMade(_)
+            | Payload::AccountChanged(_)
+            | Payload::Watermark(_),
         )
         | None => return Ok(None),
     };

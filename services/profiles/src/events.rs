@@ -8,14 +8,15 @@ use prost::Message as _;
 use rapport_api::convert::{instant, money, timestamp};
 use rapport_api::events::v1::event::Payload;
 use rapport_api::events::v1::{
-    ContextConsent, CustomerContext, Event, InteractionChanged, ProfileChanged, SubjectErased, SubjectLinked,
-    TraitDefinitionChanged,
+    AccountChanged, ContextAccount, ContextConsent, CustomerContext, Event, InteractionChanged, ProfileChanged,
+    SubjectErased, SubjectLinked, TraitDefinitionChanged,
 };
 use rapport_cache::{Change, ChangeKind, ContextCache};
 use rapport_data::{Follower, NewEvent};
 use rapport_kernel::{CustomerId, Fault, SubjectId, TenantId, Timestamp};
 
 use crate::convert::value::{party_message, value_message};
+use crate::domain::account::{Account, AccountId, Membership};
 use crate::domain::claims::ConsentState;
 use crate::domain::declared::TraitDefinition;
 use crate::domain::interaction::Interaction;
@@ -48,6 +49,15 @@ pub fn context(profile: &Profile) -> CustomerContext {
         subject_ids: profile.records.iter().map(|(subject, ..)| subject.to_string()).collect(),
         valid_until: None,
         create_time: Some(timestamp(profile.created_at)),
+        accounts: profile.accounts.iter().map(|(membership, _)| context_account(membership)).collect(),
+    }
+}
+
+fn context_account(membership: &Membership) -> ContextAccount {
+    ContextAccount {
+        account_id: membership.account.to_string(),
+        kind: membership.kind.name().to_owned(),
+        role: membership.role.clone(),
     }
 }
 
@@ -165,6 +175,26 @@ pub fn trait_definition_changed(tenant: TenantId, definition: &TraitDefinition) 
     }
 }
 
+/// An account has a new state; `None`: it was deleted.
+#[must_use]
+pub fn account_changed(id: AccountId, revision: u64, at: Timestamp, account: Option<&Account>) -> NewEvent {
+    let told = |account: &Account| AccountChanged {
+        deleted: false,
+        kind: account.kind.name().to_owned(),
+        name: account.name.clone(),
+        traits: account.traits.iter().map(|(name, value)| (name.clone(), value_message(value))).collect(),
+    };
+    let deleted = || AccountChanged { deleted: true, ..AccountChanged::default() };
+    NewEvent {
+        subject: SubjectId::from_uuid(id.uuid()),
+        aggregate: "account",
+        aggregate_id: id.to_string(),
+        revision,
+        occurred_at: at,
+        payload: Payload::AccountChanged(account.map_or_else(deleted, told)),
+    }
+}
+
 /// A subject was erased.
 #[must_use]
 pub fn subject_erased(subject: SubjectId, erasure: &str, at: Timestamp) -> NewEvent {
@@ -219,6 +249,7 @@ fn change(tenant: TenantId, event: Event) -> Option<Change> {
         | Payload::ResponseChanged(_)
         | Payload::DecisionMade(_)
         | Payload::TraitDefinitionChanged(_)
+        | Payload::AccountChanged(_)
         | Payload::Watermark(_) => return None,
     };
     Some(Change { tenant, customer, revision, recorded_at, kind })

@@ -21,6 +21,7 @@ pub mod store;
 use std::sync::Arc;
 
 use rapport_api::common::v1::erasure_service_server::ErasureServiceServer;
+use rapport_api::profiles::v1::account_service_server::AccountServiceServer;
 use rapport_api::profiles::v1::context_service_server::ContextServiceServer;
 use rapport_api::profiles::v1::identity_service_server::IdentityServiceServer;
 use rapport_api::profiles::v1::interaction_service_server::InteractionServiceServer;
@@ -124,7 +125,12 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Result<Routes, Fault> {
     let interactions = InteractionServiceServer::new(interactions)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let accounts = rpc::accounts::AccountRpc { profiles: profiles.clone(), page_key: platform.page_key.clone() };
+    let accounts = AccountServiceServer::new(accounts)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
     Ok(Routes::new(profile)
+        .add_service(accounts)
         .add_service(interactions)
         .add_service(identity)
         .add_service(traits)

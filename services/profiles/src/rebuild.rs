@@ -1,4 +1,4 @@
-//! Tells the current state of this service again: every declared trait, every link, every profile, every id that was
+//! Tells the current state of this service again: every declared trait, every account, every link, every profile, every id that was
 //! merged away, every interaction.
 
 use futures::future::BoxFuture;
@@ -6,12 +6,13 @@ use rapport_data::{Rebuild, Retold, Tx};
 use rapport_kernel::Fault;
 use uuid::Uuid;
 
+use crate::domain::account::{Account, AccountId};
 use crate::domain::namespace::Namespaces;
 use crate::domain::profile::fold;
 use crate::domain::relink::Held;
 use crate::events;
 use crate::service::rules;
-use crate::store::{interaction, link, profile, trait_definition};
+use crate::store::{account, interaction, link, profile, trait_definition};
 
 /// How many aggregates a page tells of.
 const PAGE: u64 = 300;
@@ -27,6 +28,9 @@ impl Rebuild for State {
         Box::pin(async move {
             let Some(after) = after else { return traits(&tx).await };
             let (kind, id) = after.split_once('/').ok_or_else(|| Fault::internal("a cursor of a rebuild"))?;
+            if kind == "account" {
+                return accounts(&tx, id).await;
+            }
             if kind == "interaction" {
                 return interactions(&tx, id).await;
             }
@@ -56,7 +60,15 @@ impl Rebuild for State {
 async fn traits(tx: &Tx) -> Result<Retold, Fault> {
     let declared = trait_definition::all(tx).await?;
     let events = declared.iter().map(|definition| events::trait_definition_changed(tx.tenant(), definition)).collect();
-    Ok(Retold { events, next: Some(format!("link/{}", Uuid::nil())) })
+    Ok(Retold { events, next: Some(format!("account/{}", Uuid::nil())) })
+}
+
+async fn accounts(tx: &Tx, after: &str) -> Result<Retold, Fault> {
+    let after: AccountId = after.parse().map_err(Fault::internal)?;
+    let rows = account::page(tx, Some(after), (None, None), usize::try_from(PAGE).unwrap_or(usize::MAX)).await?;
+    let next = rows.last().map_or(format!("link/{}", Uuid::nil()), |last| format!("account/{}", last.id));
+    let event = |row: &Account| events::account_changed(row.id, row.revision, row.updated_at, Some(row));
+    Ok(Retold { events: rows.iter().map(event).collect(), next: Some(next) })
 }
 
 async fn interactions(tx: &Tx, after: &str) -> Result<Retold, Fault> {

@@ -69,6 +69,7 @@ fn stated(
     out.check()?;
     let unset = message.unset_traits.iter().cloned().collect();
     let name = SourceRecord { source: message.source.clone(), external_id: Private::new(message.external_id.clone()) };
-    let statement = Statement { party: party(message.party), identifiers, traits, unset, consents };
+    let statement =
+        Statement { party: party(message.party), identifiers, traits, unset, consents, ..Statement::default() };
     Ok(Identification { name, statement, observed_at })
 }

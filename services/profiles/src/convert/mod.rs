@@ -1,6 +1,7 @@
 //! Between the contract and the domain. Each function starts with the contract's own rules and adds what only we know;
 //! one answer names every broken rule, and past it an invalid value cannot exist.
 
+pub mod account;
 pub mod answer;
 pub mod erasure;
 pub mod identify;

@@ -4,7 +4,9 @@ use rapport_api::convert::timestamp;
 use rapport_api::profiles::v1 as message;
 use rapport_kernel::{SubjectId, Timestamp};
 
+use super::account::kind_message;
 use super::value::{party_message, state_message, value_message};
+use crate::domain::account::Membership;
 use crate::domain::profile::{InForce, Profile, Trait};
 use crate::domain::value::SourceRecord;
 
@@ -34,6 +36,7 @@ pub fn profile(profile: &Profile) -> message::Profile {
         records: profile.records.iter().map(record).collect(),
         create_time: Some(timestamp(profile.created_at)),
         update_time: Some(timestamp(profile.updated_at)),
+        accounts: profile.accounts.iter().map(account).collect(),
     }
 }
 
@@ -56,6 +59,17 @@ pub fn record((subject, name, created_at): &(SubjectId, SourceRecord, Timestamp)
         subject_id: subject.to_string(),
         record: Some(name),
         create_time: Some(timestamp(*created_at)),
+    }
+}
+
+fn account((membership, subject): &(Membership, SubjectId)) -> message::ProfileAccount {
+    message::ProfileAccount {
+        account_id: membership.account.to_string(),
+        kind: kind_message(membership.kind).into(),
+        role: membership.role.clone(),
+        start_time: Some(timestamp(membership.since)),
+        source: membership.source.clone(),
+        subject_id: subject.to_string(),
     }
 }
 

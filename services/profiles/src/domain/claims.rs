@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rapport_kernel::{Private, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::account::{AccountId, Membership};
 use super::value::{Identifier, Party, Value};
 
 /// What a source said at once. The body of an observation.
@@ -28,6 +29,9 @@ pub struct Statement {
     /// Consents given and refused.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub consents: BTreeSet<Consent>,
+    /// Accounts it belongs to, or belonged to.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub memberships: BTreeSet<Membership>,
 }
 
 /// Whether a consent is given. A refusal is the greater: of two at one instant it holds.
@@ -86,6 +90,9 @@ pub struct Claims {
     /// The latest consent for each (purpose, channel).
     #[serde(with = "pairs", default)]
     pub consents: BTreeMap<(String, String), Consent>,
+    /// The latest word on each account.
+    #[serde(with = "pairs", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub memberships: BTreeMap<AccountId, Membership>,
 }
 
 impl Claims {
@@ -116,6 +123,9 @@ impl Claims {
             let key = (consent.purpose.clone(), consent.channel.clone());
             changed |= raise(&mut self.consents, &key, consent.clone());
         }
+        for membership in &statement.memberships {
+            changed |= raise(&mut self.memberships, &membership.account, membership.clone());
+        }
         changed
     }
 
@@ -132,6 +142,9 @@ impl Claims {
         }
         for (key, consent) in &other.consents {
             raise(&mut self.consents, key, consent.clone());
+        }
+        for (account, membership) in &other.memberships {
+            raise(&mut self.memberships, account, membership.clone());
         }
     }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use rapport_kernel::{CustomerId, SubjectId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::account::{AccountId, Membership};
 use super::claims::{Claims, Consent, ConsentState};
 use super::namespace::Namespaces;
 use super::rules::Rules;
@@ -64,6 +65,8 @@ pub struct Profile {
     pub traits: BTreeMap<String, Trait>,
     /// The consents in force.
     pub consents: Vec<InForce>,
+    /// The accounts it belongs to, by id, each with the record that says so.
+    pub accounts: Vec<(Membership, SubjectId)>,
     /// Subject, name and first recording of each record, the home record first.
     pub records: Vec<(SubjectId, SourceRecord, Timestamp)>,
     /// When the first record was recorded.
@@ -91,6 +94,7 @@ pub fn fold(customer: CustomerId, revision: u64, updated_at: Timestamp, records:
         identifiers: identifiers(records, &rules.namespaces),
         traits: traits(records),
         consents: consents(records),
+        accounts: accounts(records),
         records: names(customer, records),
         created_at: records.iter().map(|record| record.created_at).min().unwrap_or(updated_at),
         updated_at,
@@ -157,6 +161,18 @@ fn consents(records: &[Record]) -> Vec<InForce> {
             InForce { purpose: purpose.to_owned(), channel: channel.to_owned(), decided_by: consent.clone() }
         })
         .collect()
+}
+
+/// Of each account that any record belongs to, what was told last.
+fn accounts(records: &[Record]) -> Vec<(Membership, SubjectId)> {
+    let mut latest = BTreeMap::<AccountId, (&Membership, &SourceRecord, SubjectId)>::new();
+    for record in records {
+        for (account, membership) in record.claims.memberships.iter().filter(|(_, it)| it.until.is_none()) {
+            let said = (membership, &record.name, record.subject);
+            latest.entry(*account).and_modify(|held| *held = (*held).max(said)).or_insert(said);
+        }
+    }
+    latest.into_values().map(|(membership, _, subject)| (membership.clone(), subject)).collect()
 }
 
 fn stricter<'a>(

@@ -15,7 +15,9 @@ use crate::domain::rules::Rules;
 use crate::domain::value::Identifier;
 use crate::events;
 use crate::store::identifier::Carried;
-use crate::store::{assertion, identifier, interaction, link, observation, profile, search_term, subject};
+use crate::store::{
+    account_member, assertion, identifier, interaction, link, observation, profile, search_term, subject,
+};
 
 /// What an erasure did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,6 +91,7 @@ async fn erase(tx: &Tx, rules: &Rules, erasure: &str, erased: &[SubjectId]) -> R
     deleted += link::delete(tx, erased).await?;
     deleted += profile::delete(tx, erased).await?;
     deleted += search_term::delete(tx, erased).await?;
+    deleted += account_member::delete(tx, erased).await?;
     deleted += interaction::erase(tx, erased).await?;
     deleted += subject::delete(tx, erased).await?;
     tx.erase(erased).await?;

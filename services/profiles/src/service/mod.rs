@@ -1,5 +1,6 @@
 //! The use cases, a file per noun. [`Profiles`] is what they share.
 
+pub mod accounts;
 pub mod apply;
 pub mod attach;
 pub mod component;
@@ -11,6 +12,7 @@ pub mod identify;
 pub mod import;
 pub mod interactions;
 pub mod lineage;
+pub mod members;
 pub mod merge;
 pub mod read;
 pub mod rules;

@@ -1,6 +1,8 @@
 //! The tables, a file each. Every function takes the unit of work or the read, which know the tenant; nothing outside
 //! sees a row.
 
+pub mod account;
+pub mod account_member;
 pub mod assertion;
 pub mod identifier;
 pub mod interaction;
