@@ -119,6 +119,11 @@ impl Profiles {
                 let subjects = link::members(&tx, &[customer]).await?.into_iter().map(|link| link.subject).collect();
                 let mut done = Removed { removed: 0, written: Written::default() };
                 end(&tx, &rules, &account, (subjects, &input), &mut done).await?;
+                if account_member::find(&tx, named, (account.id, account.kind)).await?.is_none() {
+                    // That it belongs to it may be told later, of a time before.
+                    let said = ended(&account, &input, Some(input.at));
+                    say(&tx, &rules, named, said, &mut done.written).await?;
+                }
                 Ok(done)
             }
         };

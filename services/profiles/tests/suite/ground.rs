@@ -10,6 +10,7 @@ use rapport_api::common::v1::erasure_service_client::ErasureServiceClient;
 use rapport_api::common::v1::{CustomerRef, Identifier, Value, customer_ref::Ref, value::Kind};
 use rapport_api::convert::timestamp;
 use rapport_api::events::v1::Event;
+use rapport_api::profiles::v1::account_service_client::AccountServiceClient;
 use rapport_api::profiles::v1::context_service_client::ContextServiceClient;
 use rapport_api::profiles::v1::identity_service_client::IdentityServiceClient;
 use rapport_api::profiles::v1::interaction_service_client::InteractionServiceClient;
@@ -68,6 +69,9 @@ impl Ground {
     }
     pub fn traits(&self, tenant: TenantId) -> TraitServiceClient<PeerChannel> {
         TraitServiceClient::new(self.channel(tenant))
+    }
+    pub fn accounts(&self, tenant: TenantId) -> AccountServiceClient<PeerChannel> {
+        AccountServiceClient::new(self.channel(tenant))
     }
     pub fn identity(&self, tenant: TenantId) -> IdentityServiceClient<PeerChannel> {
         IdentityServiceClient::new(self.channel(tenant))

@@ -1,5 +1,6 @@
 //! What profiles promises, through its calls, on both engines.
 
+mod accounts;
 mod batch_and_bounds;
 mod catalogue;
 mod consents;
