@@ -57,7 +57,7 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     let profiles = peers::Profiles::new(platform.peers.clone());
     let surveys = rpc::SurveyRpc(service::Surveys::new(db.clone(), platform.page_key.clone()));
     let responses = rpc::ResponseRpc(service::Responses::new(db.clone(), profiles, platform.page_key.clone()));
-    let erasures = rpc::ErasureRpc(service::Erasures::new(db));
+    let erasures = rpc::ErasureRpc(service::Erasures::new(db.clone()));
     let surveys = SurveyServiceServer::new(surveys)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
@@ -68,6 +68,7 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let routes = Routes::new(surveys).add_service(responses).add_service(erasures);
+    let routes = routes.add_service(rapport_operations::server("feedback", db, platform));
     Ok(Module { name: "feedback", routes, readiness })
 }
 

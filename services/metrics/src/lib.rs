@@ -73,10 +73,11 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     let metrics = MetricServiceServer::new(metrics)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let erasure = ErasureServiceServer::new(rpc::Erasure { database })
+    let erasure = ErasureServiceServer::new(rpc::Erasure { database: database.clone() })
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let routes = Routes::new(metrics).add_service(erasure);
+    let routes = routes.add_service(rapport_operations::server(NAME, database, platform));
     Ok(Module { name: NAME, routes, readiness })
 }
 

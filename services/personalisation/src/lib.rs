@@ -114,7 +114,7 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, cache: Cache, config:
     let contexts = peers::Contexts::new(cache, platform.peers.clone());
     let actions = service::Actions::new(db.clone(), policies.clone(), platform.page_key.clone(), config.max_actions);
     let decisions = service::Decisions::new(platform, db.clone(), policies, contexts, config.exploration);
-    let erasures = service::Erasures::new(db);
+    let erasures = service::Erasures::new(db.clone());
     let actions = ActionServiceServer::new(rpc::ActionRpc(actions))
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
@@ -125,5 +125,6 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, cache: Cache, config:
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let routes = Routes::new(actions).add_service(decisions).add_service(erasures);
+    let routes = routes.add_service(rapport_operations::server("personalisation", db, platform));
     Ok(Module { name: "personalisation", routes, readiness })
 }

@@ -91,8 +91,11 @@ pub async fn build<T: Send + Sync + 'static>(
     database.follow(platform, bus, events::CONTEXT_GROUP, &[events::TOPIC], events::write_context(cache));
     let readiness = Readiness::new();
     database.watch(&readiness);
-    let profiles = Profiles::new(database, namespaces);
-    Ok(Module { name: "profiles", routes: routes(&profiles, platform)?, readiness })
+    let profiles = Profiles::new(database.clone(), namespaces);
+    database.run_operations(platform, rpc::jobs::all(&profiles));
+    let operations = rapport_operations::server("profiles", database, platform);
+    let routes = routes(&profiles, platform)?.add_service(operations);
+    Ok(Module { name: "profiles", routes, readiness })
 }
 
 fn routes(profiles: &Profiles, platform: &Platform) -> Result<Routes, Fault> {

@@ -21,11 +21,16 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut compiler = protox::Compiler::new([root.clone()])?;
     compiler.include_source_info(true).include_imports(true).open_files(ours(&root.join("rapport"))?)?;
+    // Long work is followed by Google's own service.
+    compiler.open_file(root.join("google/longrunning/operations.proto"))?;
     let bytes = compiler.encode_file_descriptor_set();
     fs::write(out.join("descriptor_set.bin"), &bytes)?;
     let pool = DescriptorPool::decode(bytes.as_slice())?;
 
-    // Code is made for every file; only our own packages and google.type are included by the crate.
+    // Code is made for every file; of Google's packages the crate includes type, rpc and longrunning.
+    let mut config = prost_build::Config::new();
+    // The result of long work travels in an Any, which names its type.
+    config.enable_type_names().type_name_domain(["."], "type.googleapis.com");
     tonic_prost_build::configure()
         .codec_path("crate::codec::Codec")
         // Maps in key order, so that the same message is the same bytes.
@@ -33,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         // Messages carry personal data: none can be printed. `rules` gives each a Debug that names its type only.
         .skip_debug(["."])
         .emit_rerun_if_changed(false)
-        .compile_fds(tonic_prost_build::FileDescriptorSet::decode(bytes.as_slice())?)?;
+        .compile_fds_with_config(tonic_prost_build::FileDescriptorSet::decode(bytes.as_slice())?, config)?;
 
     fs::write(out.join("rules.rs"), rules::generate(&pool)?)?;
     fs::write(out.join("policy.rs"), policy::generate(&pool)?)?;

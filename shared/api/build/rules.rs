@@ -32,9 +32,7 @@ pub fn generate(pool: &DescriptorPool) -> Result<String> {
     }
     for message in pool.all_messages() {
         let file = message.parent_file();
-        if !message.is_map_entry()
-            && (file.package_name().starts_with("rapport.") || file.package_name() == "google.type")
-        {
+        if !message.is_map_entry() && is_included(file.package_name()) {
             writeln!(
                 code,
                 "impl std::fmt::Debug for {} {{\n    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {{ \
@@ -66,6 +64,11 @@ pub fn generate(pool: &DescriptorPool) -> Result<String> {
         )?;
     }
     Ok(code)
+}
+
+/// Whether the crate includes the code of a package.
+fn is_included(package: &str) -> bool {
+    package.starts_with("rapport.") || ["google.type", "google.rpc", "google.longrunning"].contains(&package)
 }
 
 struct Options {

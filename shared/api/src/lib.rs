@@ -28,6 +28,15 @@ pub use generated::*;
 
 /// Google's types that the contract embeds.
 pub mod google {
+    /// `google.rpc`: the status that an operation ended with.
+    pub mod rpc {
+        tonic::include_proto!("google.rpc");
+    }
+    /// `google.longrunning`: how a client follows long work.
+    #[expect(clippy::allow_attributes, reason = "tonic writes allow attributes")]
+    pub mod longrunning {
+        tonic::include_proto!("google.longrunning");
+    }
     /// `google.type`.
     pub mod r#type {
         tonic::include_proto!("google.r#type");

@@ -2,12 +2,16 @@
 
 use rapport_kernel::Verb;
 
+/// As [`Policy::service`]: the service that the name of the call's resource says, as `profiles` for
+/// `profiles/operations/…`. No scope covers it as it stands: whoever reads the name must ask for that service's.
+pub const BY_NAME: &str = "{service}";
+
 /// What one call needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// The call's path, as `/rapport.profiles.v1.ProfileService/Identify`.
     pub path: &'static str,
-    /// The scope's service.
+    /// The scope's service, or [`BY_NAME`].
     pub service: &'static str,
     /// The scope's verb.
     pub verb: Verb,

@@ -1,5 +1,7 @@
 //! The syntax tree of a condition: what the parser makes and the checker reads.
 
+use std::cmp::Ordering;
+
 /// An expression and where it stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Expr {
@@ -56,13 +58,20 @@ pub(crate) enum ExprKind {
     Map(Vec<(Expr, Expr)>),
 }
 
+/// How two values are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Comparison {
+pub enum Comparison {
+    /// `==`
     Equal,
+    /// `!=`
     NotEqual,
+    /// `<`
     Less,
+    /// `<=`
     LessOrEqual,
+    /// `>`
     Greater,
+    /// `>=`
     GreaterOrEqual,
 }
 
@@ -96,7 +105,9 @@ impl ExprKind {
 }
 
 impl Comparison {
-    pub(crate) const fn symbol(self) -> &'static str {
+    /// Its operator.
+    #[must_use]
+    pub const fn symbol(self) -> &'static str {
         match self {
             Self::Equal => "==",
             Self::NotEqual => "!=",
@@ -104,6 +115,31 @@ impl Comparison {
             Self::LessOrEqual => "<=",
             Self::Greater => ">",
             Self::GreaterOrEqual => ">=",
+        }
+    }
+
+    /// Whether it holds for a left side that stands so to the right one.
+    #[must_use]
+    pub const fn admits(self, order: Ordering) -> bool {
+        match self {
+            Self::Equal => order.is_eq(),
+            Self::NotEqual => order.is_ne(),
+            Self::Less => order.is_lt(),
+            Self::LessOrEqual => order.is_le(),
+            Self::Greater => order.is_gt(),
+            Self::GreaterOrEqual => order.is_ge(),
+        }
+    }
+
+    /// The comparison that holds exactly where this one does not, of what can be ordered.
+    pub(crate) const fn opposite(self) -> Self {
+        match self {
+            Self::Equal => Self::NotEqual,
+            Self::NotEqual => Self::Equal,
+            Self::Less => Self::GreaterOrEqual,
+            Self::LessOrEqual => Self::Greater,
+            Self::Greater => Self::LessOrEqual,
+            Self::GreaterOrEqual => Self::Less,
         }
     }
 

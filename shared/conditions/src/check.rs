@@ -202,6 +202,9 @@ impl<'e> Compiler<'e> {
     fn fixed(&mut self, typed: Typed) -> Node {
         match typed.meaning {
             Meaning::Fixed(node, input) => {
+                if let Some(input) = &input {
+                    self.code.reads.insert(node, input.path.clone());
+                }
                 self.inputs.extend(input);
                 node
             }

@@ -9,6 +9,7 @@ mod compare;
 mod compute;
 mod events;
 mod fold;
+mod leaving;
 mod total;
 
 use rapport_kernel::Timestamp;
@@ -78,7 +79,10 @@ impl<'a> Evaluator<'a> {
             Op::Index { of, key } => self.index(of, key, node),
             Op::Fold { .. } => self.fold(node),
             Op::Past { of, at } => self.past(of, at, node),
-            Op::Window(window) => self.window(window, node),
+            Op::Window(window) => {
+                let leaving = self.window(window, node)?;
+                self.whole(leaving)
+            }
             Op::Followed(follow) => self.followed(follow, node),
             Op::Total { how, of } => self.total(how, of, node),
             Op::Negate(_)
@@ -152,7 +156,7 @@ impl<'a> Evaluator<'a> {
                 let map = self.operand(of)?;
                 Ok(lookup(&map, self.constant_text(key), node)?.is_some())
             }
-            Op::CompareCount { how, window, other } => self.compare_count(how, window, other, node),
+            Op::CompareCount { how, list, other } => self.compare_count(how, list, other, node),
             Op::In { item, of } => self.contains(item, of, node),
             Op::Matches { text, pattern } => self.matches(text, pattern, node),
             Op::Text { test, text, part } => self.text_test(test, text, part, node),

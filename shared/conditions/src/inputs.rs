@@ -42,6 +42,12 @@ impl Program {
 }
 
 impl Keys<'_> {
+    /// Whether it reads nothing there.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Only(keys) if keys.is_empty())
+    }
+
     /// Whether it reads a key.
     #[must_use]
     pub fn contains(&self, key: &str) -> bool {

@@ -1,5 +1,6 @@
 //! A compiled condition: flat operations in an arena, names resolved to indexes, constants computed beforehand.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -103,6 +104,10 @@ impl Program {
         self.0.reads_now
     }
 
+    pub(crate) fn code(&self) -> &Code {
+        &self.0.code
+    }
+
     fn evaluator<'a>(&'a self, inputs: &'a dyn Activation, now: Timestamp) -> Evaluator<'a> {
         // Where there is no now, no event is to come.
         let now = if self.0.has_now { now } else { Timestamp::MAX };
@@ -134,6 +139,8 @@ pub(crate) struct Code {
     pub(crate) constants: Vec<Owned>,
     pub(crate) patterns: Vec<Regex>,
     pub(crate) zones: Vec<Zone>,
+    /// The paths that operations read, as far as they are fixed.
+    pub(crate) reads: BTreeMap<Node, Vec<String>>,
     pub(crate) windows: Vec<Window>,
     pub(crate) follows: Vec<Follow>,
     pub(crate) root: Node,
@@ -213,10 +220,10 @@ pub(crate) enum Op {
         steps: Run,
         other: Node,
     },
-    /// A comparison of how many events a window holds, `window` being [`Op::Window`].
+    /// A comparison of how many events there are; the list is an [`Op::Window`] or a filter of one.
     CompareCount {
         how: Comparison,
-        window: Node,
+        list: Node,
         other: Node,
     },
     Arithmetic {

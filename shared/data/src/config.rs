@@ -34,6 +34,10 @@ pub struct DatabaseConfig {
     pub keep_inbox: Period,
     /// How long events that could not be applied are kept.
     pub keep_dead_letters: Period,
+    /// How long operations that have ended are kept.
+    pub keep_operations: Period,
+    /// How long an operation waits after the loss of the instance that was at it, until another goes on with it.
+    pub operation_lease: Period,
 }
 
 impl Default for DatabaseConfig {
@@ -52,6 +56,8 @@ impl Default for DatabaseConfig {
             keep_receipts: Period::secs(2 * DAY),
             keep_inbox: Period::secs(7 * DAY),
             keep_dead_letters: Period::secs(30 * DAY),
+            keep_operations: Period::secs(30 * DAY),
+            operation_lease: Period::secs(15),
         }
     }
 }
@@ -70,6 +76,8 @@ impl Describe for DatabaseConfig {
             .key("keep_settled", "how long settled rows of the outbox are kept")
             .key("keep_receipts", "how long the answers to request ids are kept; promised are 24 hours")
             .key("keep_inbox", "how long the ids of applied effects are kept")
-            .key("keep_dead_letters", "how long events that could not be applied are kept");
+            .key("keep_dead_letters", "how long events that could not be applied are kept")
+            .key("keep_operations", "how long operations that have ended are kept")
+            .key("operation_lease", "how long an operation waits after its instance was lost until another goes on");
     }
 }

@@ -45,6 +45,10 @@ pub(crate) struct Inner {
     pub(crate) published: Notify,
     /// Told after positions were given by this process.
     pub(crate) placed: watch::Sender<()>,
+    /// Told after each commit by which an operation may be taken.
+    pub(crate) begun: Notify,
+    /// Told after each commit by which an operation ended.
+    pub(crate) ended: Notify,
     backend: Backend,
     /// Tenants that are registered in this database.
     known: RwLock<HashSet<TenantId>>,
@@ -118,6 +122,8 @@ impl Database {
             holder: Uuid::now_v7(),
             published: Notify::new(),
             placed: watch::Sender::new(()),
+            begun: Notify::new(),
+            ended: Notify::new(),
             backend,
             known: RwLock::default(),
         };
@@ -312,6 +318,8 @@ struct Run<F> {
 struct Done<T> {
     value: T,
     published: bool,
+    begun: bool,
+    ended: bool,
     erased: bool,
 }
 
@@ -348,13 +356,20 @@ impl<F> Run<F> {
         let value = work.await.unwrap_or_else(|_| Err(Fault::internal("a unit of work panicked")))?;
         tx.flush().await?;
         let notes = tx.notes();
-        Ok(Done { value, published: notes.published, erased: notes.erases })
+        let (begun, ended) = (notes.begun, notes.ended);
+        Ok(Done { value, published: notes.published, begun, ended, erased: notes.erases })
     }
 
     fn committed<T>(&self, done: Done<T>) -> T {
         let inner = &self.database.inner;
         if done.published {
             inner.published.notify_one();
+        }
+        if done.begun {
+            inner.begun.notify_one();
+        }
+        if done.ended {
+            inner.ended.notify_waiters();
         }
         if let (true, Backend::Sqlite { file, .. }) = (done.erased, &inner.backend) {
             file.stain();

@@ -3,8 +3,9 @@
 //! [`Database`] is opened once (which brings the schema up to date) and then read ([`Database::read`]) and written
 //! ([`Database::write`], [`Database::write_once`]) through units of work: state, events and the stored answer of a
 //! call are committed together or not at all. [`Database::relay`] publishes what was committed; [`Database::consume`]
-//! applies what others published. [`Database::tail`] reads what was published by a tenant, from any place on and for as
-//! long as somebody watches. [`SystemStore`] is for what works over all tenants.
+//! applies what others published; [`Database::tail`] reads along what a tenant publishes, from any place on, for as long as
+//! somebody watches; [`Database::run_operations`] does what takes longer than a call ([`Tx::begin_operation`]).
+//! [`SystemStore`] is for what works over all tenants.
 //!
 //! Nothing outside this crate asks which engine it is on, but for a few statements that differ ([`Rx::engine`]).
 
@@ -22,6 +23,7 @@ mod lane;
 mod metrics;
 mod migrate;
 mod migrations;
+mod operations;
 mod postgres;
 mod private;
 mod receipt;
@@ -47,6 +49,7 @@ pub use dead_letters::{DeadLetter, Replayed};
 pub use engine::Engine;
 pub use fault::Stored;
 pub use lane::lane;
+pub use operations::{Job, Jobs, NewOperation, Operation, OperationFilter, Outcome, State, Step, Work};
 pub use receipt::{Answer, Receipt};
 pub use replay::{Rebuild, Retold};
 pub use system::{SystemStore, Wakeup};

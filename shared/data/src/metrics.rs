@@ -1,9 +1,9 @@
 //! What an operator sees of a database: how full commit groups are, what waits in the outbox, what could not be
-//! applied.
+//! applied, how long work ended.
 
 use std::time::Duration;
 
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntGauge, Opts, Registry};
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 use rapport_kernel::Fault;
 
 use crate::engine::Engine;
@@ -18,6 +18,7 @@ pub(crate) struct Metrics {
     unsettled: IntGauge,
     dead_letters: IntCounter,
     consumed: IntCounter,
+    ended: IntCounterVec,
 }
 
 impl Metrics {
@@ -39,12 +40,15 @@ impl Metrics {
         let dead_letters = IntCounter::with_opts(dead).map_err(Fault::internal)?;
         let consumed = options("rapport_events_consumed_total", "Events that consumers of this database applied.");
         let consumed = IntCounter::with_opts(consumed).map_err(Fault::internal)?;
-        let all: [Box<dyn prometheus::core::Collector>; 5] = [
+        let ended = options("rapport_operations_ended_total", "Operations (long work) that ended.");
+        let ended = IntCounterVec::new(ended, &["kind", "state"]).map_err(Fault::internal)?;
+        let all: [Box<dyn prometheus::core::Collector>; 6] = [
             Box::new(operations.clone()),
             Box::new(groups.clone()),
             Box::new(unsettled.clone()),
             Box::new(dead_letters.clone()),
             Box::new(consumed.clone()),
+            Box::new(ended.clone()),
         ];
         for one in all {
             match registry.register(one) {
@@ -52,7 +56,7 @@ impl Metrics {
                 Err(error) => return Err(Fault::internal(error)),
             }
         }
-        Ok(Self { operations, groups, unsettled, dead_letters, consumed })
+        Ok(Self { operations, groups, unsettled, dead_letters, consumed, ended })
     }
 
     pub(crate) fn operation<T>(&self, engine: Engine, name: &str, took: Duration, result: &Result<T, Fault>) {
@@ -62,6 +66,9 @@ impl Metrics {
         };
         let error = result.as_ref().err().map_or("", |fault| fault.reason.name());
         self.operations.with_label_values(&[engine, name, error]).observe(took.as_secs_f64());
+    }
+    pub(crate) fn operation_ended(&self, kind: &str, state: &str) {
+        self.ended.with_label_values(&[kind, state]).inc();
     }
     pub(crate) fn group(&self, units: usize) {
         self.groups.observe(f64::from(u32::try_from(units).unwrap_or(u32::MAX)));

@@ -1,5 +1,5 @@
 //! Deletes what has served its time: settled outbox rows, answers to request ids, ids of applied effects, dead
-//! letters. One instance at a time, in small bites.
+//! letters, operations that have ended. One instance at a time, in small bites.
 
 use std::time::Duration;
 
@@ -19,6 +19,21 @@ const BITE: u64 = 2_000;
 const UNPAIRED: &str = "NOT EXISTS (SELECT 1 FROM receipt r WHERE r.tenant = receipt_subject.tenant \
                         AND r.request_id = receipt_subject.request_id)";
 const ANY: &str = "1 = 1";
+/// Of operations: those whose caller has deleted them.
+const DELETED: &str = "hidden";
+/// The columns by which rows age. An operation that has not ended has no age.
+const RECORDED: &str = "recorded_at";
+const ENDED: &str = "finished_at";
+
+/// What is deleted of a table.
+#[derive(Clone, Copy)]
+struct Sweep {
+    table: &'static str,
+    /// The column of its age.
+    age: &'static str,
+    among: &'static str,
+    keep: Duration,
+}
 
 pub(crate) fn start(database: &Database) {
     let tasks = database.inner.tasks.clone();
@@ -48,13 +63,15 @@ impl Database {
     pub async fn sweep(&self) -> Result<u64, Fault> {
         let config = &self.inner.config;
         let mut rows = self.sweep_outbox(config.keep_settled.get()).await?;
-        for (table, among, keep) in [
-            ("receipt", ANY, config.keep_receipts),
-            ("receipt_subject", UNPAIRED, config.keep_receipts),
-            ("inbox", ANY, config.keep_inbox),
-            ("dead_letter", ANY, config.keep_dead_letters),
+        for (table, age, among, keep) in [
+            ("receipt", RECORDED, ANY, config.keep_receipts.get()),
+            ("receipt_subject", RECORDED, UNPAIRED, config.keep_receipts.get()),
+            ("inbox", RECORDED, ANY, config.keep_inbox.get()),
+            ("dead_letter", RECORDED, ANY, config.keep_dead_letters.get()),
+            ("operation", ENDED, ANY, config.keep_operations.get()),
+            ("operation", ENDED, DELETED, Duration::ZERO),
         ] {
-            rows += self.sweep_table(table, among, keep.get()).await?;
+            rows += self.sweep_table(Sweep { table, age, among, keep }).await?;
         }
         Ok(rows)
     }
@@ -80,7 +97,8 @@ impl Database {
         Ok(rows)
     }
 
-    async fn sweep_table(&self, table: &'static str, among: &'static str, keep: Duration) -> Result<u64, Fault> {
+    async fn sweep_table(&self, sweep: Sweep) -> Result<u64, Fault> {
+        let Sweep { table, age, among, keep } = sweep;
         // The rows' addresses: a key would be another one for each table.
         let (row, open, close) = match self.engine() {
             Engine::Sqlite => ("rowid", "IN (", ")"),
@@ -90,7 +108,7 @@ impl Database {
         loop {
             let bite = move |tx: Tx| async move {
                 let text = format!(
-                    "DELETE FROM {table} WHERE {row} {open}SELECT {row} FROM {table} WHERE recorded_at < $1 AND {among} \
+                    "DELETE FROM {table} WHERE {row} {open}SELECT {row} FROM {table} WHERE {age} < $1 AND {among} \
                      LIMIT {BITE}{close}"
                 );
                 let done = run(tx.conn(), text, [tx.now().minus(keep).micros().into()]).await.stored()?;

@@ -103,6 +103,10 @@ pub(crate) struct Notes {
     /// The lock that the unit began with, or took last against erasures.
     held: Option<Lock>,
     pub(crate) published: bool,
+    /// Whether the unit began an operation, or gave one back: somebody may take it.
+    pub(crate) begun: bool,
+    /// Whether an operation changed in a way that somebody may wait for.
+    pub(crate) ended: bool,
     /// Whether the unit erases: what the engine keeps of it is then to be cleaned.
     pub(crate) erases: bool,
 }

@@ -28,6 +28,8 @@ pub enum Kind {
     Deadline,
     /// The path names no call: UNIMPLEMENTED.
     NoCall,
+    /// Somebody took the request back: CANCELLED.
+    Cancelled,
     /// Our mistake: INTERNAL.
     Internal,
 }
@@ -92,11 +94,13 @@ pub enum Reason {
     Internal,
     /// The path names no call of the contract.
     UnknownCall,
+    /// The operation was cancelled before it was done.
+    Cancelled,
 }
 
 impl Reason {
     /// All reasons, for tests and documents.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::MalformedMessage,
         Self::InvalidField,
         Self::InvalidPageToken,
@@ -125,6 +129,7 @@ impl Reason {
         Self::DeadlineExceeded,
         Self::Internal,
         Self::UnknownCall,
+        Self::Cancelled,
     ];
 
     /// The one kind of this reason.
@@ -152,6 +157,7 @@ impl Reason {
             Self::DeadlineExceeded => Kind::Deadline,
             Self::Internal => Kind::Internal,
             Self::UnknownCall => Kind::NoCall,
+            Self::Cancelled => Kind::Cancelled,
         }
     }
 
@@ -187,6 +193,7 @@ impl Reason {
             Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Self::Internal => "INTERNAL",
             Self::UnknownCall => "UNKNOWN_CALL",
+            Self::Cancelled => "CANCELLED",
         }
     }
 }

@@ -18,6 +18,8 @@ pub enum Tenant {}
 pub enum Subject {}
 /// Marks the id of an event.
 pub enum Event {}
+/// Marks the id of an operation: long work that a call began.
+pub enum Operation {}
 /// Marks the id a caller gave a request, so that a retry is recognised.
 pub enum Request {}
 
@@ -31,6 +33,8 @@ pub type SubjectId = Id<Subject>;
 pub type CustomerId = SubjectId;
 /// One event on the bus.
 pub type EventId = Id<Event>;
+/// Long work that a call began.
+pub type OperationId = Id<Operation>;
 /// A caller's id for one mutation.
 pub type RequestId = Id<Request>;
 

@@ -13,7 +13,7 @@ pub mod time;
 
 pub use caller::{Caller, Scope, Verb};
 pub use fault::{Fault, Kind, Reason, Violation, Violations};
-pub use id::{CustomerId, EventId, Id, RequestId, SubjectId, TenantId};
+pub use id::{CustomerId, EventId, Id, OperationId, RequestId, SubjectId, TenantId};
 pub use money::{Currency, Money};
 pub use page::{PageKey, page_size};
 pub use private::Private;

@@ -13,7 +13,7 @@ use rapport_kernel::{Fault, Verb};
 /// What a call needs: `service:verb`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {
-    /// The service part of the scope.
+    /// The service part of the scope; [`BY_NAME`](rapport_api::policy::BY_NAME) where only the request itself says it.
     pub service: &'static str,
     /// The verb part of the scope.
     pub verb: Verb,

@@ -106,6 +106,7 @@ pub const fn code(kind: Kind) -> Code {
         Kind::Unavailable => Code::Unavailable,
         Kind::Deadline => Code::DeadlineExceeded,
         Kind::NoCall => Code::Unimplemented,
+        Kind::Cancelled => Code::Cancelled,
         Kind::Internal => Code::Internal,
     }
 }
@@ -135,6 +136,7 @@ const WORDS: &[&str] = &[
     "left_out",
     "revision",
     "request",
+    "operation",
     "algorithm",
     "CUSTOMER_NOT_ERASED",
     "SURVEY_OPEN",

@@ -3,6 +3,7 @@
 
 pub mod erasure;
 pub mod key;
+pub mod operation;
 pub mod tenant;
 
 use rapport_kernel::{Fault, Id, Timestamp};

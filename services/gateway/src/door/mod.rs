@@ -3,11 +3,13 @@
 //!
 //! Within the platform's outer stack, in this order: **metadata → who calls → which call → scope → quota → hand on**.
 //! Whoever shows no key learns nothing, not even which calls exist; calls among the suite's own services are answered
-//! as calls that do not exist.
+//! as calls that do not exist. Of one contract, that of long work, the request's own name says which service is meant:
+//! there the door looks into the body, which is small and one message.
 
 mod answer;
 mod keys;
 mod metadata;
+mod named;
 mod open;
 mod quota;
 mod route;
@@ -20,6 +22,7 @@ use rapport_platform::stack::{Inner, Passage};
 use rapport_platform::{Call, Peers, Routes, TokenIssuer, status, token, unknown_call};
 use subtle::ConstantTimeEq as _;
 use tokio::time::Instant;
+use tonic::Status;
 use tonic::body::Body;
 use tower::Service as _;
 use tracing::Span;
@@ -69,12 +72,20 @@ impl Door {
         Span::current().record("tenant", tracing::field::display(caller.tenant));
         // Unknown calls, and those among the suite's own services, are alike.
         let (policy, route) = route::of(request.uri().path()).ok_or(Refused::Unknown)?;
-        caller.require(policy.service, policy.verb)?;
+        let (route, service, request) = match route {
+            Route::Named => {
+                let (role, request) = named::role(request).await?;
+                (Route::Peer(role), role, request)
+            }
+            known => (known, policy.service, request),
+        };
+        caller.require(service, policy.verb)?;
         shared.quota.take(caller.tenant)?;
         // A unary call is over before its key's end could be seen.
         let opened = if policy.streaming { opened } else { Opened(None) };
         let request = opened.request(request);
         match route {
+            Route::Named => Err(Refused::Unknown),
             Route::Own => {
                 let call = call(&request, caller, now);
                 let mut request = request;
@@ -140,6 +151,8 @@ enum Refused {
     Unknown,
     /// It may not be made.
     Fault(Fault),
+    /// Its body broke off, or is more than may be taken in.
+    Broken(Status),
 }
 
 impl From<Fault> for Refused {
@@ -153,6 +166,7 @@ impl Refused {
         match self {
             Self::Unknown => unknown_call().into_http(),
             Self::Fault(fault) => status(fault).into_http(),
+            Self::Broken(status) => status.into_http(),
         }
     }
 }

@@ -5,6 +5,7 @@ mod forwarding;
 mod ground;
 mod hostile;
 mod keys;
+mod operations;
 mod peers;
 mod scopes;
 mod tenants;

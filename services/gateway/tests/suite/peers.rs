@@ -6,12 +6,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
+use prost_types::Any;
 use rapport_api::common::v1::erasure_service_server::{ErasureService, ErasureServiceServer};
 use rapport_api::common::v1::{
     BulkAck, CustomerRef, EraseSubjectsRequest, EraseSubjectsResponse, Identifier, Value, customer_ref::Ref,
     value::Kind,
 };
 use rapport_api::events::v1::CustomerContext;
+use rapport_api::google::longrunning::operations_server::{Operations, OperationsServer};
+use rapport_api::google::longrunning::{
+    CancelOperationRequest, DeleteOperationRequest, GetOperationRequest, ListOperationsRequest, ListOperationsResponse,
+    Operation, WaitOperationRequest,
+};
 use rapport_api::profiles::v1::context_service_server::{ContextService, ContextServiceServer};
 use rapport_api::profiles::v1::interaction_service_server::{InteractionService, InteractionServiceServer};
 use rapport_api::profiles::v1::{
@@ -61,7 +67,8 @@ impl World {
 
     /// The routes of a role.
     pub fn routes(&self, role: &'static str) -> Routes {
-        let routes = Routes::new(ErasureServiceServer::new(Forgets { role, world: self.clone() }));
+        let routes = Routes::new(ErasureServiceServer::new(Forgets { role, world: self.clone() }))
+            .add_service(OperationsServer::new(Follows(role)));
         match role {
             "profiles" => routes
                 .add_service(ContextServiceServer::new(self.clone()))
@@ -130,6 +137,49 @@ impl ErasureService for Forgets {
             Ok(EraseSubjectsResponse { deleted_rows, bus_clear })
         })
         .await
+    }
+}
+
+/// Long work: tells who was asked for what, and cannot be changed.
+struct Follows(&'static str);
+
+impl Follows {
+    fn saw(&self, name: String) -> Operation {
+        let metadata = Some(Any { type_url: self.0.to_owned(), value: Vec::new() });
+        Operation { name, metadata, ..Operation::default() }
+    }
+}
+
+#[tonic::async_trait]
+impl Operations for Follows {
+    async fn get_operation(&self, request: Request<GetOperationRequest>) -> Result<Response<Operation>, Status> {
+        unary(request, async |_, message| Ok(self.saw(message.name))).await
+    }
+
+    async fn wait_operation(&self, request: Request<WaitOperationRequest>) -> Result<Response<Operation>, Status> {
+        unary(request, async |_, message| Ok(self.saw(message.name))).await
+    }
+
+    async fn list_operations(
+        &self,
+        request: Request<ListOperationsRequest>,
+    ) -> Result<Response<ListOperationsResponse>, Status> {
+        unary(request, async |_, message| {
+            let operations = vec![self.saw(message.name)];
+            let next_page_token = format!("{} {}", message.filter, message.page_size);
+            Ok(ListOperationsResponse { operations, next_page_token, ..ListOperationsResponse::default() })
+        })
+        .await
+    }
+
+    async fn cancel_operation(&self, request: Request<CancelOperationRequest>) -> Result<Response<()>, Status> {
+        unary(request, async |_, message| Err(Fault::new(Reason::InvalidState, format!("{} {}", self.0, message.name))))
+            .await
+    }
+
+    async fn delete_operation(&self, request: Request<DeleteOperationRequest>) -> Result<Response<()>, Status> {
+        unary(request, async |_, message| Err(Fault::new(Reason::InvalidState, format!("{} {}", self.0, message.name))))
+            .await
     }
 }
 

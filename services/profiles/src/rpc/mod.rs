@@ -6,6 +6,7 @@ pub mod context;
 pub mod erasure;
 pub mod identity;
 pub mod interactions;
+pub mod jobs;
 pub mod profile;
 pub mod traits;
 

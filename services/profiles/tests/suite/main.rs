@@ -12,6 +12,7 @@ mod identify;
 mod imports;
 mod interactions;
 mod merges;
+mod operations;
 mod races;
 mod searches;
 mod told;

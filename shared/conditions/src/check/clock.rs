@@ -5,7 +5,7 @@
 
 use crate::ast::{Comparison, Expr};
 use crate::check::{Compiler, Meaning, Typed};
-use crate::program::{Node, Op, Step};
+use crate::program::{Fold, Node, Op, Step};
 use crate::types::Type;
 
 pub(super) const MISPLACED: &str = "now may stand only on one side of a comparison, with instants and durations added \
@@ -36,8 +36,8 @@ impl Compiler<'_> {
             (left, right) => {
                 let (left, right) = (self.fixed(left), self.fixed(right));
                 let op = match (self.window_counted(left), self.window_counted(right)) {
-                    (Some(window), _) => Op::CompareCount { how, window, other: right },
-                    (None, Some(window)) => Op::CompareCount { how: how.mirrored(), window, other: left },
+                    (Some(list), _) => Op::CompareCount { how, list, other: right },
+                    (None, Some(list)) => Op::CompareCount { how: how.mirrored(), list, other: left },
                     (None, None) => Op::Compare { how, left, right },
                 };
                 self.emitted_at(op, Type::Bool, offset, &[left, right], 2)
@@ -45,12 +45,16 @@ impl Compiler<'_> {
         }
     }
 
-    /// The window whose events an operation counts.
+    /// The window, or filter of one, whose events an operation counts.
     fn window_counted(&self, node: Node) -> Option<Node> {
-        match self.code.ops[node as usize] {
-            Op::Size(of) => matches!(self.code.ops[of as usize], Op::Window(_)).then_some(of),
-            _ => None,
+        let Op::Size(list) = self.code.ops[node as usize] else {
+            return None;
+        };
+        let mut inner = list;
+        while let Op::Fold { how: Fold::Filter, over, .. } = self.code.ops[inner as usize] {
+            inner = over;
         }
+        matches!(self.code.ops[inner as usize], Op::Window(_)).then_some(list)
     }
 
     fn clock(&mut self, how: Comparison, steps: &[Step], other: Typed, offset: usize) -> Typed {

@@ -5,10 +5,10 @@
 
 use rapport_kernel::Timestamp;
 
-use crate::ast::Comparison;
 use crate::error::EvalErrorKind;
-use crate::eval::{Evaluated, Evaluator, Trouble, absent, count, element, position, wrong_type};
-use crate::program::{Bound, Follow, Gives, Node, Op};
+use crate::eval::leaving::Leaving;
+use crate::eval::{Evaluated, Evaluator, Trouble, absent, count, element, wrong_type};
+use crate::program::{Bound, Follow, Gives, Node};
 use crate::value::{List, Slice, Value};
 
 /// The events under a key that a map does not hold.
@@ -26,9 +26,9 @@ impl List for Nothing {
 static NO_EVENTS: Nothing = Nothing;
 
 /// Events and the field that says when they happened.
-struct Timeline<'a> {
-    list: Value<'a>,
-    count: usize,
+pub(super) struct Timeline<'a> {
+    pub(super) list: Value<'a>,
+    pub(super) count: usize,
     field: usize,
     node: Node,
 }
@@ -73,10 +73,20 @@ impl<'a> Evaluator<'a> {
         timeline.part(0, past)
     }
 
-    pub(super) fn window(&mut self, window: u32, node: Node) -> Evaluated<'a> {
+    /// The events of a window. The edges are noted where they take events otherwise than from the earliest on; else
+    /// the edge that does so is told, for what is made of the events to say when that matters.
+    pub(super) fn window(&mut self, window: u32, node: Node) -> Result<Leaving<'a>, Trouble> {
         let found = self.find(window, node)?;
-        self.note_edges(&found)?;
-        found.timeline.part(found.start, found.end)
+        let rest = match (found.from, found.before) {
+            (Some(Edge { sign: 1, rest }), None) => Some(rest),
+            _ => {
+                self.note_edges(&found)?;
+                None
+            }
+        };
+        let Timeline { field, .. } = found.timeline;
+        let list = found.timeline.part(found.start, found.end)?;
+        Ok(Leaving { events: Timeline { list, count: found.end - found.start, field, node }, rest })
     }
 
     fn find(&mut self, window: u32, node: Node) -> Result<Found<'a>, Trouble> {
@@ -171,81 +181,6 @@ impl<'a> Evaluator<'a> {
         Ok(())
     }
 
-    /// How many events a window holds, against a number. Where events only leave the window, what counts is when
-    /// enough of them have left, not when the first does.
-    pub(super) fn compare_count(
-        &mut self,
-        how: Comparison,
-        window: Node,
-        other: Node,
-        node: Node,
-    ) -> Result<bool, Trouble> {
-        self.charge(1, node)?;
-        let Op::Window(index) = self.code.ops[window as usize] else {
-            return Err(wrong_type(node));
-        };
-        let found = self.find(index, window)?;
-        let held = found.end - found.start;
-        let other = self.operand(other)?;
-        let value = self.count_compared(how, held, &other, node)?;
-        match (found.from, found.before) {
-            (Some(Edge { sign: 1, rest }), None) => {
-                if let Some(left) = self.turning(how, held, &other, value, node)? {
-                    self.flips(found.timeline.at(found.end - left - 1)? - rest + 1);
-                }
-            }
-            _ => self.note_edges(&found)?,
-        }
-        Ok(value)
-    }
-
-    fn count_compared(&mut self, how: Comparison, held: usize, other: &Value<'a>, node: Node) -> Result<bool, Trouble> {
-        let held = i64::try_from(held).map_err(|_| Trouble { kind: EvalErrorKind::Overflow, at: node })?;
-        self.compared(how, &Value::Int(held), other, node)
-    }
-
-    /// The greatest number below `held` with which a comparison comes out otherwise.
-    fn turning(
-        &mut self,
-        how: Comparison,
-        held: usize,
-        other: &Value<'a>,
-        value: bool,
-        node: Node,
-    ) -> Result<Option<usize>, Trouble> {
-        if let Comparison::Equal | Comparison::NotEqual = how {
-            let is_equal = value == (how == Comparison::Equal);
-            return Ok(if is_equal { held.checked_sub(1) } else { position(other).filter(|number| *number < held) });
-        }
-        if held == 0 || self.count_compared(how, 0, other, node)? == value {
-            return Ok(None);
-        }
-        // Otherwise at `low`, as now at `high`: an order turns once.
-        let (mut low, mut high) = (0, held);
-        while high - low > 1 {
-            self.charge(1, node)?;
-            let middle = low.midpoint(high);
-            if self.count_compared(how, middle, other, node)? == value {
-                high = middle;
-            } else {
-                low = middle;
-            }
-        }
-        Ok(Some(low))
-    }
-
-    /// The last event of a window, which stays so while the earlier ones leave.
-    pub(super) fn last_in_window(&mut self, window: u32, node: Node) -> Result<Option<Value<'a>>, Trouble> {
-        let found = self.find(window, node)?;
-        match (found.from, found.before) {
-            (Some(Edge { sign: 1, rest }), None) if found.end > found.start => {
-                self.flips(found.timeline.at(found.end - 1)? - rest + 1);
-            }
-            _ => self.note_edges(&found)?,
-        }
-        if found.end > found.start { found.timeline.event(found.end - 1).map(Some) } else { Ok(None) }
-    }
-
     pub(super) fn followed(&mut self, follow: u32, node: Node) -> Evaluated<'a> {
         let follow = self.code.follows[follow as usize];
         self.charge(1, node)?;
@@ -318,12 +253,17 @@ impl<'a> Timeline<'a> {
         Ok(Self { list, count, field: usize::from(field), node })
     }
 
-    fn event(&self, index: usize) -> Evaluated<'a> {
+    /// Other events of the same kind.
+    pub(super) fn with(&self, list: Value<'a>) -> Self {
+        Self { count: count(&list).unwrap_or_default(), list, field: self.field, node: self.node }
+    }
+
+    pub(super) fn event(&self, index: usize) -> Evaluated<'a> {
         element(&self.list, index).ok_or(absent(self.node))
     }
 
     /// When an event happened, in microseconds.
-    fn at(&self, index: usize) -> Result<i128, Trouble> {
+    pub(super) fn at(&self, index: usize) -> Result<i128, Trouble> {
         match self.event(index)? {
             Value::Object(event) => match event.field(self.field) {
                 Some(Value::Timestamp(at)) => Ok(i128::from(Timestamp::micros(at))),

@@ -10,7 +10,7 @@ use crate::value::Value;
 
 /// What a fold runs over, and how far it is.
 enum Range<'a> {
-    List { list: Value<'a>, next: usize, count: usize },
+    List { list: Value<'a>, next: usize, count: usize, backwards: bool },
     Keys { map: Value<'a>, last: Option<Value<'a>> },
 }
 
@@ -24,26 +24,45 @@ struct Gathered<'a> {
 
 impl<'a> Evaluator<'a> {
     pub(super) fn fold(&mut self, node: Node) -> Evaluated<'a> {
-        let Op::Fold { how, over, local, .. } = self.code.ops[node as usize] else {
+        let Op::Fold { how, over, .. } = self.code.ops[node as usize] else {
             return Err(wrong_type(node));
         };
         self.charge(1, node)?;
-        let mut range = Range::over(self.operand(over)?, node)?;
+        if let Some(leaving) = self.leaving(over)? {
+            return self.fold_leaving(node, how, &leaving);
+        }
+        let range = self.operand(over)?;
+        self.fold_over(node, range, false).map(|(value, _)| value)
+    }
+
+    /// Folds over what a range gave, a list from its end where that is asked; with the place of the element that
+    /// decided, where one did.
+    pub(super) fn fold_over(
+        &mut self,
+        node: Node,
+        range: Value<'a>,
+        backwards: bool,
+    ) -> Result<(Value<'a>, Option<usize>), Trouble> {
+        let Op::Fold { how, local, .. } = self.code.ops[node as usize] else {
+            return Err(wrong_type(node));
+        };
+        let mut range = Range::over(range, backwards, node)?;
         let mut gathered = Gathered::default();
-        while let Some(item) = range.next() {
+        while let Some((place, item)) = range.next() {
             self.charge(1, node)?;
             self.locals[usize::from(local)] = item;
             if let Some(decided) = self.fold_one(node, &mut gathered)? {
-                return Ok(Value::Bool(decided));
+                return Ok((Value::Bool(decided), Some(place)));
             }
         }
-        match (gathered.trouble, how) {
-            (Some(trouble), _) => Err(trouble),
-            (None, Fold::All) => Ok(Value::Bool(true)),
-            (None, Fold::Exists) => Ok(Value::Bool(false)),
-            (None, Fold::ExistsOne) => Ok(Value::Bool(gathered.found == 1)),
-            (None, Fold::Filter | Fold::Map) => Ok(Value::MadeList(gathered.list.into())),
-        }
+        let value = match (gathered.trouble, how) {
+            (Some(trouble), _) => return Err(trouble),
+            (None, Fold::All) => Value::Bool(true),
+            (None, Fold::Exists) => Value::Bool(false),
+            (None, Fold::ExistsOne) => Value::Bool(gathered.found == 1),
+            (None, Fold::Filter | Fold::Map) => Value::MadeList(gathered.list.into()),
+        };
+        Ok((value, None))
     }
 
     /// Takes the item that stands in the fold's local; `Some` where that decides the whole.
@@ -74,9 +93,9 @@ impl<'a> Evaluator<'a> {
 }
 
 impl<'a> Range<'a> {
-    fn over(value: Value<'a>, node: Node) -> Result<Self, Trouble> {
+    fn over(value: Value<'a>, backwards: bool, node: Node) -> Result<Self, Trouble> {
         if let Some(count) = count(&value) {
-            return Ok(Self::List { list: value, next: 0, count });
+            return Ok(Self::List { list: value, next: 0, count, backwards });
         }
         if entries(&value).is_some() {
             return Ok(Self::Keys { map: value, last: None });
@@ -84,14 +103,16 @@ impl<'a> Range<'a> {
         Err(wrong_type(node))
     }
 
-    fn next(&mut self) -> Option<Value<'a>> {
+    /// The next item, with its place in a list.
+    fn next(&mut self) -> Option<(usize, Value<'a>)> {
         match self {
-            Self::List { list, next, count } => {
+            Self::List { list, next, count, backwards } => {
                 while *next < *count {
                     *next += 1;
+                    let place = if *backwards { *count - *next } else { *next - 1 };
                     // A list that counts more than it holds has its gaps passed over.
-                    if let Some(item) = element(list, *next - 1) {
-                        return Some(item);
+                    if let Some(item) = element(list, place) {
+                        return Some((place, item));
                     }
                 }
                 None
@@ -103,7 +124,7 @@ impl<'a> Range<'a> {
                     _ => key_after(map, after).map(|key| Value::MadeString(Arc::from(&*key))),
                 };
                 last.clone_from(&key);
-                key
+                key.map(|key| (0, key))
             }
         }
     }

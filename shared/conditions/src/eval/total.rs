@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use crate::error::EvalErrorKind;
 use crate::eval::{Evaluated, Evaluator, Trouble, count, element, wrong_type};
 use crate::number::{self, ExactSum};
-use crate::program::{Node, Op, Total, Zero};
+use crate::program::{Node, Total, Zero};
 use crate::value::Value;
 
 /// What has been summed so far.
@@ -31,8 +31,10 @@ struct Kinds {
 impl<'a> Evaluator<'a> {
     pub(super) fn total(&mut self, how: Total, of: Node, node: Node) -> Evaluated<'a> {
         self.charge(1, node)?;
-        if let (Total::Last, Op::Window(window)) = (how, self.code.ops[of as usize]) {
-            return self.last_in_window(window, node)?.ok_or(Trouble { kind: EvalErrorKind::NoSuchIndex, at: node });
+        if how == Total::Last
+            && let Some(leaving) = self.leaving(of)?
+        {
+            return self.last_of(&leaving, node);
         }
         let list = self.evaluate(of)?;
         let length = count(&list).ok_or(wrong_type(node))?;

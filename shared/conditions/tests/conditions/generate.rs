@@ -34,6 +34,40 @@ pub fn clock_condition() -> BoxedStrategy<Expr> {
     clock(&leaves())
 }
 
+/// A comparison of one path with a constant that a column keeps exactly, `now` included.
+pub fn plain_comparison() -> BoxedStrategy<Expr> {
+    let small = INTS.into_iter().filter(|int| int.checked_abs().is_some_and(|int| int < 1_000_000)).collect::<Vec<_>>();
+    let doubles = DOUBLES.into_iter().filter(|double| double.abs() < 1e6).collect::<Vec<_>>();
+    let int = select(small).prop_map(|int| Expr::Literal(Literal::Int(int)));
+    let double = select(doubles).prop_map(|double| Expr::Literal(Literal::Double(double)));
+    let word = select(WORDS.to_vec()).prop_map(|word| Expr::Literal(Literal::String(word))).boxed();
+    let instant = select(INSTANTS.to_vec()).prop_map(|at| Expr::Literal(Literal::Timestamp(at))).boxed();
+    let length = select(LENGTHS.to_vec()).prop_map(|length| Expr::Literal(Literal::Duration(length))).boxed();
+    let number = prop_oneof![int, double].boxed();
+    let one = |parts: [Expr; 2]| select(parts.to_vec()).boxed();
+    let numbers =
+        prop_oneof![one([Expr::Name("number"), Expr::Field("age")]), one([Expr::Name("ratio"), Expr::Field("score")]),]
+            .boxed();
+    let words = one([Expr::Name("word"), Expr::Field("name")]);
+    let instants = one([Expr::Name("at"), Expr::Field("seen")]);
+    let flags = one([Expr::Name("flag"), Expr::Field("member")]);
+    let asked = select(vec!["name", "age", "seen"]).prop_map(Expr::HasField);
+    let age = binary(&["-"], &Just(Expr::Now).boxed(), &instants);
+    let prefix = (words.clone(), word.clone()).prop_map(|parts| Expr::Test("startsWith", Box::new(parts)));
+    prop_oneof![
+        binary(&ORDERS, &numbers, &number),
+        binary(&ORDERS, &number, &numbers),
+        binary(&ORDERS, &words, &word),
+        binary(&ORDERS, &instants, &instant),
+        binary(&ORDERS, &age, &length),
+        binary(&["==", "!="], &flags, &any::<bool>().prop_map(|flag| Expr::Literal(Literal::Bool(flag))).boxed()),
+        flags,
+        asked,
+        prefix,
+    ]
+    .boxed()
+}
+
 /// What a program can be asked for besides a condition.
 pub fn any_expression(depth: usize) -> BoxedStrategy<Expr> {
     let level = (0..depth).fold(leaves(), |below, _| deeper(&below, true));

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use rapport_conditions::{Environment, EvalErrorKind, Limits, Owned, Program, Timestamp, Type};
+use rapport_conditions::{Environment, EvalErrorKind, Kind, Limits, Owned, Program, SieveSchema, Timestamp, Type};
 
 const NOW: Timestamp = Timestamp::MIN;
 
@@ -18,6 +18,7 @@ fn environment() -> Environment {
         .variable("numbers", Type::list(Type::Int))
         .variable("seen", Type::Timestamp)
         .variable("word", Type::String)
+        .variable("events", Type::map(Type::events("Event", [("at", Type::Timestamp), ("value", Type::Dyn)])))
         .build()
 }
 
@@ -147,7 +148,11 @@ fn what_could_cost_too_much_is_refused() {
 #[test]
 fn the_deepest_trees_that_any_limits_allow_fit_a_usual_stack() {
     let limits = Limits { depth: usize::MAX, ..Limits::default() };
-    let environment = Environment::builder().variable("word", Type::String).limits(limits).build();
+    let environment = Environment::builder()
+        .variable("word", Type::String)
+        .variable("visits", Type::events("Visit", [("at", Type::Timestamp)]))
+        .limits(limits)
+        .build();
     let mut walked = 0;
     for depth in 40..110 {
         for source in [
@@ -159,9 +164,14 @@ fn the_deepest_trees_that_any_limits_allow_fit_a_usual_stack() {
             format!("word{} == ''", ".lowerAscii()".repeat(depth)),
             format!("{}true{}", "[1].all(x, ".repeat(depth.min(4)), ")".repeat(depth.min(4))),
             format!("{}word", "word + ".repeat(depth)) + " == ''",
+            format!("visits{}.size() < 9", ".within(duration('1h'))".repeat(depth)),
+            format!("visits.within(duration('1h')){}.size() < 9", ".filter(e, true)".repeat(depth)),
+            format!("visits{}.size() < 9", ".followedBy(visits, duration('1h'))".repeat(depth)),
         ] {
             if let Ok(program) = environment.compile(&source, Type::Dyn) {
-                let _ = program.evaluate(&[Owned::from("a")], NOW);
+                let visits = Owned::List(vec![Owned::Object(vec![Some(Owned::from(NOW))]); 3]);
+                let _ = program.evaluate(&[Owned::from("a"), visits], NOW);
+                let _ = program.sieve(&SieveSchema::new().path(&["word"], &[Kind::Text]), Some(NOW));
                 walked += 1;
             }
         }
@@ -274,7 +284,8 @@ proptest! {
             proptest::sample::select(vec![
                 "customer", ".", "age", "numbers", "[", "]", "(", ")", "{", "}", "&&", "||", "!", "-", "+", "*", "/",
                 "%", "?", ":", ",", "==", "<", ">=", "in", "has", "exists", "map", "all", "size", "now", "seen", "word",
-                "duration", "timestamp", "1", "0", "1.5", "'a'", "'1h'", "true", "null", "x", "dyn", "matches",
+                "duration", "timestamp", "events", "within", "since", "between", "followedBy", "notFollowedBy", "filter",
+                "sum", "max", "last", "at", "value", "duration('1h')", "events.x", "1", "0", "1.5", "'a'", "'1h'", "true", "null", "x", "dyn", "matches",
             ]),
             0..40,
         )
@@ -282,6 +293,7 @@ proptest! {
         if let Ok(program) = environment().compile(&tokens.join(" "), Type::Dyn) {
             let inputs = vec![None, Some(Owned::List(vec![Owned::Int(3)])), Some(Owned::from(NOW)), Some(Owned::from("a"))];
             let _ = program.evaluate(&inputs, NOW);
+            let _ = program.sieve(&SieveSchema::new().keys(&["customer"], &[Kind::Number]), None);
         }
     }
 }

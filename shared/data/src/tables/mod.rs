@@ -3,6 +3,7 @@
 pub(crate) mod dead_letter;
 pub(crate) mod inbox;
 pub(crate) mod lease;
+pub(crate) mod operation;
 pub(crate) mod outbox;
 pub(crate) mod receipt;
 pub(crate) mod relay;

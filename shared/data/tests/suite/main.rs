@@ -9,6 +9,7 @@ mod ground;
 mod hygiene;
 mod leases;
 mod migrations;
+mod operations;
 mod recovery;
 mod tail;
 mod units;

@@ -61,8 +61,18 @@ async fn the_system_works_on_its_golden_list_only() {
     let ground = Ground::new(Engine::Postgres);
     let database = ground.open().await;
     let tables = database.system().tables().await.expect("up");
-    let golden =
-        ["dead_letter", "inbox", "known_tenant", "lease", "outbox", "receipt", "receipt_subject", "relay", "wakeup"];
+    let golden = [
+        "dead_letter",
+        "inbox",
+        "known_tenant",
+        "lease",
+        "operation",
+        "outbox",
+        "receipt",
+        "receipt_subject",
+        "relay",
+        "wakeup",
+    ];
     assert_eq!(tables, golden);
     let look = |rx: Rx| async move {
         rx.conn().query_one_raw(sql(&rx, "SELECT count(*) FROM note", [])).await.stored()?;
