@@ -37,6 +37,13 @@ const TABLES: &[&str] = &[
     "CREATE TABLE search_term (tenant {id} NOT NULL, term {text} NOT NULL, customer_id {id} NOT NULL, \
      PRIMARY KEY (tenant, term, customer_id)) {clustered}",
     "CREATE INDEX search_term_customer ON search_term (tenant, customer_id)",
+    "CREATE TABLE trait_value (tenant {id} NOT NULL, customer_id {id} NOT NULL, name {text} NOT NULL, \
+     place INTEGER NOT NULL, number DOUBLE PRECISION, text {text}, instant BIGINT, flag BOOLEAN, item {text}, \
+     PRIMARY KEY (tenant, customer_id, name, place)) {clustered}",
+    "CREATE INDEX trait_value_text ON trait_value (tenant, name, text)",
+    "CREATE INDEX trait_value_number ON trait_value (tenant, name, number) WHERE number IS NOT NULL",
+    "CREATE INDEX trait_value_instant ON trait_value (tenant, name, instant) WHERE instant IS NOT NULL",
+    "CREATE INDEX trait_value_item ON trait_value (tenant, name, item) WHERE item IS NOT NULL",
     "CREATE INDEX profile_redirect ON profile (tenant, merged_into) WHERE merged_into IS NOT NULL",
     "CREATE TABLE trait_definition (tenant {id} NOT NULL, name {text} NOT NULL, type {text} NOT NULL, \
      metric_dimension BOOLEAN NOT NULL, description {text} NOT NULL, created_at BIGINT NOT NULL, \
@@ -52,6 +59,7 @@ const OF_TENANTS: &[&str] = &[
     "assertion_subject",
     "profile",
     "search_term",
+    "trait_value",
     "trait_definition",
 ];
 

@@ -14,7 +14,7 @@ use crate::domain::rules::Rules;
 use crate::domain::search;
 use crate::events;
 use crate::store::link::Link;
-use crate::store::{link, profile, search_term};
+use crate::store::{link, profile, search_term, trait_value};
 
 /// Writes the difference between a component as it is held and a partition of it.
 pub async fn relink(
@@ -40,6 +40,7 @@ pub async fn write(tx: &Tx, component: &Component, changes: &Changes, rules: &Ru
     let mut written = Written { live: changes.live.iter().map(fold).collect(), ..Written::default() };
     index(tx, &written.live, rules).await?;
     search_term::delete(tx, &changes.merged).await?;
+    trait_value::delete(tx, &changes.merged).await?;
     for profile in &written.live {
         tx.publish(events::profile_changed(profile, now)).await?;
     }
@@ -105,9 +106,10 @@ pub async fn update_many(
     Ok(live)
 }
 
-/// Notes by which words the customers are found now.
+/// Notes by what the customers are found now.
 async fn index(tx: &Tx, live: &[Arc<Profile>], rules: &Rules) -> Result<(), Fault> {
     let words = live.iter().map(|profile| (profile.customer, search::terms(profile, rules))).collect();
     let new = live.iter().filter(|profile| profile.revision == 1).map(|profile| profile.customer).collect();
-    search_term::set(tx, &words, &new).await
+    search_term::set(tx, &words, &new).await?;
+    trait_value::set(tx, &live.iter().map(AsRef::as_ref).collect::<Vec<_>>(), &new).await
 }

@@ -16,7 +16,7 @@ use crate::domain::value::Identifier;
 use crate::events;
 use crate::store::identifier::Carried;
 use crate::store::{
-    account_member, assertion, identifier, interaction, link, observation, profile, search_term, subject,
+    account_member, assertion, identifier, interaction, link, observation, profile, search_term, subject, trait_value,
 };
 
 /// What an erasure did.
@@ -91,6 +91,7 @@ async fn erase(tx: &Tx, rules: &Rules, erasure: &str, erased: &[SubjectId]) -> R
     deleted += link::delete(tx, erased).await?;
     deleted += profile::delete(tx, erased).await?;
     deleted += search_term::delete(tx, erased).await?;
+    deleted += trait_value::delete(tx, erased).await?;
     deleted += account_member::delete(tx, erased).await?;
     deleted += interaction::erase(tx, erased).await?;
     deleted += subject::delete(tx, erased).await?;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rapport_conditions::Sieve;
 use rapport_data::{Rx, keyset};
 use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
 use rapport_platform::Call;
@@ -15,7 +16,7 @@ use crate::domain::profile::{Profile, fold};
 use crate::domain::relink::Held;
 use crate::domain::search::{Order, Query, Search};
 use crate::store::profile::{Candidates, Word};
-use crate::store::{identifier, link, profile};
+use crate::store::{identifier, link, profile, trait_value};
 
 /// How long one call looks.
 const BUDGET: Duration = Duration::from_millis(250);
@@ -57,6 +58,8 @@ impl Profiles {
             Some(query) => self.read(call, |rx| async move { named(&rx, query).await }).await?,
             None => Vec::new(),
         };
+        let filter = asked.search.filter.as_ref();
+        let sieve = filter.map_or(Sieve::True, |filter| filter.sieve(&trait_value::schema(), Some(call.now)));
         let (mut profiles, mut bytes, mut limit) = (Vec::new(), 0, FIRST);
         loop {
             let word = asked.search.query.as_ref().map(|query| Word {
@@ -64,7 +67,7 @@ impl Profiles {
                 named: &named,
                 unchanged_since: rules.declared.last_searchable(),
             });
-            let candidates = Candidates { order: asked.order, after, word, limit };
+            let candidates = Candidates { order: asked.order, after, sieve: &sieve, word, limit };
             let rows = self.read(call, |rx| async move { profile::candidates(&rx, &candidates).await }).await?;
             let is_last = (rows.len() as u64) < limit;
             for (id, row) in rows {

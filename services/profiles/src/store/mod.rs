@@ -13,6 +13,7 @@ pub mod profile;
 pub mod search_term;
 pub mod subject;
 pub mod trait_definition;
+pub mod trait_value;
 
 use rapport_kernel::{Fault, Id, SubjectId};
 use sea_orm::{ConnectionTrait as _, QueryResult, Statement, Value};

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use rapport_conditions::Sieve;
 use rapport_data::{Rx, Stored as _, Tx};
 use rapport_kernel::{CustomerId, Fault, Timestamp};
 use sea_orm::ActiveValue::Set;
@@ -10,7 +11,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{BinOper, Expr, ExprTrait as _, OnConflict};
 use sea_orm::{Condition, Order as Direction, QueryOrder as _, QuerySelect as _};
 
-use super::{CHUNK, search_term, uuids};
+use super::{CHUNK, search_term, trait_value, uuids};
 use crate::domain::profile::Record;
 use crate::domain::relink::Held;
 use crate::domain::search::{By, Order};
@@ -105,6 +106,8 @@ pub struct Candidates<'a> {
     pub order: Order,
     /// After this place in it.
     pub after: Option<(Timestamp, CustomerId)>,
+    /// Only those that a sieve lets through.
+    pub sieve: &'a Sieve,
     /// Only those of whom a word begins so, and those that are named.
     pub word: Option<Word<'a>>,
     /// How many.
@@ -141,6 +144,9 @@ pub async fn candidates(rx: &Rx, asked: &Candidates<'_>) -> Result<Vec<(Customer
             }
         };
         query = query.filter(rest);
+    }
+    if let Some(sieve) = trait_value::condition(rx, asked.sieve) {
+        query = query.filter(sieve);
     }
     if let Some(word) = &asked.word {
         let mut any = Condition::any().add(Column::CustomerId.in_subquery(search_term::with_prefix(rx, word.prefix)));
