@@ -25,7 +25,7 @@ pub async fn send(client: &Client, source: &str, first_customer: u32, rows: u32)
         .map(|number| {
             let customer = by_number(first_customer + number / PER_CUSTOMER);
             let interaction = purchase(customer, source, number, long_ago(number), String::new());
-            RecordInteractionsRequest { interaction: Some(interaction) }
+            RecordInteractionsRequest::from(interaction)
         })
         .collect();
     let mut service = InteractionServiceClient::new(client.clone());

@@ -1,5 +1,5 @@
 //! The suite's benchmark: `cargo bench -p rapport-tests`, with `-- --engine sqlite|postgres`, `-- --quick` and
-//! `-- --only reads|decisions|identify|imports|merges|visibility`.
+//! `-- --only reads|decisions|identify|imports|matching|merges|visibility`; `-- --full` measures up to a million records.
 //!
 //! Every figure stands beside a baseline that was measured in the same round, on the same machine, with the same client:
 //! a call beside a call of a bare tonic server, an import beside the bare insert of the same rows. What counts is the
@@ -10,6 +10,7 @@ mod decisions;
 mod import;
 mod limit;
 mod load;
+mod matching;
 mod merges;
 mod people;
 mod raw;
@@ -52,6 +53,9 @@ fn run(options: &Options) -> Outcome<()> {
         eprintln!("bench: {}", engine.name());
         let suite = Suite::start(&house, *engine)?;
         client.block_on(rounds::measure(&suite, &scale, &mut report))?;
+        if scale.has(scale::Part::Matching) {
+            client.block_on(matching::measure(&suite, scale.matched, &mut report))?;
+        }
         suite.stop(&house);
     }
     house.block_on(telemetry.shutdown(std::time::Duration::from_secs(1)));

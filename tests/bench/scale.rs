@@ -27,6 +27,8 @@ pub struct Options {
     pub engines: Vec<Engine>,
     /// A minute at most, and rougher.
     pub quick: bool,
+    /// Hours: what is measured by size is measured up to a million.
+    pub full: bool,
     /// Only these parts; all where none is named. To look at one part with a profiler.
     pub parts: Vec<Part>,
 }
@@ -40,6 +42,8 @@ pub enum Part {
     Decisions,
     /// Telling of customers.
     Identify,
+    /// Matching records that look alike.
+    Matching,
     /// Importing.
     Imports,
     /// Merging and splitting.
@@ -49,11 +53,12 @@ pub enum Part {
 }
 
 impl Part {
-    const ALL: [(&str, Self); 6] = [
+    const ALL: [(&str, Self); 7] = [
         ("reads", Self::Reads),
         ("decisions", Self::Decisions),
         ("identify", Self::Identify),
         ("imports", Self::Imports),
+        ("matching", Self::Matching),
         ("merges", Self::Merges),
         ("visibility", Self::Visibility),
     ];
@@ -62,13 +67,15 @@ impl Part {
 impl Options {
     /// Reads the command line.
     pub fn read(words: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut options = Self { engines: vec![Engine::Sqlite, Engine::Postgres], quick: false, parts: Vec::new() };
+        let engines = vec![Engine::Sqlite, Engine::Postgres];
+        let mut options = Self { engines, quick: false, full: false, parts: Vec::new() };
         let mut words = words;
         while let Some(word) = words.next() {
             match word.as_str() {
                 // Cargo says so to every benchmark.
                 "--bench" => {}
                 "--quick" => options.quick = true,
+                "--full" => options.full = true,
                 "--engine" => match words.next().as_deref() {
                     Some("sqlite") => options.engines = vec![Engine::Sqlite],
                     Some("postgres") => options.engines = vec![Engine::Postgres],
@@ -78,11 +85,11 @@ impl Options {
                     let word = words.next().unwrap_or_default();
                     let part = Part::ALL.iter().find(|(name, _)| *name == word);
                     let (_, part) =
-                        part.ok_or("--only takes reads, decisions, identify, imports, merges or visibility")?;
+                        part.ok_or("--only takes reads, decisions, identify, imports, matching, merges or visibility")?;
                     options.parts.push(*part);
                 }
                 other => {
-                    let known = "--engine sqlite|postgres, --only PART and --quick";
+                    let known = "--engine sqlite|postgres, --only PART, --quick and --full";
                     return Err(format!("{other:?} is not known; there are {known}"));
                 }
             }
@@ -111,6 +118,8 @@ pub struct Scale {
     pub deciding: u32,
     /// Merges, and splits.
     pub merges: u32,
+    /// The most records that one is matched against.
+    pub matched: u32,
     /// How long writes come at a steady pace.
     pub steady: Duration,
 }
@@ -130,6 +139,7 @@ impl Scale {
                 cold: 1_000,
                 deciding: 500,
                 merges: 100,
+                matched: 1_000,
                 steady: millis(1_500),
             }
         } else {
@@ -143,6 +153,7 @@ impl Scale {
                 cold: 4_000,
                 deciding: 1_000,
                 merges: 300,
+                matched: if options.full { 1_000_000 } else { 10_000 },
                 steady: secs(3),
             }
         }
@@ -165,6 +176,7 @@ impl Scale {
             cold: self.cold,
             deciding: self.deciding,
             merges: 10,
+            matched: 0,
             steady: Duration::from_millis(500),
         }
     }

@@ -41,7 +41,7 @@ fn purchase(n: i64) -> RecordInteractionsRequest {
         value: Some(Money { currency_code: "EUR".into(), units: 1, nanos: 0 }),
         ..Interaction::default()
     };
-    RecordInteractionsRequest { interaction: Some(interaction) }
+    RecordInteractionsRequest::from(interaction)
 }
 
 /// Imports `from..to` as far as it gets; tells the highest index that was acknowledged as it goes.

@@ -54,8 +54,7 @@ fn interaction(line: &Line) -> Interaction {
 }
 
 async fn import(client: &Client, lines: &[Line]) -> i64 {
-    let items: Vec<_> =
-        lines.iter().map(|line| RecordInteractionsRequest { interaction: Some(interaction(line)) }).collect();
+    let items: Vec<_> = lines.iter().map(|line| RecordInteractionsRequest::from(interaction(line))).collect();
     let mut service = InteractionServiceClient::new(client.clone());
     let mut acks = service.record_interactions(stream::iter(items)).await.expect("a stream").into_inner();
     let (mut accepted, mut through) = (0, -1);

@@ -83,8 +83,20 @@ fn dependencies_point_one_way() {
             .collect();
         none(&wrong, &format!("{service} must not depend on another service"));
     }
-    for crate_ in ["kernel", "api", "conditions", "platform", "data", "bus", "cache", "operations", "matching", "text"]
-    {
+    const SHARED: [&str; 11] = [
+        "kernel",
+        "api",
+        "conditions",
+        "platform",
+        "data",
+        "bus",
+        "cache",
+        "operations",
+        "matching",
+        "clusters",
+        "text",
+    ];
+    for crate_ in SHARED {
         let wrong: Vec<_> = dependencies(&manifest(&format!("shared/{crate_}")))
             .into_iter()
             .filter(|dependency| SERVICES.contains(&dependency.as_str()) || dependency == "suite")

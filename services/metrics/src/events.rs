@@ -29,8 +29,10 @@ pub enum Change {
     Link(SubjectId, CustomerId, i64),
     /// A subject was erased.
     Erasure(SubjectId),
-    /// A trait is declared, and figures can be grouped by it or not.
-    Trait(String, bool),
+    /// As of a revision of its declaration, figures can be grouped by a trait or not.
+    Trait(String, i64, bool),
+    /// As of a revision of the tenant's settings, figures that rest on fewer customers are withheld; 0: as configured.
+    Threshold(i64, i64),
 }
 
 /// What an event changes; `None` where it is none of metrics' business.
@@ -56,13 +58,18 @@ pub fn read(event: Event) -> Result<Option<Change>, Fault> {
         }
         Some(Payload::SubjectErased(_)) => return Ok(Some(Change::Erasure(subject))),
         Some(Payload::TraitDefinitionChanged(changed)) => {
-            return Ok(Some(Change::Trait(event.aggregate_id, changed.metric_dimension)));
+            return Ok(Some(Change::Trait(event.aggregate_id, revision, changed.metric_dimension)));
+        }
+        Some(Payload::TenantSettingsChanged(changed)) => {
+            return Ok(Some(Change::Threshold(revision, changed.suppression_threshold.into())));
         }
         Some(
             Payload::ResponseChanged(_)
             | Payload::ProfileChanged(_)
+            | Payload::PersonaChanged(_)
             | Payload::DecisionMade(_)
             | Payload::AccountChanged(_)
+            | Payload::CatalogueEntryChanged(_)
             | Payload::Watermark(_),
         )
         | None => return Ok(None),

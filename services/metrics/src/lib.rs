@@ -41,7 +41,7 @@ pub const NAME: &str = "metrics";
 pub struct Config {
     /// Where facts and cells are kept.
     pub database: DatabaseConfig,
-    /// Points that rest on fewer customers are withheld.
+    /// Points that rest on fewer customers are withheld, of tenants that set no threshold of their own.
     pub suppression_threshold: u32,
 }
 
@@ -55,7 +55,8 @@ impl Describe for Config {
     fn describe(about: &mut About) {
         about.section::<DatabaseConfig>("database").key(
             "suppression_threshold",
-            "points that rest on fewer customers are withheld, and those that would give such a one away",
+            "points that rest on fewer customers are withheld, and those that would give such a one away; a tenant may set \
+             another",
         );
     }
 }

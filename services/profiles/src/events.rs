@@ -8,23 +8,33 @@ use prost::Message as _;
 use rapport_api::convert::{instant, money, timestamp};
 use rapport_api::events::v1::event::Payload;
 use rapport_api::events::v1::{
-    AccountChanged, ContextAccount, ContextConsent, CustomerContext, Event, InteractionChanged, ProfileChanged,
-    SubjectErased, SubjectLinked, TraitDefinitionChanged,
+    AccountChanged, CatalogueEntryChanged, ContextAccount, ContextConsent, ContextFlag, ContextPreferences,
+    CustomerContext, Event, InteractionChanged, PersonaChanged, ProfileChanged, SubjectErased, SubjectLinked,
+    TenantSettingsChanged, TraitDefinitionChanged,
 };
 use rapport_cache::{Change, ChangeKind, ContextCache};
 use rapport_data::{Follower, NewEvent};
 use rapport_kernel::{CustomerId, Fault, SubjectId, TenantId, Timestamp};
 
+use crate::convert::standing;
 use crate::convert::value::{party_message, value_message};
 use crate::domain::account::{Account, AccountId, Membership};
+use crate::domain::catalogue::{Details, Entry};
 use crate::domain::claims::ConsentState;
-use crate::domain::declared::TraitDefinition;
-use crate::domain::interaction::Interaction;
+use crate::domain::interaction::{Interaction, Tombstone};
+use crate::domain::persona::Persona;
 use crate::domain::profile::Profile;
+use crate::domain::settings::Settings;
+use crate::domain::standing::{Flagging, Preference};
+use crate::domain::value::Number;
+use crate::store::catalogue_entry::Row;
 use crate::store::link::Link;
+use crate::store::trait_definition::Version;
 
 /// The group that writes the shared context.
 pub const CONTEXT_GROUP: &str = "context";
+/// The group that infers what customers prefer.
+pub const CHANNELS_GROUP: &str = "channels";
 /// The topic of this service.
 pub const TOPIC: &str = "profiles";
 
@@ -47,8 +57,12 @@ pub fn context(profile: &Profile) -> CustomerContext {
         traits: profile.traits.iter().map(|(name, held)| (name.clone(), value_message(&held.value))).collect(),
         consents: consents.map(consent).collect(),
         subject_ids: profile.records.iter().map(|(subject, ..)| subject.to_string()).collect(),
-        valid_until: None,
+        valid_until: profile.valid_until().map(timestamp),
         create_time: Some(timestamp(profile.created_at)),
+        restrictions: profile.objections.keys().map(|kind| standing::processing_message(*kind).into()).collect(),
+        preferences: preferences(profile),
+        flags: profile.flags.iter().map(|(name, (held, _))| flag(name, held)).collect(),
+        persona: profile.persona.as_ref().map(|has| has.persona.to_string()).unwrap_or_default(),
         accounts: profile.accounts.iter().map(|(membership, _)| context_account(membership)).collect(),
     }
 }
@@ -59,6 +73,26 @@ fn context_account(membership: &Membership) -> ContextAccount {
         kind: membership.kind.name().to_owned(),
         role: membership.role.clone(),
     }
+}
+
+fn flag(name: &str, held: &Flagging) -> ContextFlag {
+    ContextFlag { name: name.to_owned(), expire_time: held.until.and_then(standing::end) }
+}
+
+fn preferences(profile: &Profile) -> Option<ContextPreferences> {
+    if profile.preferences.is_empty() && profile.inferred_channels.is_empty() {
+        return None;
+    }
+    let held = standing::chosen(|preference: Preference| profile.preferences.get(&preference).map(|(said, _)| said));
+    Some(ContextPreferences {
+        language: held.language,
+        zone: held.zone,
+        preferred_channels: held.preferred_channels,
+        quiet_hours: held.quiet_hours,
+        tone: held.tone,
+        accessibility_needs: held.accessibility_needs,
+        inferred_channels: profile.inferred_channels.iter().map(|it| it.channel.clone()).collect(),
+    })
 }
 
 /// The ids of a profile, as what needs no more of it is told.
@@ -75,7 +109,7 @@ pub fn context_ids(profile: &Profile) -> CustomerContext {
 /// A profile has a new state.
 #[must_use]
 pub fn profile_changed(profile: &Profile, at: Timestamp) -> NewEvent {
-    let changed = ProfileChanged { context: Some(context(profile)), merged_into: String::new() };
+    let changed = ProfileChanged { context: Some(Box::new(context(profile))), merged_into: String::new() };
     of_profile(profile.customer, profile.revision, at, changed)
 }
 
@@ -149,6 +183,9 @@ pub fn interaction_changed(interaction: &Interaction) -> NewEvent {
         value: content.value.map(money),
         dimensions: interaction.dimensions.clone(),
         party: party_message(interaction.party).into(),
+        sentiment: content.details.sentiment.map(Number::get),
+        emotions: content.details.emotions.iter().map(|(name, of)| (name.clone(), of.get())).collect(),
+        campaign: content.details.campaign.clone(),
     };
     NewEvent {
         subject: interaction.subject,
@@ -160,17 +197,68 @@ pub fn interaction_changed(interaction: &Interaction) -> NewEvent {
     }
 }
 
-/// A trait was declared. It is about nobody: the tenant's id stands for the subject.
+/// An interaction was deleted; `None` where it never stood on the timeline, so that nobody knows of it.
 #[must_use]
-pub fn trait_definition_changed(tenant: TenantId, definition: &TraitDefinition) -> NewEvent {
+pub fn interaction_deleted(tombstone: &Tombstone) -> Option<NewEvent> {
+    let (subject, occurred_at) = tombstone.subject.zip(tombstone.occurred_at)?;
+    Some(NewEvent {
+        subject,
+        aggregate: "interaction",
+        aggregate_id: tombstone.id.to_string(),
+        revision: tombstone.revision,
+        occurred_at,
+        payload: Payload::InteractionChanged(InteractionChanged { deleted: true, ..InteractionChanged::default() }),
+    })
+}
+
+/// A trait was declared, or its declaration changed or taken back. It is about nobody: the tenant's id stands for the
+/// subject.
+#[must_use]
+pub fn trait_definition_changed(tenant: TenantId, version: &Version) -> NewEvent {
+    let (definition, deleted) = (&version.definition, version.deleted);
+    let metric_dimension = definition.metric_dimension && !deleted;
     NewEvent {
         subject: SubjectId::from_uuid(tenant.uuid()),
         aggregate: "trait_definition",
         aggregate_id: definition.name.clone(),
-        revision: 1,
-        occurred_at: definition.created_at,
-        payload: Payload::TraitDefinitionChanged(TraitDefinitionChanged {
-            metric_dimension: definition.metric_dimension,
+        revision: definition.revision,
+        occurred_at: definition.updated_at,
+        payload: Payload::TraitDefinitionChanged(TraitDefinitionChanged { metric_dimension, deleted }),
+    }
+}
+
+/// A tenant's settings changed.
+#[must_use]
+pub fn tenant_settings_changed(tenant: TenantId, settings: &Settings) -> NewEvent {
+    let changed = TenantSettingsChanged {
+        zone: settings.zone.clone(),
+        languages: settings.languages.clone(),
+        week_start: settings.week_start.max(1).into(),
+        currency: settings.currency.clone(),
+        suppression_threshold: settings.suppression_threshold,
+    };
+    NewEvent {
+        subject: SubjectId::from_uuid(tenant.uuid()),
+        aggregate: "tenant_settings",
+        aggregate_id: tenant.to_string(),
+        revision: settings.revision,
+        occurred_at: settings.updated_at.unwrap_or(Timestamp::MIN),
+        payload: Payload::TenantSettingsChanged(changed),
+    }
+}
+
+/// A persona was found, or has another name. It is about nobody: the tenant's id stands for the subject.
+#[must_use]
+pub fn persona_changed(tenant: TenantId, persona: &Persona) -> NewEvent {
+    NewEvent {
+        subject: SubjectId::from_uuid(tenant.uuid()),
+        aggregate: "persona",
+        aggregate_id: persona.id.to_string(),
+        revision: persona.revision,
+        occurred_at: persona.updated_at,
+        payload: Payload::PersonaChanged(PersonaChanged {
+            persona_set_id: persona.set.to_string(),
+            name: persona.name.clone(),
         }),
     }
 }
@@ -195,6 +283,54 @@ pub fn account_changed(id: AccountId, revision: u64, at: Timestamp, account: Opt
     }
 }
 
+/// An entry of the catalogue was added, changed or deleted. As a trait, it is about nobody.
+#[must_use]
+pub fn catalogue_entry_changed(tenant: TenantId, row: &Row) -> NewEvent {
+    let (kind, name, revision, at) = match row {
+        Row::Live(entry) => (entry.kind(), &entry.name, entry.revision, entry.updated_at.unwrap_or(Timestamp::MIN)),
+        Row::Deleted(kind, name, revision, at) => (*kind, name, *revision, *at),
+    };
+    let (kind, name) = (kind.name().to_owned(), name.clone());
+    let aggregate_id = format!("{kind}/{name}");
+    let changed = match row {
+        Row::Deleted(..) => CatalogueEntryChanged { deleted: true, kind, name, ..CatalogueEntryChanged::default() },
+        Row::Live(entry) => CatalogueEntryChanged { kind, name, ..entry_state(entry) },
+    };
+    NewEvent {
+        subject: SubjectId::from_uuid(tenant.uuid()),
+        aggregate: "catalogue_entry",
+        aggregate_id,
+        revision,
+        occurred_at: at,
+        payload: Payload::CatalogueEntryChanged(changed),
+    }
+}
+
+fn entry_state(entry: &Entry) -> CatalogueEntryChanged {
+    let mut state = CatalogueEntryChanged { display_name: entry.body.display_name.clone(), ..Default::default() };
+    match &entry.body.details {
+        Details::Source { trust, .. } => state.trust = i32::from(*trust),
+        Details::Channel { staffed } => state.staffed = *staffed,
+        Details::Touchpoint { channel, stage } => {
+            state.channel.clone_from(channel);
+            state.stage.clone_from(stage);
+        }
+        Details::Stage { position } => state.position = *position,
+        Details::EventType(schema) => {
+            let attributes = schema.attributes.iter();
+            state.attributes = attributes.clone().map(|(name, of)| (name.clone(), of.kind.name().to_owned())).collect();
+            let required = attributes.filter(|(_, of)| of.required).map(|(name, _)| name.clone());
+            state.required_attributes = required.collect();
+            state.strict = schema.strict;
+        }
+        Details::Product { category, price } => {
+            state.category.clone_from(category);
+            state.price = price.map(money);
+        }
+    }
+    state
+}
+
 /// A subject was erased.
 #[must_use]
 pub fn subject_erased(subject: SubjectId, erasure: &str, at: Timestamp) -> NewEvent {
@@ -206,6 +342,12 @@ pub fn subject_erased(subject: SubjectId, erasure: &str, at: Timestamp) -> NewEv
         occurred_at: at,
         payload: Payload::SubjectErased(SubjectErased { erasure_id: erasure.to_owned() }),
     }
+}
+
+/// The subject of an interaction that was recorded, corrected or deleted.
+#[must_use]
+pub fn met_subject(event: &Event) -> Option<SubjectId> {
+    matches!(event.payload, Some(Payload::InteractionChanged(_))).then(|| event.subject_id.parse().ok()).flatten()
 }
 
 /// Writes the shared context from this service's own events. The cache guards itself by revision, so that a repetition
@@ -250,6 +392,9 @@ fn change(tenant: TenantId, event: Event) -> Option<Change> {
         | Payload::DecisionMade(_)
         | Payload::TraitDefinitionChanged(_)
         | Payload::AccountChanged(_)
+        | Payload::PersonaChanged(_)
+        | Payload::CatalogueEntryChanged(_)
+        | Payload::TenantSettingsChanged(_)
         | Payload::Watermark(_) => return None,
     };
     Some(Change { tenant, customer, revision, recorded_at, kind })

@@ -19,13 +19,17 @@ pub mod service;
 pub mod store;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rapport_api::common::v1::erasure_service_server::ErasureServiceServer;
 use rapport_api::profiles::v1::account_service_server::AccountServiceServer;
+use rapport_api::profiles::v1::catalogue_service_server::CatalogueServiceServer;
 use rapport_api::profiles::v1::context_service_server::ContextServiceServer;
 use rapport_api::profiles::v1::identity_service_server::IdentityServiceServer;
 use rapport_api::profiles::v1::interaction_service_server::InteractionServiceServer;
+use rapport_api::profiles::v1::persona_service_server::PersonaServiceServer;
 use rapport_api::profiles::v1::profile_service_server::ProfileServiceServer;
+use rapport_api::profiles::v1::tenant_settings_service_server::TenantSettingsServiceServer;
 use rapport_api::profiles::v1::trait_service_server::TraitServiceServer;
 use rapport_api::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES};
 use rapport_bus::Bus;
@@ -33,7 +37,7 @@ use rapport_cache::ContextCache;
 use rapport_data::{Database, DatabaseConfig};
 use rapport_kernel::Fault;
 use rapport_platform::config::{About, Describe};
-use rapport_platform::{Module, Platform, Readiness, Routes};
+use rapport_platform::{Module, OnFailure, Platform, Readiness, Routes};
 use serde::{Deserialize, Serialize};
 
 use crate::convert::mask::ProfileFields;
@@ -87,15 +91,62 @@ pub async fn build<T: Send + Sync + 'static>(
 ) -> Result<Module, Fault> {
     let namespaces = config.namespaces()?;
     let database = Database::open(&config.database, "profiles", migrations::all(), platform).await?;
-    database.relay(platform, Arc::clone(&bus), vec![events::CONTEXT_GROUP, "metrics"]);
-    database.follow(platform, bus, events::CONTEXT_GROUP, &[events::TOPIC], events::write_context(cache));
+    database.relay(platform, Arc::clone(&bus), vec![events::CONTEXT_GROUP, events::CHANNELS_GROUP, "metrics"]);
+    database.follow(platform, Arc::clone(&bus), events::CONTEXT_GROUP, &[events::TOPIC], events::write_context(cache));
     let readiness = Readiness::new();
     database.watch(&readiness);
     let profiles = Profiles::new(database.clone(), namespaces);
-    database.run_operations(platform, rpc::jobs::all(&profiles));
+    profiles.follow_time(platform);
+    let meeting = Arc::new(service::channels::Meeting(profiles.clone()));
+    database.follow(platform, bus, events::CHANNELS_GROUP, &[events::TOPIC], meeting);
+    make_room(platform, &profiles);
+    write_quality(platform, &profiles);
+    database.run_operations(platform, rpc::jobs::all(&profiles, &platform.clock));
     let operations = rapport_operations::server("profiles", database, platform);
     let routes = routes(&profiles, platform)?.add_service(operations);
     Ok(Module { name: "profiles", routes, readiness })
+}
+
+/// How far ahead the timeline has room, and how often that is looked after.
+const AHEAD: Duration = Duration::from_secs(93 * 86_400);
+const LOOK: Duration = Duration::from_secs(6 * 3_600);
+
+/// Keeps room in the timeline for the months to come. Where this fails for long, the call that needs room makes it.
+fn make_room(platform: &Platform, profiles: &Profiles) {
+    let (profiles, clock) = (profiles.clone(), Arc::clone(&platform.clock));
+    platform.tasks.spawn("profiles.timeline", OnFailure::Restart, move |stopping| {
+        let (profiles, clock) = (profiles.clone(), Arc::clone(&clock));
+        async move {
+            loop {
+                profiles.cover(Some(clock.now().plus(AHEAD))).await?;
+                tokio::select! {
+                    () = tokio::time::sleep(LOOK) => {}
+                    () = stopping.cancelled() => return Ok(()),
+                }
+            }
+        }
+    });
+}
+
+/// How often it is written how well sources told.
+const WRITE: Duration = Duration::from_secs(1);
+
+/// Writes how well sources told, each second, and a last time at the end.
+fn write_quality(platform: &Platform, profiles: &Profiles) {
+    let profiles = profiles.clone();
+    platform.tasks.spawn("profiles.quality", OnFailure::Restart, move |stopping| {
+        let profiles = profiles.clone();
+        async move {
+            while !stopping.is_cancelled() {
+                tokio::select! {
+                    () = tokio::time::sleep(WRITE) => {}
+                    () = stopping.cancelled() => {}
+                }
+                profiles.write_quality().await?;
+            }
+            Ok(())
+        }
+    });
 }
 
 fn routes(profiles: &Profiles, platform: &Platform) -> Result<Routes, Fault> {
@@ -108,10 +159,20 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Result<Routes, Fault> {
     let profile = ProfileServiceServer::new(profile)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let identity = IdentityServiceServer::new(rpc::identity::IdentityRpc(profiles.clone()))
+    let identity = IdentityServiceServer::new(rpc::identity::IdentityRpc(profiles.clone(), platform.page_key.clone()))
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let traits = TraitServiceServer::new(rpc::traits::TraitRpc(profiles.clone(), platform.page_key.clone()))
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let settings = TenantSettingsServiceServer::new(rpc::settings::SettingsRpc(profiles.clone()))
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let personas = PersonaServiceServer::new(rpc::personas::PersonaRpc(profiles.clone(), platform.page_key.clone()))
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let catalogue = rpc::catalogue::CatalogueRpc(profiles.clone(), platform.page_key.clone());
+    let catalogue = CatalogueServiceServer::new(catalogue)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let context = ContextServiceServer::new(rpc::context::ContextRpc(profiles.clone()))
@@ -137,6 +198,9 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Result<Routes, Fault> {
         .add_service(interactions)
         .add_service(identity)
         .add_service(traits)
+        .add_service(settings)
+        .add_service(personas)
+        .add_service(catalogue)
         .add_service(context)
         .add_service(erasure))
 }

@@ -35,8 +35,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         .codec_path("crate::codec::Codec")
         // Maps in key order, so that the same message is the same bytes.
         .btree_map(".")
+        // Far larger than what else an item may be.
+        .boxed(".rapport.profiles.v1.RecordInteractionsRequest.item.interaction")
         // Messages carry personal data: none can be printed. `rules` gives each a Debug that names its type only.
         .skip_debug(["."])
+        // The one large payload: without this every event would be as large in memory.
+        .boxed(".rapport.events.v1.ProfileChanged.context")
         .emit_rerun_if_changed(false)
         .compile_fds_with_config(tonic_prost_build::FileDescriptorSet::decode(bytes.as_slice())?, config)?;
 

@@ -23,7 +23,7 @@ pub fn variant(oneof: &OneofDescriptor, field: &FieldDescriptor) -> String {
 /// A field's or module's identifier, with keywords made raw.
 pub fn identifier(name: &str) -> String {
     let name = name.to_snake_case();
-    if ["type", "ref", "match", "use", "move", "where", "in", "as", "fn", "mod", "loop", "enum"]
+    if ["type", "ref", "match", "use", "move", "where", "in", "as", "fn", "mod", "loop", "enum", "trait"]
         .contains(&name.as_str())
     {
         format!("r#{name}")

@@ -44,3 +44,9 @@ pub fn money(money: Money) -> crate::google::r#type::Money {
 pub fn amount(money: &crate::google::r#type::Money) -> Result<Money, MoneyError> {
     Money::from_parts(&money.currency_code, money.units, money.nanos)
 }
+
+impl From<crate::profiles::v1::Interaction> for crate::profiles::v1::RecordInteractionsRequest {
+    fn from(interaction: crate::profiles::v1::Interaction) -> Self {
+        Self { item: Some(crate::profiles::v1::record_interactions_request::Item::Interaction(Box::new(interaction))) }
+    }
+}

@@ -32,6 +32,8 @@ pub struct Bulk {
 pub enum Column {
     /// Ids.
     Ids(Vec<Uuid>),
+    /// Ids that may be absent.
+    MaybeIds(Vec<Option<Uuid>>),
     /// Whole numbers and instants.
     Numbers(Vec<i64>),
     /// Whole numbers that may be absent.
@@ -63,6 +65,7 @@ impl Column {
     fn rows(&self) -> usize {
         match self {
             Self::Ids(all) => all.len(),
+            Self::MaybeIds(all) => all.len(),
             Self::Numbers(all) => all.len(),
             Self::MaybeNumbers(all) => all.len(),
             Self::Smalls(all) => all.len(),
@@ -76,7 +79,7 @@ impl Column {
     /// As Postgres names the list of such values.
     const fn list(&self) -> &'static str {
         match self {
-            Self::Ids(_) => "uuid[]",
+            Self::Ids(_) | Self::MaybeIds(_) => "uuid[]",
             Self::Numbers(_) | Self::MaybeNumbers(_) => "int8[]",
             Self::Smalls(_) => "int2[]",
             Self::Reals(_) => "float8[]",
@@ -88,6 +91,7 @@ impl Column {
     fn bind_whole(self, arguments: &mut PgArguments) -> Result<(), sqlx::error::BoxDynError> {
         match self {
             Self::Ids(all) => arguments.add(all),
+            Self::MaybeIds(all) => arguments.add(all),
             Self::Numbers(all) => arguments.add(all),
             Self::MaybeNumbers(all) => arguments.add(all),
             Self::Smalls(all) => arguments.add(all),
@@ -102,6 +106,7 @@ impl Column {
     fn bind(&mut self, row: usize, arguments: &mut SqliteArguments) -> Result<(), sqlx::error::BoxDynError> {
         match self {
             Self::Ids(all) => arguments.add(all[row]),
+            Self::MaybeIds(all) => arguments.add(all[row]),
             Self::Numbers(all) => arguments.add(all[row]),
             Self::MaybeNumbers(all) => arguments.add(all[row]),
             Self::Smalls(all) => arguments.add(all[row]),

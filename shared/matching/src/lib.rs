@@ -1,7 +1,7 @@
 //! Probabilistic matching: are two records one customer's? Fellegi and Sunter's model, trained without labels, explained
 //! field by field, and fast enough to meet a new record with a million known ones.
 //!
-//! The engine that profiles' matching is built on, pure and proved by itself; no service links it yet.
+//! The engine that profiles' matching is built on, pure and proved by itself.
 //!
 //! [`settings`] says what is compared; [`record`] makes records ready; [`blocking`] finds candidates; [`train`] learns a
 //! [`model`]; [`score`] weighs pairs and says why. Pure throughout: no clock, no I/O, no randomness but from a seed.

@@ -15,7 +15,7 @@ mod wire;
 
 use std::sync::OnceLock;
 
-pub use plans::{Statements, scans};
+pub use plans::{Statements, scans, sorts};
 pub use postgres::Postgres;
 pub use redis::Redis;
 pub use wire::Wire;

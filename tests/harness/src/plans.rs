@@ -83,3 +83,23 @@ pub async fn scans(file: &Path, statements: &BTreeSet<String>, small: &[&str]) -
     }
     found
 }
+
+/// The statements that would gather rows to sort them, each with what it does.
+///
+/// # Panics
+/// As [`scans`].
+pub async fn sorts(file: &Path, statements: &BTreeSet<String>) -> Vec<String> {
+    let options = SqliteConnectOptions::new().filename(file);
+    let mut connection = SqliteConnection::connect_with(&options).await.expect("the file is a database");
+    let mut found = Vec::new();
+    for text in statements {
+        let plan = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}"))).fetch_all(&mut connection).await;
+        for step in plan.unwrap_or_else(|error| panic!("{error}: {text}")) {
+            let step: String = step.get("detail");
+            if step.starts_with("USE TEMP B-TREE") {
+                found.push(format!("{step}: {text}"));
+            }
+        }
+    }
+    found
+}

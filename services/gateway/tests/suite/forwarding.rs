@@ -112,7 +112,7 @@ async fn fifty_thousand_small_items_in_a_frame_each_flow_to_a_service_that_lags(
             external_id: "1".repeat(40),
             ..Interaction::default()
         };
-        RecordInteractionsRequest { interaction: Some(small) }
+        RecordInteractionsRequest::from(small)
     });
     let items = items.then(async |item| {
         tokio::task::yield_now().await;
@@ -135,10 +135,8 @@ async fn ten_thousand_messages_flow_both_ways_in_order(#[case] shape: Shape) {
     const COUNT: i64 = 10_000;
     let ground = Ground::new(Engine::Sqlite, shape).await;
     let tenant = ground.tenant().await;
-    let items = tokio_stream::iter(0..COUNT).map(|version| {
-        let interaction = Some(Interaction { version, ..interaction("seen") });
-        RecordInteractionsRequest { interaction }
-    });
+    let items = tokio_stream::iter(0..COUNT)
+        .map(|version| RecordInteractionsRequest::from(Interaction { version, ..interaction("seen") }));
     let mut acks =
         interactions(ground.first.of(&tenant)).record_interactions(items).await.expect("opened").into_inner();
     let mut expected = 0;
@@ -161,7 +159,7 @@ async fn a_stream_answers_before_it_is_whole_and_its_fault_comes_with_details(#[
     let (sender, receiver) = tokio::sync::mpsc::channel(4);
     let items = tokio_stream::wrappers::ReceiverStream::new(receiver);
     let send = |r#type: &str| {
-        let (sender, item) = (sender.clone(), RecordInteractionsRequest { interaction: Some(interaction(r#type)) });
+        let (sender, item) = (sender.clone(), RecordInteractionsRequest::from(interaction(r#type)));
         async move { sender.send(item).await.expect("the stream is open") }
     };
     send("seen").await;
@@ -227,7 +225,7 @@ async fn a_stream_whose_service_is_lost_in_the_middle_ends_with_unavailable() {
     });
     ground.first.platform.peers.connect("profiles", vec![way]).expect("an endpoint");
     let (sender, receiver) = tokio::sync::mpsc::channel(4);
-    sender.send(RecordInteractionsRequest { interaction: Some(interaction("seen")) }).await.expect("room");
+    sender.send(RecordInteractionsRequest::from(interaction("seen"))).await.expect("room");
     let items = tokio_stream::wrappers::ReceiverStream::new(receiver);
     let mut acks =
         interactions(ground.first.of(&tenant)).record_interactions(items).await.expect("opened").into_inner();

@@ -111,7 +111,7 @@ async fn an_open_stream_ends_with_its_key_also_on_other_instances(#[case] shape:
         let key = made(ground.first.of(&tenant), &["profiles:write"]).await;
         let (sender, receiver) = tokio::sync::mpsc::channel(4);
         let items = tokio_stream::wrappers::ReceiverStream::new(receiver);
-        let item = || RecordInteractionsRequest { interaction: Some(interaction("seen")) };
+        let item = || RecordInteractionsRequest::from(interaction("seen"));
         sender.send(item()).await.expect("room");
         let stream = interactions(instance.keyed(&key.secret)).record_interactions(items).await;
         let mut acks = stream.expect("opened").into_inner();

@@ -20,9 +20,12 @@ use rapport_api::google::longrunning::{
 };
 use rapport_api::profiles::v1::context_service_server::{ContextService, ContextServiceServer};
 use rapport_api::profiles::v1::interaction_service_server::{InteractionService, InteractionServiceServer};
+use rapport_api::profiles::v1::record_interactions_request::Item;
 use rapport_api::profiles::v1::{
-    GetContextRequest, GetContextResponse, Interaction, ListInteractionsRequest, ListInteractionsResponse,
-    RecordInteractionRequest, RecordInteractionResponse, RecordInteractionsRequest, RecordInteractionsResponse,
+    DeleteInteractionRequest, DeleteInteractionResponse, GetContextRequest, GetContextResponse, GetInteractionRequest,
+    Interaction, ListInteractionsRequest, ListInteractionsResponse, RecordInteractionRequest,
+    RecordInteractionResponse, RecordInteractionsRequest, RecordInteractionsResponse, RecordOutcome,
+    UpdateInteractionRequest, UpdateInteractionResponse,
 };
 use rapport_kernel::{Fault, Reason, SubjectId};
 use rapport_platform::Routes;
@@ -229,7 +232,10 @@ impl InteractionService for Probe {
     ) -> Result<Response<Self::RecordInteractionsStream>, Status> {
         call_of(&request).map_err(status)?;
         let acks = request.into_inner().enumerate().then(async |(index, item)| {
-            let item = item?.interaction.unwrap_or_default();
+            let item = match item?.item {
+                Some(Item::Interaction(interaction)) => *interaction,
+                Some(Item::Deletion(_)) | None => Interaction::default(),
+            };
             if item.r#type == "rest" {
                 tokio::time::sleep(Duration::from_secs(2)).await;
             }
@@ -241,6 +247,28 @@ impl InteractionService for Probe {
             Ok(RecordInteractionsResponse { ack: Some(BulkAck { through_index, accepted, ..BulkAck::default() }) })
         });
         Ok(Response::new(Box::pin(acks)))
+    }
+
+    async fn update_interaction(
+        &self,
+        request: Request<UpdateInteractionRequest>,
+    ) -> Result<Response<UpdateInteractionResponse>, Status> {
+        unary(request, async |_, message| {
+            let UpdateInteractionRequest { interaction, .. } = message;
+            Ok(UpdateInteractionResponse { interaction, ..UpdateInteractionResponse::default() })
+        })
+        .await
+    }
+
+    async fn delete_interaction(
+        &self,
+        request: Request<DeleteInteractionRequest>,
+    ) -> Result<Response<DeleteInteractionResponse>, Status> {
+        unary(request, async |_, _| Ok(DeleteInteractionResponse { outcome: RecordOutcome::Deleted.into() })).await
+    }
+
+    async fn get_interaction(&self, request: Request<GetInteractionRequest>) -> Result<Response<Interaction>, Status> {
+        unary(request, async |_, _| Ok(Interaction::default())).await
     }
 
     async fn list_interactions(

@@ -1,4 +1,4 @@
-//! Which traits are declared as dimensions of metrics.
+//! Which traits are declared as dimensions of metrics, and what tenants set for themselves.
 
 use rapport_data::rls;
 use sea_orm_migration::async_trait::async_trait;
@@ -20,10 +20,15 @@ impl MigrationTrait for Migration {
             _ => "BLOB",
         };
         let text = format!(
-            "CREATE TABLE declared_trait (tenant {id} NOT NULL, name TEXT NOT NULL, metric_dimension BOOLEAN NOT NULL, \
-             PRIMARY KEY (tenant, name))"
+            "CREATE TABLE declared_trait (tenant {id} NOT NULL, name TEXT NOT NULL, revision BIGINT NOT NULL, \
+             metric_dimension BOOLEAN NOT NULL, PRIMARY KEY (tenant, name))"
         );
         manager.get_connection().execute_unprepared(&text).await?;
-        rls::tenant_tables(manager, &["declared_trait"]).await
+        let text = format!(
+            "CREATE TABLE tenant_setting (tenant {id} NOT NULL PRIMARY KEY, revision BIGINT NOT NULL, \
+             suppression_threshold BIGINT NOT NULL)"
+        );
+        manager.get_connection().execute_unprepared(&text).await?;
+        rls::tenant_tables(manager, &["declared_trait", "tenant_setting"]).await
     }
 }

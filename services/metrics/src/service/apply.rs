@@ -28,6 +28,9 @@ pub async fn apply(tx: &Tx, changes: Vec<Change>) -> Result<(), Fault> {
     batch.drop_those_of(&entombed);
     link(tx, &batch.links).await?;
     store::declared_trait::put(tx, &batch.traits).await?;
+    if let Some((revision, threshold)) = batch.threshold {
+        store::tenant_setting::put(tx, revision, threshold).await?;
+    }
     count(tx, batch.facts).await?;
     // What stood before the erasure is counted as erased, also where both came together.
     let erased: Vec<SubjectId> = batch.erased.into_iter().collect();
@@ -58,7 +61,8 @@ struct Batch {
     facts: BTreeMap<FactKey, Box<Arriving>>,
     links: BTreeMap<SubjectId, (CustomerId, i64)>,
     erased: BTreeSet<SubjectId>,
-    traits: BTreeMap<String, bool>,
+    traits: BTreeMap<String, (i64, bool)>,
+    threshold: Option<(i64, i64)>,
 }
 
 impl Batch {
@@ -81,8 +85,12 @@ impl Batch {
                 Change::Erasure(subject) => {
                     batch.erased.insert(subject);
                 }
-                Change::Trait(name, dimension) => {
-                    batch.traits.insert(name, dimension);
+                Change::Trait(name, revision, dimension) => {
+                    let newest = batch.traits.entry(name).or_insert((revision, dimension));
+                    *newest = (*newest).max((revision, dimension));
+                }
+                Change::Threshold(revision, threshold) => {
+                    batch.threshold = batch.threshold.max(Some((revision, threshold)));
                 }
             }
         }

@@ -18,7 +18,7 @@ const SETS: u64 = 5_000;
 /// Points of one answer: with their groups' values they fit a message.
 const MOST_POINTS: usize = 10_000;
 
-/// Answers a question.
+/// Answers a question; `threshold` is that of tenants that set none.
 ///
 /// # Errors
 /// UNSUPPORTED_QUERY where it names a trait that is not declared; where the database fails.
@@ -31,7 +31,8 @@ pub async fn answer(
     database.read(tenant, |rx| async move { read(&rx, question, threshold).await }).await
 }
 
-async fn read(rx: &Rx, question: &Question, threshold: i64) -> Result<Answer, Fault> {
+async fn read(rx: &Rx, question: &Question, configured: i64) -> Result<Answer, Fault> {
+    let threshold = store::tenant_setting::threshold(rx).await?.unwrap_or(configured);
     if question.reads_traits() {
         question.check_traits(&store::declared_trait::dimensions(rx).await?)?;
     }

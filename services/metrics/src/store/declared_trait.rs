@@ -18,27 +18,31 @@ pub(super) struct Model {
     pub tenant: Uuid,
     #[sea_orm(primary_key, auto_increment = false)]
     pub name: String,
+    pub revision: i64,
     pub metric_dimension: bool,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Notes declarations. A declaration does not change, so that its order does not matter.
+/// Notes declarations, each as of a revision; an older one changes nothing.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn put(tx: &Tx, traits: &BTreeMap<String, bool>) -> Result<(), Fault> {
+pub async fn put(tx: &Tx, traits: &BTreeMap<String, (i64, bool)>) -> Result<(), Fault> {
     let rows: Vec<ActiveModel> = traits
         .iter()
-        .map(|(name, dimension)| ActiveModel {
+        .map(|(name, (revision, dimension))| ActiveModel {
             tenant: Set(tx.tenant().uuid()),
             name: Set(name.clone()),
+            revision: Set(*revision),
             metric_dimension: Set(*dimension),
         })
         .collect();
     for some in rows.chunks(ROWS) {
-        let known =
-            OnConflict::columns([Column::Tenant, Column::Name]).update_column(Column::MetricDimension).to_owned();
+        let known = OnConflict::columns([Column::Tenant, Column::Name])
+            .update_columns([Column::Revision, Column::MetricDimension])
+            .action_and_where(Expr::cust("excluded.revision >= declared_trait.revision"))
+            .to_owned();
         let insert = Entity::insert_many(some.to_vec()).on_conflict(known);
         insert.exec_without_returning(tx.conn()).await.stored()?;
     }

@@ -6,6 +6,7 @@ pub mod dimension_set;
 pub mod fact;
 pub mod figures;
 pub mod subject_link;
+pub mod tenant_setting;
 
 use rapport_data::{Conn, Engine};
 use rapport_kernel::Fault;

@@ -255,3 +255,27 @@ async fn the_catalogue_names_five_metrics_in_four_languages() {
     }
     house.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_s_own_threshold_counts_and_an_older_one_told_late_does_not() {
+    for on in BOTH {
+        let house = House::new(on, 5).await;
+        let mut teller = Teller::new(house.tenant, 4, 1);
+        for (channel, count) in [("shop", 3), ("web", 12)] {
+            answered(&mut teller, count, 9, channel, "2024-01-10T10:00:00Z");
+        }
+        house.deliver("feedback", &teller.feedback).await;
+        let withheld = async || {
+            let points = house.ask(by("nps", &["channel"])).await.points;
+            points.iter().map(|point| point.suppressed).collect::<Vec<_>>()
+        };
+        assert_eq!(withheld().await, [true, true], "as configured");
+        house.set_threshold(2, 3).await;
+        assert_eq!(withheld().await, [false, false]);
+        house.set_threshold(1, 10).await;
+        assert_eq!(withheld().await, [false, false], "what was set before");
+        house.set_threshold(3, 0).await;
+        assert_eq!(withheld().await, [true, true], "as configured again");
+        house.close().await;
+    }
+}

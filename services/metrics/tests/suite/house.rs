@@ -8,7 +8,7 @@ use prost::Message as _;
 use rapport_api::common::v1::erasure_service_client::ErasureServiceClient;
 use rapport_api::common::v1::{EraseSubjectsRequest, EraseSubjectsResponse};
 use rapport_api::convert::timestamp;
-use rapport_api::events::v1::{Event, TraitDefinitionChanged, event::Payload};
+use rapport_api::events::v1::{Event, TenantSettingsChanged, TraitDefinitionChanged, event::Payload};
 use rapport_api::metrics::v1::metric_service_client::MetricServiceClient;
 use rapport_api::metrics::v1::{QueryMetricRequest, QueryMetricResponse};
 use rapport_bus::{Bus, BusConfig, Entry, MemoryBus};
@@ -106,10 +106,33 @@ impl House {
             revision: 1,
             occurred_at: Some(timestamp(self.platform.clock.now())),
             recorded_at: Some(timestamp(self.platform.clock.now())),
-            payload: Some(Payload::TraitDefinitionChanged(TraitDefinitionChanged { metric_dimension: true })),
+            payload: Some(Payload::TraitDefinitionChanged(TraitDefinitionChanged {
+                metric_dimension: true,
+                deleted: false,
+            })),
             ..Event::default()
         };
         self.deliver("profiles", &names.iter().map(event).collect::<Vec<_>>()).await;
+    }
+
+    /// The tenant's settings as of a revision.
+    pub async fn set_threshold(&self, revision: u64, suppression_threshold: u32) {
+        let event = Event {
+            event_id: uuid::Uuid::now_v7().to_string(),
+            tenant: self.tenant.to_string(),
+            subject_id: self.tenant.to_string(),
+            aggregate_type: "tenant_settings".to_owned(),
+            aggregate_id: self.tenant.to_string(),
+            revision,
+            occurred_at: Some(timestamp(self.platform.clock.now())),
+            recorded_at: Some(timestamp(self.platform.clock.now())),
+            payload: Some(Payload::TenantSettingsChanged(TenantSettingsChanged {
+                suppression_threshold,
+                ..TenantSettingsChanged::default()
+            })),
+            ..Event::default()
+        };
+        self.deliver("profiles", &[event]).await;
     }
 
     pub async fn ask_as(&self, tenant: TenantId, query: QueryMetricRequest) -> Result<QueryMetricResponse, Status> {

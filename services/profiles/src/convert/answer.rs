@@ -8,24 +8,26 @@ use rapport_api::profiles::v1 as message;
 use rapport_kernel::{CustomerId, Reason};
 
 use super::profile::{profile, record, trait_value};
+use super::standing::processing_message;
 use super::value::state_message;
 use crate::domain::assertion::Assertion;
 use crate::domain::declared::Declared;
 use crate::domain::linking::Cause;
 use crate::domain::preview::{ConsentChange, TraitConflict};
 use crate::domain::profile::Profile;
+use crate::domain::standing::Processing;
 use crate::events;
-use crate::service::consent::Consented;
-use crate::service::identify::{Effect, Identified};
+use crate::service::identify::{Effect, Identified, Ignored};
 use crate::service::lineage::Lineage;
 use crate::service::merge::{Merged, Preview};
+use crate::service::say::Said;
 use crate::service::split::Separated;
 use crate::store::link::Link;
 
 /// How many bytes of profiles one answer holds: what follows is left out, and says so.
 const MOST_BYTES: usize = 2 * 1024 * 1024;
 
-fn texts(ids: &[CustomerId]) -> Vec<String> {
+pub(super) fn texts(ids: &[CustomerId]) -> Vec<String> {
     ids.iter().map(ToString::to_string).collect()
 }
 
@@ -43,6 +45,16 @@ pub fn identified(outcome: &Identified) -> message::IdentifyResponse {
         outcome: effect.into(),
         merged_customer_ids: texts(&outcome.merged),
         subject_id: outcome.subject.to_string(),
+        ignored_identifiers: outcome.ignored.iter().map(ignored).collect(),
+    }
+}
+
+fn ignored(ignored: &Ignored) -> message::IgnoredIdentifier {
+    let reason = if ignored.blocked { message::IgnoredReason::Blocked } else { message::IgnoredReason::Quarantined };
+    message::IgnoredIdentifier {
+        namespace: ignored.identifier.namespace.clone(),
+        value: ignored.identifier.value.expose().clone(),
+        reason: reason.into(),
     }
 }
 
@@ -86,11 +98,16 @@ pub fn preview(preview: &Preview) -> message::PreviewMergeResponse {
         before: state_message(change.before),
         after: state_message(change.after),
     };
+    let restriction = |(customer, kind): &(CustomerId, Processing)| message::RestrictionChange {
+        customer_id: customer.to_string(),
+        processing: processing_message(*kind).into(),
+    };
     message::PreviewMergeResponse {
         profile: Some(profile(&preview.profile)),
         merged_customer_ids: texts(&preview.merged),
         trait_conflicts: preview.trait_conflicts.iter().map(conflict).collect(),
         consent_changes: preview.consent_changes.iter().map(change).collect(),
+        restriction_changes: preview.restriction_changes.iter().map(restriction).collect(),
     }
 }
 
@@ -110,9 +127,9 @@ pub fn separated(outcome: &Separated) -> message::SplitProfileResponse {
     }
 }
 
-/// The profile after a consent was recorded.
+/// The profile after something was said of it.
 #[must_use]
-pub fn consented(outcome: &Consented) -> message::Profile {
+pub fn said(outcome: &Said) -> message::Profile {
     profile(&outcome.profile)
 }
 
@@ -141,6 +158,7 @@ fn link(link: &Link) -> message::LineageLink {
         Cause::Identifier(namespace) => (message::LinkCause::Identifier, namespace.as_str()),
         Cause::Merge => (message::LinkCause::Merge, ""),
         Cause::Split => (message::LinkCause::Split, ""),
+        Cause::Match => (message::LinkCause::Match, ""),
     };
     message::LineageLink {
         subject_id: link.subject.to_string(),

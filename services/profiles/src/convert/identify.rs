@@ -50,7 +50,7 @@ fn stated(
     let mut traits = BTreeMap::new();
     for (name, message) in &message.traits {
         let Some(value) = value(message) else { continue };
-        if let Some(text) = rules.declared.refusal(name, &value) {
+        if let Some(text) = rules.refusal(name, &value) {
             add(&mut out, &format!("{within}traits[\"{name}\"]"), "trait.type", text);
         }
         traits.insert(name.clone(), value);
@@ -66,10 +66,13 @@ fn stated(
         let at = format!("{within}consents[{at}]");
         consents.extend(consent(message_of, &message.source, (observed_at, now), &at, &mut out));
     }
+    if let Some(deviation) = rules.catalogue.source(&message.source).filter(|deviation| deviation.is_refused) {
+        add(&mut out, &format!("{within}source"), deviation.rule, deviation.text);
+    }
     out.check()?;
     let unset = message.unset_traits.iter().cloned().collect();
     let name = SourceRecord { source: message.source.clone(), external_id: Private::new(message.external_id.clone()) };
-    let statement =
-        Statement { party: party(message.party), identifiers, traits, unset, consents, ..Statement::default() };
+    let party = party(message.party);
+    let statement = Statement { party, identifiers, traits, unset, consents, ..Statement::default() };
     Ok(Identification { name, statement, observed_at })
 }

@@ -1,5 +1,5 @@
-//! Which fields of profiles an answer holds. The mask works on the encoded message by the contract's own field numbers, so
-//! that it knows each field that the contract has, whoever adds it.
+//! Masks: which fields an update is about, and which fields of a profile an answer holds. A read's mask works on the encoded
+//! message by the contract's own field numbers, so that it knows each field that the contract has, whoever adds it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,6 +8,43 @@ use prost::encoding::{DecodeContext, decode_key, skip_field};
 use prost_types::{FieldMask, FileDescriptorSet};
 use rapport_api::profiles::v1::Profile;
 use rapport_kernel::{Fault, Violations};
+
+use super::add;
+
+/// The paths a mask may hold.
+const MOST: usize = 100;
+/// The rule that a path breaks which names nothing.
+const KNOWN: &str = "field_mask.known";
+
+/// Notes paths of an update's mask that name no field which can be updated.
+pub fn check(mask: Option<&FieldMask>, known: &[&str], out: &mut Violations) {
+    for (at, _) in paths(mask, "update_mask", out).filter(|(_, path)| !known.contains(&path.as_str())) {
+        let text = format!("must be one of {}", known.join(", "));
+        add(out, &format!("update_mask.paths[{at}]"), KNOWN, text);
+    }
+}
+
+/// The paths of a mask with their places, as many as it may hold.
+fn paths<'a>(
+    mask: Option<&'a FieldMask>,
+    field: &str,
+    out: &mut Violations,
+) -> impl Iterator<Item = (usize, &'a String)> + use<'a> {
+    let paths = mask.map_or(&[][..], |mask| &mask.paths);
+    if paths.len() > MOST {
+        add(out, field, "repeated.max_items", "must name at most 100 fields");
+    }
+    paths.iter().enumerate().take(MOST)
+}
+
+/// Whether a mask is about a field; one that names none is about `otherwise`.
+#[must_use]
+pub fn names(mask: Option<&FieldMask>, field: &str, otherwise: bool) -> bool {
+    match mask {
+        Some(mask) if !mask.paths.is_empty() => mask.paths.iter().any(|path| path == field),
+        _ => otherwise,
+    }
+}
 
 /// The fields of a profile: their names and numbers.
 #[derive(Clone, Debug)]
@@ -41,7 +78,7 @@ impl ProfileFields {
     pub fn mask(&self, message: Option<&FieldMask>, out: &mut Violations) -> Mask {
         let mut mask = Mask::default();
         let (mut whole, mut some) = (false, BTreeSet::new());
-        for (at, path) in message.iter().flat_map(|message| message.paths.iter().enumerate()) {
+        for (at, path) in paths(message, "read_mask", out) {
             let (name, rest) = path.split_once('.').map_or((path.as_str(), None), |(name, rest)| (name, Some(rest)));
             match (self.0.get(name), rest) {
                 (Some(number), None) => {
@@ -54,7 +91,7 @@ impl ProfileFields {
                 }
                 _ => {
                     let text = "must name a field of a profile, as \"traits\", or one trait, as \"traits.plan\"";
-                    out.add(format!("read_mask.paths[{at}]"), "read_mask.path", text);
+                    add(out, &format!("read_mask.paths[{at}]"), KNOWN, text);
                 }
             }
         }

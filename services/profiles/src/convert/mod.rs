@@ -3,14 +3,20 @@
 
 pub mod account;
 pub mod answer;
+pub mod catalogue;
 pub mod erasure;
 pub mod identify;
 pub mod identity;
 pub mod interaction;
 pub mod mask;
+pub mod matching;
+pub mod persona;
+pub mod potential;
 pub mod profile;
 pub mod request;
 pub mod search;
+pub mod settings;
+pub mod standing;
 pub mod traits;
 pub mod value;
 
@@ -78,4 +84,10 @@ pub fn add(out: &mut Violations, field: &str, rule: &'static str, text: impl Int
 #[must_use]
 pub fn request_id(text: &str) -> Option<RequestId> {
     text.parse().ok()
+}
+
+/// The revision that an etag names; one that names none is never the newest.
+#[must_use]
+pub fn revision(etag: &str) -> Option<u64> {
+    (!etag.is_empty()).then(|| etag.parse().unwrap_or(0))
 }

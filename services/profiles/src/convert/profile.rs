@@ -5,8 +5,10 @@ use rapport_api::profiles::v1 as message;
 use rapport_kernel::{SubjectId, Timestamp};
 
 use super::account::kind_message;
+use super::standing;
 use super::value::{party_message, state_message, value_message};
 use crate::domain::account::Membership;
+use crate::domain::claims::Consent;
 use crate::domain::profile::{InForce, Profile, Trait};
 use crate::domain::value::SourceRecord;
 
@@ -36,6 +38,10 @@ pub fn profile(profile: &Profile) -> message::Profile {
         records: profile.records.iter().map(record).collect(),
         create_time: Some(timestamp(profile.created_at)),
         update_time: Some(timestamp(profile.updated_at)),
+        restrictions: profile.objections.iter().map(standing::restriction).collect(),
+        preferences: standing::preferences(profile),
+        flags: profile.flags.iter().map(standing::flag).collect(),
+        persona: profile.persona.as_ref().map(super::persona::membership),
         accounts: profile.accounts.iter().map(account).collect(),
     }
 }
@@ -48,17 +54,29 @@ pub fn trait_value(held: &Trait) -> message::TraitValue {
         source: held.source.clone(),
         subject_id: held.subject.to_string(),
         observed_at: Some(timestamp(held.observed_at)),
+        contributors: held.contributors.iter().map(contributor).collect(),
+    }
+}
+
+fn contributor((source, subject, observed_at): &(String, SubjectId, Timestamp)) -> message::TraitContributor {
+    message::TraitContributor {
+        source: source.clone(),
+        subject_id: subject.to_string(),
+        observed_at: Some(timestamp(*observed_at)),
     }
 }
 
 /// A source record of a profile.
 #[must_use]
-pub fn record((subject, name, created_at): &(SubjectId, SourceRecord, Timestamp)) -> message::ProfileRecord {
+pub fn record(
+    (subject, name, created_at, deleted_at): &(SubjectId, SourceRecord, Timestamp, Option<Timestamp>),
+) -> message::ProfileRecord {
     let name = message::SourceRecord { source: name.source.clone(), external_id: name.external_id.expose().clone() };
     message::ProfileRecord {
         subject_id: subject.to_string(),
         record: Some(name),
         create_time: Some(timestamp(*created_at)),
+        delete_time: deleted_at.map(timestamp),
     }
 }
 
@@ -74,10 +92,16 @@ fn account((membership, subject): &(Membership, SubjectId)) -> message::ProfileA
 }
 
 fn consent(held: &InForce) -> message::Consent {
-    let decided_by = &held.decided_by;
+    let (purpose, channel) = (held.purpose.clone(), held.channel.clone());
+    message::Consent { purpose, channel, ..consent_said(&held.decided_by) }
+}
+
+/// A consent as it was said.
+#[must_use]
+pub fn consent_said(decided_by: &Consent) -> message::Consent {
     message::Consent {
-        purpose: held.purpose.clone(),
-        channel: held.channel.clone(),
+        purpose: decided_by.purpose.clone(),
+        channel: decided_by.channel.clone(),
         state: state_message(Some(decided_by.state)),
         wording_version: decided_by.wording_version.clone(),
         language: decided_by.language.clone(),

@@ -7,16 +7,18 @@ use rapport_api::profiles::v1::{
 };
 use rapport_kernel::{Fault, Private, Timestamp, Violations};
 
-use super::named;
+use super::mask::{Mask, ProfileFields};
 use super::value::consent;
+use super::{named, revision};
+use crate::domain::claims::Statement;
 use crate::domain::namespace::Namespaces;
 use crate::domain::value::{Named, SourceRecord};
-use crate::service::consent::Consenting;
 use crate::service::merge::Merge;
+use crate::service::say::Saying;
 use crate::service::split::Split;
 
 /// That the contract's rules let a message without a customer through, which they do not.
-fn unnamed() -> Fault {
+pub(super) fn unnamed() -> Fault {
     Fault::invalid_field("customer", "required", "must name a customer")
 }
 
@@ -30,16 +32,15 @@ fn several(
     messages.iter().enumerate().filter_map(of).collect()
 }
 
-/// The revision that an etag names; one that names none is never the newest.
-fn revision(etag: &str) -> Option<u64> {
-    (!etag.is_empty()).then(|| etag.parse().unwrap_or(0))
-}
-
-/// Which profile, as of when, at which revision.
+/// Which profile, as of when, at which revision, and which of its fields.
 ///
 /// # Errors
 /// INVALID_ARGUMENT with every broken rule; as for all that follow.
-pub fn get(message: &GetProfileRequest, namespaces: &Namespaces) -> Result<(Named, Option<Timestamp>, u64), Fault> {
+pub fn get(
+    message: &GetProfileRequest,
+    namespaces: &Namespaces,
+    fields: &ProfileFields,
+) -> Result<(Named, Option<Timestamp>, u64, Mask), Fault> {
     let mut out = rapport_api::check(message);
     let customer = named(message.customer.as_ref(), "customer", namespaces, &mut out);
     if message.as_of.is_some() && message.min_revision > 0 {
@@ -49,9 +50,10 @@ pub fn get(message: &GetProfileRequest, namespaces: &Namespaces) -> Result<(Name
             "must be 0 where as_of is set: what was known then does not change",
         );
     }
+    let mask = fields.mask(message.read_mask.as_ref(), &mut out);
     out.check()?;
     let as_of = message.as_of.as_ref().and_then(|at| instant(at).ok());
-    Ok((customer.ok_or_else(unnamed)?, as_of, message.min_revision))
+    Ok((customer.ok_or_else(unnamed)?, as_of, message.min_revision, mask))
 }
 
 /// Whose context, at which revision.
@@ -112,12 +114,15 @@ pub fn lineage(message: &GetLineageRequest, namespaces: &Namespaces) -> Result<N
 }
 
 /// Which consent.
-pub fn set_consent(message: &SetConsentRequest, now: Timestamp, namespaces: &Namespaces) -> Result<Consenting, Fault> {
+pub fn set_consent(message: &SetConsentRequest, now: Timestamp, namespaces: &Namespaces) -> Result<Saying, Fault> {
     let mut out = rapport_api::check(message);
     let customer = named(message.customer.as_ref(), "customer", namespaces, &mut out);
     let stated = message.consent.as_ref();
     let consent = stated.and_then(|stated| consent(stated, &message.source, (now, now), "consent", &mut out));
     out.check()?;
     let missing = || Fault::invalid_field("consent", "required", "must be set");
-    Ok(Consenting { customer: customer.ok_or_else(unnamed)?, consent: consent.ok_or_else(missing)? })
+    let consent = consent.ok_or_else(missing)?;
+    let observed_at = consent.observed_at;
+    let statement = Statement { consents: [consent].into(), ..Statement::default() };
+    Ok(Saying { customer: customer.ok_or_else(unnamed)?, statement, observed_at })
 }

@@ -7,6 +7,7 @@ use rapport_kernel::{Fault, Reason};
 
 use super::claims::{Claims, Consent};
 use super::profile::Record;
+use super::standing::{Choice, Flagging, Objection, Preferring};
 
 /// Names of traits that one record may ever have claimed, those it unset included.
 pub const RECORD_TRAITS: usize = 1_000;
@@ -83,8 +84,16 @@ pub fn weight(claims: &Claims) -> usize {
         let texts = [&held.purpose, &held.channel, &held.source, &held.wording_version, &held.language];
         CONSENT + held.proof.expose().len() + texts.into_iter().map(String::len).sum::<usize>()
     };
+    let objection = |held: &Objection| CONSENT + held.source.len() + held.proof.expose().len();
+    let flag = |held: &Flagging| CONSENT + held.source.len() + held.name.len();
+    // The name of the preference stands before its provenance.
+    let preferring =
+        |held: &Preferring| 2 * CONSENT + held.source.len() + held.choice.as_ref().map_or(0, Choice::weight);
+    let standing = claims.objections.values().map(objection).sum::<usize>()
+        + claims.flags.values().map(flag).sum::<usize>()
+        + claims.preferences.values().map(preferring).sum::<usize>();
     let accounts: usize = claims.memberships.values().map(|held| ACCOUNT + held.role.len() + held.source.len()).sum();
-    accounts + traits + identifiers + claims.consents.values().map(consent).sum::<usize>()
+    traits + identifiers + claims.consents.values().map(consent).sum::<usize>() + standing + accounts
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
-//! What one source record claims: the join of all it ever stated. Every part is the greatest (or least) of a total
-//! order that starts with the time of observation, so the join is associative, commutative and idempotent: neither the
-//! order of arrival nor a repetition can show.
+//! What one source record claims: the join of all it ever stated, and of all that was said on it. Every part is the
+//! greatest (or least) of a total order that starts with the time of observation, so the join is associative,
+//! commutative and idempotent: neither the order of arrival nor a repetition can show.
+//!
+//! A deletion takes what the source had stated by then, also what is told later. Which part of the claims remains then is
+//! known from the whole history alone ([`Claims::told`]); once it is known, each further statement adds to it as ever.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,6 +11,7 @@ use rapport_kernel::{Private, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::account::{AccountId, Membership};
+use super::standing::{Basis, Flagging, Objection, Preference, Preferring, Processing};
 use super::value::{Identifier, Party, Value};
 
 /// What a source said at once. The body of an observation.
@@ -32,6 +36,27 @@ pub struct Statement {
     /// Accounts it belongs to, or belonged to.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub memberships: BTreeSet<Membership>,
+    /// Objections made and withdrawn.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub objections: BTreeSet<Objection>,
+    /// Flags set and cleared.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub flags: BTreeSet<Flagging>,
+    /// Preferences.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub preferences: BTreeSet<Preferring>,
+    /// The record's source, where it says that it deleted the record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted_by: Option<String>,
+}
+
+impl Statement {
+    /// Whether it tells what the record's source itself knows of the party.
+    fn is_of(&self, source: &str) -> bool {
+        self.party.is_some()
+            || !(self.identifiers.is_empty() && self.traits.is_empty() && self.unset.is_empty())
+            || self.consents.iter().any(|consent| consent.source == source)
+    }
 }
 
 /// Whether a consent is given. A refusal is the greater: of two at one instant it holds.
@@ -93,6 +118,31 @@ pub struct Claims {
     /// The latest word on each account.
     #[serde(with = "pairs", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub memberships: BTreeMap<AccountId, Membership>,
+    /// The latest objection or withdrawal of each kind.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub objections: BTreeMap<Processing, Objection>,
+    /// The latest word on each flag.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub flags: BTreeMap<String, Flagging>,
+    /// The latest word on each preference, said and seen.
+    #[serde(with = "pairs", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub preferences: BTreeMap<(Preference, Basis), Preferring>,
+    /// That the source deleted the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion: Option<Deletion>,
+}
+
+/// That a source deleted its record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deletion {
+    /// When; of several times the last.
+    pub at: Timestamp,
+    /// The source.
+    pub source: String,
+    /// Whether the source has stated something since: the record is there again.
+    pub is_over: bool,
+    /// Identifiers that the record has not carried since.
+    pub hidden: BTreeSet<Identifier>,
 }
 
 impl Claims {
@@ -104,14 +154,56 @@ impl Claims {
         claims
     }
 
-    /// Adds a statement; answers whether anything changed.
+    /// What all statements together claim, in any order: the record as it is told from the beginning.
+    #[must_use]
+    pub fn told<'a>(history: impl Iterator<Item = (&'a Statement, Timestamp)> + Clone) -> Self {
+        let deletions = history.clone().filter_map(|(statement, at)| Some((at, statement.deleted_by.clone()?)));
+        let last = deletions.max().map(|(at, source)| Deletion { at, source, is_over: false, hidden: BTreeSet::new() });
+        let mut claims = Self { deletion: last, ..Self::default() };
+        for (statement, at) in history {
+            claims.hear(statement, at);
+        }
+        claims
+    }
+
+    /// Adds a statement; answers whether anything changed. A deletion is not heard so: it needs the whole history.
     pub fn hear(&mut self, statement: &Statement, at: Timestamp) -> bool {
+        let deleted = self.deletion.as_ref().map(|deletion| (deletion.at, deletion.source.clone()));
+        // What a source took down and then deleted with its record.
+        let gone = |source: &str, said_at: Timestamp| {
+            deleted.as_ref().is_some_and(|(deleted_at, by)| by == source && said_at <= *deleted_at)
+        };
+        let mut changed = self.carry_all(statement, at);
+        if deleted.as_ref().is_none_or(|(deleted_at, _)| at > *deleted_at) {
+            changed |= self.state(statement, at);
+        }
+        for consent in &statement.consents {
+            // A refusal outlives the record.
+            if consent.state == ConsentState::Denied || !gone(&consent.source, consent.observed_at) {
+                let key = (consent.purpose.clone(), consent.channel.clone());
+                changed |= raise(&mut self.consents, &key, consent.clone());
+            }
+        }
+        for said in statement.memberships.iter().filter(|said| !gone(&said.source, said.observed_at)) {
+            changed |= raise(&mut self.memberships, &said.account, said.clone());
+        }
+        for objection in &statement.objections {
+            changed |= raise(&mut self.objections, &objection.processing, objection.clone());
+        }
+        for flag in statement.flags.iter().filter(|flag| !gone(&flag.source, flag.observed_at)) {
+            changed |= raise(&mut self.flags, &flag.name, flag.clone());
+        }
+        for said in statement.preferences.iter().filter(|said| !gone(&said.source, said.observed_at)) {
+            changed |= raise(&mut self.preferences, &(said.preference, said.basis), said.clone());
+        }
+        changed
+    }
+
+    /// What the source says of the party.
+    fn state(&mut self, statement: &Statement, at: Timestamp) -> bool {
         let mut changed = false;
         if let Some(value) = statement.party {
             changed |= raise_option(&mut self.party, Claim { at, value });
-        }
-        for identifier in &statement.identifiers {
-            changed |= self.carry(identifier, at);
         }
         for (name, value) in &statement.traits {
             changed |= raise(&mut self.traits, name, Claim { at, value: Some(value.clone()) });
@@ -119,33 +211,44 @@ impl Claims {
         for name in &statement.unset {
             changed |= raise(&mut self.traits, name, Claim { at, value: None });
         }
-        for consent in &statement.consents {
-            let key = (consent.purpose.clone(), consent.channel.clone());
-            changed |= raise(&mut self.consents, &key, consent.clone());
-        }
-        for membership in &statement.memberships {
-            changed |= raise(&mut self.memberships, &membership.account, membership.clone());
+        if let Some(deletion) = &mut self.deletion
+            && !deletion.is_over
+            && statement.is_of(&deletion.source)
+        {
+            deletion.is_over = true;
+            changed = true;
         }
         changed
     }
 
-    /// Joins what another part of the record's history claims.
-    pub fn join(&mut self, other: &Self) {
-        if let Some(party) = &other.party {
-            raise_option(&mut self.party, party.clone());
+    fn carry_all(&mut self, statement: &Statement, at: Timestamp) -> bool {
+        let mut changed = false;
+        for identifier in &statement.identifiers {
+            let is_new = !self.identifiers.contains_key(identifier);
+            changed |= self.carry(identifier, at);
+            if let Some(deletion) = &mut self.deletion {
+                if at > deletion.at {
+                    changed |= deletion.hidden.remove(identifier);
+                } else if is_new {
+                    deletion.hidden.insert(identifier.clone());
+                }
+            }
         }
-        for (identifier, at) in &other.identifiers {
-            self.carry(identifier, *at);
-        }
-        for (name, claim) in &other.traits {
-            raise(&mut self.traits, name, claim.clone());
-        }
-        for (key, consent) in &other.consents {
-            raise(&mut self.consents, key, consent.clone());
-        }
-        for (account, membership) in &other.memberships {
-            raise(&mut self.memberships, account, membership.clone());
-        }
+        changed
+    }
+
+    /// The identifiers the record carries, with the earliest instant of each; those it carried before its source deleted
+    /// it are not among them.
+    pub fn carried(&self) -> impl Iterator<Item = (&Identifier, Timestamp)> {
+        let hidden = self.deletion.as_ref().map(|deletion| &deletion.hidden);
+        let shown = move |identifier: &Identifier| hidden.is_none_or(|hidden| !hidden.contains(identifier));
+        self.identifiers.iter().filter(move |(identifier, _)| shown(identifier)).map(|(it, at)| (it, *at))
+    }
+
+    /// When its source deleted the record, unless it has stated something since.
+    #[must_use]
+    pub fn deleted_at(&self) -> Option<Timestamp> {
+        self.deletion.as_ref().filter(|deletion| !deletion.is_over).map(|deletion| deletion.at)
     }
 
     fn carry(&mut self, identifier: &Identifier, at: Timestamp) -> bool {
@@ -232,20 +335,35 @@ mod tests {
         }
 
         #[test]
-        fn the_join_is_associative_and_idempotent(
-            parts in proptest::collection::vec(testing::statement(), 3..=3),
+        fn a_deletion_takes_what_was_stated_by_then_whenever_it_is_told(
+            statements in proptest::collection::vec(testing::statement(), 0..8),
+            deleted in proptest::collection::vec(testing::at(), 0..3),
+            late in 0_usize..8,
         ) {
-            let claims: Vec<_> = parts.iter().map(|(statement, at)| Claims::of(statement, *at)).collect();
-            let join = |a: &Claims, b: &Claims| {
-                let mut joined = a.clone();
-                joined.join(b);
-                joined
-            };
-            let left = join(&join(&claims[0], &claims[1]), &claims[2]);
-            let right = join(&claims[0], &join(&claims[1], &claims[2]));
-            prop_assert!(left == right);
-            prop_assert!(join(&left, &left) == left);
-            prop_assert!(join(&claims[0], &claims[1]) == join(&claims[1], &claims[0]));
+            let delete = Statement { deleted_by: Some("s".to_owned()), ..Statement::default() };
+            let deletions: Vec<_> = deleted.iter().map(|at| (delete.clone(), *at)).collect();
+            let told = |all: &[(Statement, Timestamp)]| Claims::told(all.iter().map(|(said, at)| (said, *at)));
+            let straight = told(&[statements.clone(), deletions.clone()].concat());
+            let mut shuffled = [deletions.clone(), statements.clone()].concat();
+            shuffled.reverse();
+            prop_assert!(straight == told(&shuffled));
+            // Told up to some statement with all deletions, then the others one by one, twice.
+            let late = late.min(statements.len());
+            let mut grown = told(&[deletions, statements[..late].to_vec()].concat());
+            for (statement, at) in statements[late..].iter().chain(&statements) {
+                grown.hear(statement, *at);
+            }
+            prop_assert!(straight == grown);
+            let Some(last) = deleted.iter().max() else { return Ok(()) };
+            prop_assert!(straight.traits.values().all(|claim| claim.at > *last));
+            prop_assert!(straight.party.as_ref().is_none_or(|claim| claim.at > *last));
+            for (_, consent) in straight.consents.iter().filter(|(_, it)| it.source == "s") {
+                prop_assert!(consent.state == ConsentState::Denied || consent.observed_at > *last);
+            }
+            let carried: BTreeSet<&Identifier> = straight.carried().map(|(identifier, _)| identifier).collect();
+            let since: BTreeSet<&Identifier> = statements.iter().filter(|(_, at)| at > last)
+                .flat_map(|(statement, _)| &statement.identifiers).collect();
+            prop_assert!(carried == since);
         }
 
         #[test]

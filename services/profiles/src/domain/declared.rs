@@ -3,12 +3,31 @@
 use std::collections::BTreeMap;
 
 use rapport_kernel::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::profile::Profile;
+use super::survivorship::Survivorship;
 use super::value::{TraitType, Value};
 
+/// How personal a trait's values are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PiiClass {
+    /// Not said.
+    #[default]
+    Unsaid,
+    /// Tells nothing of a person.
+    None,
+    /// Tells something of a person.
+    Personal,
+    /// Identifies a person by itself.
+    Identifying,
+    /// Of a special category.
+    Sensitive,
+}
+
 /// A declared trait.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TraitDefinition {
     /// The trait's name.
     pub name: String,
@@ -18,8 +37,55 @@ pub struct TraitDefinition {
     pub metric_dimension: bool,
     /// What it means, for people.
     pub description: String,
+    /// How personal its values are.
+    #[serde(default)]
+    pub pii_class: PiiClass,
+    /// Which value survives where records claim several.
+    #[serde(default)]
+    pub survivorship: Survivorship,
+    /// The sources, the most trusted first.
+    #[serde(default)]
+    pub trusted_sources: Vec<String>,
     /// When it was declared.
     pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// Counts its changes from 1, over declarations that were taken back.
+    pub revision: u64,
+}
+
+impl TraitDefinition {
+    /// Whether a value of a type is one of the trait's.
+    #[must_use]
+    pub fn takes(&self, kind: TraitType) -> bool {
+        let list = self.survivorship == Survivorship::Union && self.kind == TraitType::List;
+        kind == self.kind || (list && kind == TraitType::Text)
+    }
+
+    /// Which of its fields does not go with the others: its name, the rule's and what it must be.
+    #[must_use]
+    pub fn refusal(&self) -> Option<(&'static str, &'static str, &'static str)> {
+        let is_union = self.survivorship == Survivorship::Union;
+        if let Some(text) = self.survivorship.refusal(self.kind) {
+            return Some(("survivorship", "survivorship.type", text));
+        }
+        if self.metric_dimension && (is_union || !matches!(self.kind, TraitType::Bool | TraitType::Text)) {
+            let text = "must be false: only texts and booleans can be dimensions of metrics, and a union is a list";
+            return Some(("metric_dimension", "metric_dimension.type", text));
+        }
+        if !self.trusted_sources.is_empty() && self.survivorship != Survivorship::MostTrusted {
+            let text = "must be empty: only MOST_TRUSTED asks whom to trust";
+            return Some(("trusted_sources", "trusted_sources.survivorship", text));
+        }
+        None
+    }
+
+    /// Whether a profile may be another by this definition than by that one.
+    #[must_use]
+    pub fn folds_as(&self, other: &Self) -> bool {
+        let of = |it: &Self| (it.kind, it.survivorship, it.trusted_sources.clone());
+        of(self) == of(other)
+    }
 }
 
 /// The traits a tenant declared, by name.
@@ -33,25 +99,24 @@ impl FromIterator<TraitDefinition> for Declared {
 }
 
 impl Declared {
+    /// The one of a name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&TraitDefinition> {
+        self.0.get(name)
+    }
+
     /// What a value of a trait must be, where it is not that.
     #[must_use]
     pub fn refusal(&self, name: &str, value: &Value) -> Option<String> {
         let declared = self.0.get(name)?;
         let text = || format!("must be {}: the trait is declared so", declared.kind.words());
-        (declared.kind != value.kind()).then(text)
+        (!declared.takes(value.kind())).then(text)
     }
 
     /// Whether text searches look at a trait: at declared texts they do. `None` where it is not declared.
     #[must_use]
     pub fn searchable(&self, name: &str) -> Option<bool> {
         self.0.get(name).map(|declared| matches!(declared.kind, TraitType::Text | TraitType::List))
-    }
-
-    /// When the last of the traits was declared that text searches look at for that.
-    #[must_use]
-    pub fn last_searchable(&self) -> Option<Timestamp> {
-        let texts = self.0.values().filter(|declared| matches!(declared.kind, TraitType::Text | TraitType::List));
-        texts.map(|declared| declared.created_at).max()
     }
 
     /// The dimensions of metrics of a profile: its traits that are declared as such and have that type.

@@ -8,14 +8,20 @@
 //!
 //! Of one record, or of records that were declared one party, only the first values of a namespace count and link, as
 //! many as a customer may carry: later ones are kept and shown, but a record's own excess undoes no declared merge.
-//! (Deterministic linking; science.md, "Identity resolution".)
+//!
+//! After the identifiers come pairs that look alike (matches), the likeliest first; last the visits: a record of an
+//! anonymous visitor joins the customer whose record first carried the same device or visitor id. A visit joins only
+//! where one side knows nobody yet, so that a shared device never makes two people one.
+//!
+//! Being greedy, it never drops a stronger link for a weaker one: what is refused breaks a rule together with what is
+//! stronger. (Deterministic linking; science.md, "Identity resolution".)
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rapport_kernel::{CustomerId, SubjectId, Timestamp};
 
 use super::assertion::{Assertion, Pairs};
-use super::namespace::Namespaces;
+use super::namespace::{Namespace, Namespaces};
 use super::value::{Identifier, SourceRecord};
 
 /// The records of one component and all that speaks for or against linking them. Values that too many records carry
@@ -28,6 +34,41 @@ pub struct Evidence {
     pub carried: BTreeMap<SubjectId, BTreeMap<Identifier, Timestamp>>,
     /// What was declared about them.
     pub assertions: Vec<Assertion>,
+    /// The pairs of them that look so alike that they are linked.
+    pub matches: Vec<Match>,
+    /// Those that carry a strong identifier, be it one that links nobody: they are somebody known.
+    pub known: BTreeSet<SubjectId>,
+    /// The records of anonymous visitors among them that somebody known can be told by.
+    pub visits: BTreeSet<Visit>,
+    /// Where nothing may link by itself: whose each record is now. Identifiers, matches and visits then keep together
+    /// what is together, and no more.
+    pub held: Option<BTreeMap<SubjectId, CustomerId>>,
+}
+
+/// Two records that look alike.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Match {
+    /// One.
+    pub left: SubjectId,
+    /// The other.
+    pub right: SubjectId,
+    /// How likely they are one party's.
+    pub probability: f64,
+}
+
+/// A record without any strong identifier, and the record with one that first carried the same weak one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Visit {
+    /// The rank of its namespace.
+    pub rank: u16,
+    /// When both carried it.
+    pub seen: Timestamp,
+    /// What they share.
+    pub identifier: Identifier,
+    /// The visitor's record.
+    pub visitor: SubjectId,
+    /// The record of somebody known.
+    pub known: SubjectId,
 }
 
 /// Why a record belongs to its customer.
@@ -37,6 +78,8 @@ pub enum Cause {
     Origin,
     /// A shared identifier of this namespace.
     Identifier(String),
+    /// Looking alike.
+    Match,
     /// A declared merge.
     Merge,
     /// A declared split.
@@ -57,6 +100,30 @@ pub struct Cluster {
 pub struct Partition {
     /// The customers, by id.
     pub clusters: Vec<Cluster>,
+    /// What speaks for joining two of them and was refused, the strongest of each two.
+    pub refused: Vec<Refused>,
+}
+
+/// A link that was not made, between records that are two customers'.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// One record.
+    pub left: SubjectId,
+    /// The other.
+    pub right: SubjectId,
+    /// The namespace they share a value of; empty: they look alike.
+    pub by: String,
+    /// Why not.
+    pub why: Why,
+}
+
+/// Why a link was not made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The customer would carry more values of this namespace than it may.
+    Limit(String),
+    /// Nothing links by itself.
+    Held,
 }
 
 impl Partition {
@@ -74,6 +141,8 @@ pub fn partition(evidence: &Evidence, namespaces: &Namespaces) -> Partition {
     work.declared();
     work.admit();
     work.identified();
+    work.matched();
+    work.visited();
     work.finish()
 }
 
@@ -94,7 +163,7 @@ pub fn counted<'a>(
     let mut counted = BTreeMap::<&str, BTreeSet<Identifier>>::new();
     for (_, identifier) in ordered {
         let Some(namespace) = namespaces.strong(&identifier.namespace) else { continue };
-        let held = counted.entry(namespace.name).or_default();
+        let held = counted.entry(namespace.name.as_str()).or_default();
         if namespace.values_per_customer == 0 || held.len() < namespace.values_per_customer {
             held.insert(identifier.clone());
         }
@@ -114,6 +183,8 @@ struct Work<'a> {
     causes: Vec<Option<Cause>>,
     /// For each root: the values that count against the limit, by namespace.
     values: Vec<BTreeMap<&'a str, BTreeSet<Identifier>>>,
+    index: BTreeMap<SubjectId, usize>,
+    refused: Vec<(usize, usize, String, Why)>,
 }
 
 impl<'a> Work<'a> {
@@ -121,7 +192,8 @@ impl<'a> Work<'a> {
         let mut subjects: Vec<_> = evidence.subjects.iter().collect();
         subjects.sort_by_key(|(_, name)| *name);
         let subjects: Vec<SubjectId> = subjects.into_iter().map(|(subject, _)| *subject).collect();
-        let index = subjects.iter().enumerate().map(|(at, subject)| (*subject, at)).collect();
+        let index: BTreeMap<SubjectId, usize> =
+            subjects.iter().enumerate().map(|(at, subject)| (*subject, at)).collect();
         let pairs = Pairs::new(&evidence.assertions, &index);
         let count = subjects.len();
         Self {
@@ -134,6 +206,8 @@ impl<'a> Work<'a> {
             members: (0..count).map(|at| vec![at]).collect(),
             causes: vec![None; count],
             values: vec![BTreeMap::new(); count],
+            index,
+            refused: Vec::new(),
         }
     }
 
@@ -149,12 +223,31 @@ impl<'a> Work<'a> {
         self.any_apart && self.members[a].iter().any(|x| self.members[b].iter().any(|y| self.pairs.apart(*x, *y)))
     }
 
-    fn too_many(&self, a: usize, b: usize) -> bool {
-        self.values[b].iter().any(|(name, values)| {
-            let limit = self.namespaces.find(name).map_or(0, |namespace| namespace.values_per_customer);
-            let held = &self.values[a];
-            limit > 0 && held.get(name).is_some_and(|held| held.union(values).count() > limit)
-        })
+    /// The namespace of which two groups together would carry too many values; of several the first in rank order.
+    fn too_many(&self, a: usize, b: usize) -> Option<&'a Namespace> {
+        let exceeded = |namespace: &&Namespace| {
+            let (limit, name) = (namespace.values_per_customer, namespace.name.as_str());
+            let both = self.values[a].get(name).zip(self.values[b].get(name));
+            limit > 0 && both.is_some_and(|(one, other)| one.union(other).count() > limit)
+        };
+        self.namespaces.all().iter().find(exceeded)
+    }
+
+    /// Joins the customers of two records for what speaks for it, where nothing declared, no limit and no hold forbids.
+    fn link(&mut self, a: usize, b: usize, by: &str, cause: &Cause) {
+        let (x, y) = (self.root(a), self.root(b));
+        if x == y || self.kept_apart(x, y) {
+            return;
+        }
+        let held = self.evidence.held.as_ref();
+        let owner = |at: usize| held.and_then(|held| held.get(&self.subjects[at]));
+        if held.is_some() && (owner(a).is_none() || owner(a) != owner(b)) {
+            self.refused.push((a, b, by.to_owned(), Why::Held));
+        } else if let Some(namespace) = self.too_many(x, y) {
+            self.refused.push((a, b, by.to_owned(), Why::Limit(namespace.name.clone())));
+        } else {
+            self.join(x, y, (a, b), cause);
+        }
     }
 
     fn join(&mut self, a: usize, b: usize, edge: (usize, usize), cause: &Cause) {
@@ -211,9 +304,37 @@ impl<'a> Work<'a> {
         }
         edges.sort_unstable();
         for (_, _, identifier, a, b) in edges {
-            let (x, y) = (self.root(a), self.root(b));
-            if x != y && !self.kept_apart(x, y) && !self.too_many(x, y) {
-                self.join(x, y, (a, b), &Cause::Identifier(identifier.namespace.clone()));
+            self.link(a, b, &identifier.namespace, &Cause::Identifier(identifier.namespace.clone()));
+        }
+    }
+
+    /// Pairs that look alike, the likeliest first, then by the names of the records.
+    fn matched(&mut self) {
+        let at = |subject: &SubjectId| self.index.get(subject).copied();
+        let edge = |it: &Match| {
+            let (a, b) = (at(&it.left)?, at(&it.right)?);
+            Some((it.probability, a.min(b), a.max(b)))
+        };
+        let mut edges: Vec<(f64, usize, usize)> = self.evidence.matches.iter().filter_map(edge).collect();
+        edges.sort_by(|one, other| other.0.total_cmp(&one.0).then((one.1, one.2).cmp(&(other.1, other.2))));
+        for (_, a, b) in edges {
+            self.link(a, b, "", &Cause::Match);
+        }
+    }
+
+    /// Visits, in canonical order. Of two groups that both know somebody none is joined.
+    fn visited(&mut self) {
+        let at = |subject: &SubjectId| self.index.get(subject).copied();
+        let edge = |it: &'a Visit| Some(((it.rank, it.seen, &it.identifier), at(&it.visitor)?, at(&it.known)?));
+        let mut edges: Vec<_> = self.evidence.visits.iter().filter_map(edge).collect();
+        edges.sort_unstable();
+        for ((_, _, identifier), visitor, known) in edges {
+            let group = self.root(visitor);
+            if !self.members[group].iter().any(|at| self.evidence.known.contains(&self.subjects[*at])) {
+                let before = self.refused.len();
+                self.link(visitor, known, &identifier.namespace, &Cause::Identifier(identifier.namespace.clone()));
+                // A visit is no reason to ask anybody.
+                self.refused.truncate(before);
             }
         }
     }
@@ -243,7 +364,20 @@ impl<'a> Work<'a> {
             clusters.push(Cluster { customer, members: members.iter().map(why).collect() });
         }
         clusters.sort_unstable();
-        Partition { clusters }
+        Partition { clusters, refused: self.left_open() }
+    }
+
+    /// What was refused between records that are still two customers', the strongest of each two.
+    fn left_open(&mut self) -> Vec<Refused> {
+        let mut told = BTreeSet::new();
+        let mut open = Vec::new();
+        for (a, b, by, why) in std::mem::take(&mut self.refused) {
+            let (x, y) = (self.root(a), self.root(b));
+            if x != y && told.insert((x.min(y), x.max(y))) && !self.kept_apart(x, y) {
+                open.push(Refused { left: self.subjects[a], right: self.subjects[b], by, why });
+            }
+        }
+        open
     }
 }
 

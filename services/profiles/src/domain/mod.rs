@@ -4,17 +4,31 @@
 pub mod account;
 pub mod assertion;
 pub mod bounds;
+pub mod candidate;
+pub mod catalogue;
+pub mod channels;
 pub mod claims;
+pub mod correction;
 pub mod declared;
+pub mod identity;
 pub mod interaction;
 pub mod linking;
+pub mod matching;
 pub mod namespace;
 pub mod normalise;
+pub mod persona;
+pub mod placeholder;
+pub mod potential;
 pub mod preview;
 pub mod profile;
+pub mod quality;
 pub mod relink;
 pub mod rules;
 pub mod search;
+pub mod settings;
+pub mod standing;
+pub mod survivorship;
+pub mod timeline_filter;
 pub mod value;
 
 #[cfg(test)]

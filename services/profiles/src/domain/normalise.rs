@@ -15,6 +15,17 @@ pub fn trim(value: &str) -> Result<String, &'static str> {
     }
 }
 
+/// Cuts outer white space, and makes letters lower case.
+pub fn lower(value: &str) -> Result<String, &'static str> {
+    Ok(trim(value)?.to_lowercase())
+}
+
+/// Keeps nothing but the digits.
+pub fn digits(value: &str) -> Result<String, &'static str> {
+    let digits: String = value.chars().filter(char::is_ascii_digit).collect();
+    if digits.is_empty() { Err("must hold a digit") } else { Ok(digits) }
+}
+
 /// An e-mail address in lower case with its domain in ASCII. The local part is RFC 5322's dot-atom without its rule on
 /// dots, which real providers break; quoted local parts and bare host names are refused.
 pub fn email(value: &str) -> Result<String, &'static str> {

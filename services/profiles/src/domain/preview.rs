@@ -7,6 +7,7 @@ use rapport_kernel::CustomerId;
 
 use super::claims::ConsentState;
 use super::profile::{Profile, Trait};
+use super::standing::Processing;
 
 /// A trait on which customers differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +46,17 @@ pub fn trait_conflicts(before: &[Profile], after: &Profile) -> Vec<TraitConflict
         differ.then(|| TraitConflict { name: name.clone(), values, winner: after.traits.get(name).cloned() })
     };
     names.into_iter().filter_map(conflict).collect()
+}
+
+/// The objections that would come to hold for customers that made none.
+#[must_use]
+pub fn restriction_changes(before: &[Profile], after: &Profile) -> Vec<(CustomerId, Processing)> {
+    let news = |profile: &Profile| {
+        let new = after.objections.keys().filter(|kind| !profile.objections.contains_key(kind)).copied();
+        let customer = profile.customer;
+        new.map(move |kind| (customer, kind)).collect::<Vec<_>>()
+    };
+    before.iter().flat_map(news).collect()
 }
 
 /// The consents that would change.

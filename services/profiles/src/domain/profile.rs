@@ -1,16 +1,22 @@
-//! The fold of records into one profile: of each trait the latest statement, of each consent the most restrictive.
-//! Ties are broken by the source record's own name, never by arrival or by an id we minted; so any order of the same
+//! The fold of records into one profile: of each trait the statement that survives, of each consent and objection the
+//! most restrictive, of each preference the latest. Ties are broken by the source record's own name, never by arrival or by an id we minted; so any order of the same
 //! statements gives the same profile, and a split gives every record its own answers back.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rapport_kernel::{CustomerId, SubjectId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::account::{AccountId, Membership};
+use super::account::{self, AccountId};
+use super::channels::{self, Inferred};
 use super::claims::{Claims, Consent, ConsentState};
 use super::namespace::Namespaces;
+use super::persona::Membership;
 use super::rules::Rules;
+use super::standing::{Basis, Choice, Flagging, Objection, Preference, Preferring, Processing};
+use super::survivorship::{Candidate, survivor};
 use super::value::{Identifier, Party, SourceRecord, Value};
 
 /// One source record of a customer and all it claims.
@@ -37,6 +43,8 @@ pub struct Trait {
     pub subject: SubjectId,
     /// When it said so.
     pub observed_at: Timestamp,
+    /// Source, record and time of each statement that has part in the value, where a rule makes it of several.
+    pub contributors: Vec<(String, SubjectId, Timestamp)>,
 }
 
 /// A consent in force.
@@ -65,14 +73,24 @@ pub struct Profile {
     pub traits: BTreeMap<String, Trait>,
     /// The consents in force.
     pub consents: Vec<InForce>,
+    /// The objections in force, with the record each was said on.
+    pub objections: BTreeMap<Processing, (Objection, SubjectId)>,
+    /// The flags that are set, with the record each is set on; see [`Profile::at`] for those that end by themselves.
+    pub flags: BTreeMap<String, (Flagging, SubjectId)>,
+    /// The preferences, with the record each was said on.
+    pub preferences: BTreeMap<Preference, (Preferring, SubjectId)>,
+    /// The channels it was met on, the most used first.
+    pub inferred_channels: Vec<Inferred>,
     /// The accounts it belongs to, by id, each with the record that says so.
-    pub accounts: Vec<(Membership, SubjectId)>,
-    /// Subject, name and first recording of each record, the home record first.
-    pub records: Vec<(SubjectId, SourceRecord, Timestamp)>,
+    pub accounts: Vec<(account::Membership, SubjectId)>,
+    /// Subject, name and first recording of each record, and when its source deleted it; the home record first.
+    pub records: Vec<(SubjectId, SourceRecord, Timestamp, Option<Timestamp>)>,
     /// When the first record was recorded.
     pub created_at: Timestamp,
     /// When the profile last changed.
     pub updated_at: Timestamp,
+    /// The persona it has by the set in force.
+    pub persona: Option<Membership>,
 }
 
 impl Profile {
@@ -82,23 +100,55 @@ impl Profile {
         let states = self.consents.iter();
         states.map(|held| ((held.purpose.as_str(), held.channel.as_str()), held.decided_by.state)).collect()
     }
+
+    /// The instant at which something here could change without any statement: until then it is as it is.
+    #[must_use]
+    pub fn valid_until(&self) -> Option<Timestamp> {
+        let ends = self.flags.values().filter_map(|(flag, _)| flag.until);
+        ends.min().filter(|end| *end < Timestamp::MAX)
+    }
+
+    /// The profile as it stands at an instant: flags that have ended by then are gone.
+    #[must_use]
+    pub fn at(mut self, now: Timestamp) -> Self {
+        if self.valid_until().is_some_and(|end| end <= now) {
+            self.flags.retain(|_, (flag, _)| flag.until.is_some_and(|until| until > now));
+        }
+        self
+    }
+
+    /// As [`Profile::at`], of one that is shared.
+    #[must_use]
+    pub fn shared_at(self: Arc<Self>, now: Timestamp) -> Arc<Self> {
+        match self.valid_until() {
+            Some(end) if end <= now => Arc::new(Arc::unwrap_or_clone(self).at(now)),
+            _ => self,
+        }
+    }
 }
 
 /// Folds the records of a customer. There is at least one: a customer without records does not exist.
 #[must_use]
 pub fn fold(customer: CustomerId, revision: u64, updated_at: Timestamp, records: &[Record], rules: &Rules) -> Profile {
-    Profile {
+    let mut profile = Profile {
         customer,
         revision,
         party: party(records),
         identifiers: identifiers(records, &rules.namespaces),
-        traits: traits(records),
+        traits: traits(records, rules),
         consents: consents(records),
+        objections: objections(records),
+        flags: flags(records),
+        preferences: preferences(records),
+        inferred_channels: inferred_channels(records),
         accounts: accounts(records),
         records: names(customer, records),
         created_at: records.iter().map(|record| record.created_at).min().unwrap_or(updated_at),
         updated_at,
-    }
+        persona: None,
+    };
+    profile.persona = rules.personas.as_ref().and_then(|personas| personas.membership(&profile));
+    profile
 }
 
 fn party(records: &[Record]) -> Party {
@@ -109,33 +159,92 @@ fn party(records: &[Record]) -> Party {
 }
 
 fn identifiers(records: &[Record], namespaces: &Namespaces) -> Vec<(Identifier, SubjectId)> {
-    let mut first = BTreeMap::<&Identifier, (Timestamp, &SourceRecord, SubjectId)>::new();
+    let mut first = BTreeMap::<Cow<'_, Identifier>, (Timestamp, &SourceRecord, SubjectId)>::new();
     for record in records {
-        for (identifier, at) in &record.claims.identifiers {
-            let carrier = (*at, &record.name, record.subject);
+        for (identifier, at) in record.claims.carried() {
+            let Some(identifier) = namespaces.effective(identifier) else { continue };
+            let carrier = (at, &record.name, record.subject);
             first.entry(identifier).and_modify(|held| *held = (*held).min(carrier)).or_insert(carrier);
         }
     }
     let mut all: Vec<_> =
-        first.into_iter().map(|(identifier, (_, _, subject))| (identifier.clone(), subject)).collect();
+        first.into_iter().map(|(identifier, (_, _, subject))| (identifier.into_owned(), subject)).collect();
     all.sort_by_cached_key(|(identifier, _)| (namespaces.rank(&identifier.namespace), identifier.clone()));
     all
 }
 
-fn traits(records: &[Record]) -> BTreeMap<String, Trait> {
-    let mut latest = BTreeMap::<&String, (Timestamp, &SourceRecord, &Value, SubjectId)>::new();
+fn traits(records: &[Record], rules: &Rules) -> BTreeMap<String, Trait> {
+    let mut claimed = BTreeMap::<&String, Vec<Candidate<'_>>>::new();
     for record in records {
         for (name, claim) in &record.claims.traits {
             let Some(value) = &claim.value else { continue };
-            let said = (claim.at, &record.name, value, record.subject);
-            latest.entry(name).and_modify(|held| *held = (*held).max(said)).or_insert(said);
+            let candidate = Candidate { at: claim.at, name: &record.name, value, subject: record.subject };
+            claimed.entry(name).or_default().push(candidate);
         }
     }
-    let full =
-        |(name, (observed_at, record, value, subject)): (&String, (Timestamp, &SourceRecord, &Value, SubjectId))| {
-            (name.clone(), Trait { value: value.clone(), source: record.source.clone(), subject, observed_at })
-        };
-    latest.into_iter().map(full).collect()
+    let trust = |source: &str| rules.trust(source);
+    let full = |(name, candidates): (&String, Vec<Candidate<'_>>)| {
+        let survivor = survivor(&candidates, rules.declared.find(name), &trust)?;
+        let part = |it: &Candidate<'_>| (it.name.source.clone(), it.subject, it.at);
+        let contributors = survivor.contributors.iter().map(part).collect();
+        let (source, subject, observed_at) = part(&survivor.decided_by);
+        Some((name.clone(), Trait { value: survivor.value, source, subject, observed_at, contributors }))
+    };
+    claimed.into_iter().filter_map(full).collect()
+}
+
+/// Any record's objection holds; the latest one is told.
+fn objections(records: &[Record]) -> BTreeMap<Processing, (Objection, SubjectId)> {
+    let mut held = BTreeMap::<Processing, (&Objection, &SourceRecord, SubjectId)>::new();
+    for record in records {
+        for (processing, objection) in record.claims.objections.iter().filter(|(_, it)| it.stands) {
+            let said = (objection, &record.name, record.subject);
+            let later = |held: &(&Objection, &SourceRecord, SubjectId)| {
+                (held.0.observed_at, held.1, held.0) < (said.0.observed_at, said.1, said.0)
+            };
+            if held.get(processing).is_none_or(later) {
+                held.insert(*processing, said);
+            }
+        }
+    }
+    held.into_iter().map(|(key, (objection, _, subject))| (key, (objection.clone(), subject))).collect()
+}
+
+/// A flag that any record bears is borne; of several the one that ends last is told.
+fn flags(records: &[Record]) -> BTreeMap<String, (Flagging, SubjectId)> {
+    let mut held = BTreeMap::<&String, (&Flagging, &SourceRecord, SubjectId)>::new();
+    for record in records {
+        for (name, flag) in record.claims.flags.iter().filter(|(_, it)| it.until.is_some()) {
+            let said = (flag, &record.name, record.subject);
+            let longer = |held: &(&Flagging, &SourceRecord, SubjectId)| {
+                (held.0.until, held.0.observed_at, held.1) < (said.0.until, said.0.observed_at, said.1)
+            };
+            if held.get(name).is_none_or(longer) {
+                held.insert(name, said);
+            }
+        }
+    }
+    held.into_iter().map(|(name, (flag, _, subject))| (name.clone(), (flag.clone(), subject))).collect()
+}
+
+/// Of each preference what was said last, whoever said it; where that was to take it back, or nothing was said, what was
+/// seen last.
+fn preferences(records: &[Record]) -> BTreeMap<Preference, (Preferring, SubjectId)> {
+    let mut latest = BTreeMap::<(Preference, Basis), (&Preferring, &SourceRecord, SubjectId)>::new();
+    for record in records {
+        for (key, said) in record.claims.preferences.iter().filter(|((of, _), _)| *of != Preference::MetOn) {
+            let said = (said, &record.name, record.subject);
+            let later = |held: &(&Preferring, &SourceRecord, SubjectId)| {
+                (held.0.observed_at, held.1, held.0) < (said.0.observed_at, said.1, said.0)
+            };
+            if latest.get(key).is_none_or(later) {
+                latest.insert(*key, said);
+            }
+        }
+    }
+    // In this order what was given comes after what was seen, and replaces it.
+    let there = latest.into_iter().filter(|(_, (said, ..))| said.choice.is_some());
+    there.map(|((preference, _), (said, _, subject))| (preference, (said.clone(), subject))).collect()
 }
 
 /// Of each purpose and channel: a refusal by any record is a refusal, decided by the latest refusal; else the latest
@@ -164,8 +273,8 @@ fn consents(records: &[Record]) -> Vec<InForce> {
 }
 
 /// Of each account that any record belongs to, what was told last.
-fn accounts(records: &[Record]) -> Vec<(Membership, SubjectId)> {
-    let mut latest = BTreeMap::<AccountId, (&Membership, &SourceRecord, SubjectId)>::new();
+fn accounts(records: &[Record]) -> Vec<(account::Membership, SubjectId)> {
+    let mut latest = BTreeMap::<AccountId, (&account::Membership, &SourceRecord, SubjectId)>::new();
     for record in records {
         for (account, membership) in record.claims.memberships.iter().filter(|(_, it)| it.until.is_none()) {
             let said = (membership, &record.name, record.subject);
@@ -184,10 +293,20 @@ fn stricter<'a>(
     if key(a) >= key(b) { a } else { b }
 }
 
-fn names(home: CustomerId, records: &[Record]) -> Vec<(SubjectId, SourceRecord, Timestamp)> {
-    let mut names: Vec<_> =
-        records.iter().map(|record| (record.subject, record.name.clone(), record.created_at)).collect();
-    names.sort_by_cached_key(|(subject, name, created_at)| (*subject != home, *created_at, name.clone()));
+fn inferred_channels(records: &[Record]) -> Vec<Inferred> {
+    let met = records.iter().filter_map(|record| {
+        match record.claims.preferences.get(&(Preference::MetOn, Basis::Observed))?.choice.as_ref()? {
+            Choice::Met(met) => Some(met),
+            Choice::Text(_) | Choice::Texts(_) | Choice::Minutes(..) | Choice::Tone(_) => None,
+        }
+    });
+    channels::inferred(met)
+}
+
+fn names(home: CustomerId, records: &[Record]) -> Vec<(SubjectId, SourceRecord, Timestamp, Option<Timestamp>)> {
+    let name = |it: &Record| (it.subject, it.name.clone(), it.created_at, it.claims.deleted_at());
+    let mut names: Vec<_> = records.iter().map(name).collect();
+    names.sort_by_cached_key(|(subject, name, created_at, _)| (*subject != home, *created_at, name.clone()));
     names
 }
 
@@ -234,6 +353,50 @@ mod tests {
                     .filter(|claim| claim.value.is_some()).map(|claim| claim.at).max();
                 prop_assert_eq!(Some(held.observed_at), latest);
             }
+        }
+
+        #[test]
+        fn any_record_s_objection_holds_and_a_merge_never_lifts_one(
+            records in testing::records(1..6), cut in any::<prop::sample::Index>(),
+        ) {
+            let profile = folded(&records);
+            let (left, right) = records.split_at(cut.index(records.len()));
+            let kinds = |part: &[Record]| objections(part).into_keys().collect::<std::collections::BTreeSet<_>>();
+            prop_assert!(kinds(&records) == &kinds(left) | &kinds(right));
+            for processing in [Processing::Marketing, Processing::Profiling, Processing::AutomatedDecisions] {
+                let stands = records.iter()
+                    .any(|record| record.claims.objections.get(&processing).is_some_and(|it| it.stands));
+                prop_assert_eq!(profile.objections.contains_key(&processing), stands);
+            }
+        }
+
+        #[test]
+        fn at_any_instant_a_flag_is_there_just_where_some_record_bears_it_then(
+            records in testing::records(1..6), now in testing::at(),
+        ) {
+            let profile = folded(&records).at(now);
+            for name in ["f", "g"] {
+                let borne = records.iter().filter_map(|record| record.claims.flags.get(name))
+                    .any(|flag| flag.until.is_some_and(|until| until > now));
+                prop_assert_eq!(profile.flags.contains_key(name), borne);
+            }
+            // Until the instant it names, nothing changes by itself.
+            if let Some(end) = profile.valid_until() {
+                prop_assert!(end > now);
+                let before = Timestamp::from_micros(end.micros() - 1).expect("in range");
+                prop_assert!(profile.clone().at(before) == profile);
+                prop_assert!(profile.clone().at(end) != profile);
+            }
+        }
+
+        #[test]
+        fn a_preference_is_the_latest_that_was_given_or_else_seen(records in testing::records(1..6)) {
+            let profile = folded(&records);
+            let said = |basis| records.iter()
+                .filter_map(|record| record.claims.preferences.get(&(Preference::Language, basis)).map(|it| (it, &record.name)))
+                .max_by_key(|(it, name)| (it.observed_at, *name)).filter(|(it, _)| it.choice.is_some());
+            let expected = said(Basis::Given).or_else(|| said(Basis::Observed)).map(|(it, _)| it);
+            prop_assert_eq!(profile.preferences.get(&Preference::Language).map(|(it, _)| it), expected);
         }
     }
 }

@@ -1,8 +1,16 @@
 //! What a tenant's profiles are folded and linked by: one snapshot, so that a call sees one set of rules from its first
 //! check to its last write.
 
+use std::sync::Arc;
+
+use super::catalogue::Catalogue;
 use super::declared::Declared;
+use super::identity::IdentitySettings;
+use super::matching::Matcher;
 use super::namespace::Namespaces;
+use super::persona::Assigner;
+use super::settings::Settings;
+use super::value::Value;
 
 /// The rules of one tenant.
 #[derive(Clone, Debug, Default)]
@@ -11,4 +19,31 @@ pub struct Rules {
     pub namespaces: Namespaces,
     /// The traits that are declared.
     pub declared: Declared,
+    /// What gives customers their personas, where a set is in force.
+    pub personas: Option<Arc<Assigner>>,
+    /// How it links as a whole.
+    pub identity: IdentitySettings,
+    /// What weighs pairs of records; none before the first training.
+    pub matcher: Option<Arc<Matcher>>,
+    /// What interactions are made of.
+    pub catalogue: Catalogue,
+    /// What the tenant set for itself.
+    pub settings: Settings,
+}
+
+impl Rules {
+    /// What a value of a trait must be, where it is not that.
+    #[must_use]
+    pub fn refusal(&self, name: &str, value: &Value) -> Option<String> {
+        if self.settings.strict_traits && self.declared.find(name).is_none() {
+            return Some("must be a declared trait: this tenant's settings say so".to_owned());
+        }
+        self.declared.refusal(name, value)
+    }
+
+    /// How far a source is trusted: the greater the more.
+    #[must_use]
+    pub fn trust(&self, source: &str) -> u32 {
+        self.catalogue.trust(source).into()
+    }
 }

@@ -10,8 +10,11 @@ use rapport_kernel::{Private, SubjectId, Timestamp};
 
 use super::account::{AccountId, AccountKind, Membership};
 use super::claims::{Claims, Consent, ConsentState, Statement};
+use super::declared::{PiiClass, TraitDefinition};
 use super::profile::Record;
-use super::value::{Identifier, Number, Party, SourceRecord, Value};
+use super::standing::{Basis, Choice, Flagging, Objection, Preference, Preferring, Processing};
+use super::survivorship::Survivorship;
+use super::value::{Identifier, Number, Party, SourceRecord, TraitType, Value};
 
 pub fn at() -> impl Strategy<Value = Timestamp> {
     (0_i64..6).prop_map(|micros| Timestamp::from_micros(micros).expect("in range"))
@@ -22,10 +25,10 @@ pub fn name(number: usize) -> SourceRecord {
 }
 
 pub fn identifier(namespace: &str, value: usize) -> Identifier {
-    Identifier { namespace: namespace.to_owned(), value: Private::new(value.to_string()) }
+    Identifier { namespace: namespace.to_owned(), value: Private::new(format!("v{value}")) }
 }
 
-fn value() -> impl Strategy<Value = Value> {
+pub fn value() -> impl Strategy<Value = Value> {
     prop_oneof![
         any::<bool>().prop_map(Value::Bool),
         (0_i32..3).prop_map(|n| Value::Number(Number::new(f64::from(n) / 3.0).expect("finite"))),
@@ -72,23 +75,83 @@ pub fn any_identifier() -> impl Strategy<Value = Identifier> {
 pub fn statement() -> impl Strategy<Value = (Statement, Timestamp)> {
     let party = prop_oneof![Just(None), Just(Some(Party::Lead)), Just(Some(Party::Employee))];
     let (traits, unset) = (btree_map("[xyz]", value(), 0..3), btree_set("[xyz]", 0..2));
-    let parts = (
-        party,
-        btree_set(any_identifier(), 0..3),
-        traits,
-        unset,
-        btree_set(consent(), 0..3),
+    let standing = (
+        btree_set(objection(), 0..2),
+        btree_set(flag(), 0..2),
+        btree_set(preference(), 0..2),
         btree_set(membership(), 0..2),
     );
-    let whole = parts.prop_map(|(party, identifiers, traits, unset, consents, memberships)| Statement {
-        party,
-        identifiers,
-        traits,
-        unset,
-        consents,
-        memberships,
+    let parts = (party, btree_set(any_identifier(), 0..3), traits, unset, btree_set(consent(), 0..3), standing);
+    let whole = parts.prop_map(|(party, identifiers, traits, unset, consents, standing)| {
+        let (objections, flags, preferences, memberships) = standing;
+        let deleted_by = None;
+        Statement {
+            party,
+            identifiers,
+            traits,
+            unset,
+            consents,
+            memberships,
+            objections,
+            flags,
+            preferences,
+            deleted_by,
+        }
     });
     (whole, at())
+}
+
+fn objection() -> impl Strategy<Value = Objection> {
+    let processing = prop_oneof![Just(Processing::Marketing), Just(Processing::Profiling)];
+    (at(), any::<bool>(), processing, "[st]").prop_map(|(observed_at, stands, processing, source)| Objection {
+        observed_at,
+        stands,
+        processing,
+        source,
+        proof: Private::default(),
+    })
+}
+
+fn flag() -> impl Strategy<Value = Flagging> {
+    let until = prop_oneof![Just(None), at().prop_map(Some), Just(Some(Timestamp::MAX))];
+    (at(), until, "[fg]", "[st]").prop_map(|(observed_at, until, name, source)| Flagging {
+        observed_at,
+        until,
+        name,
+        source,
+    })
+}
+
+fn preference() -> impl Strategy<Value = Preferring> {
+    let basis = prop_oneof![Just(Basis::Observed), Just(Basis::Given)];
+    let said = prop_oneof![
+        proptest::option::of("[a-c]").prop_map(|text| (Preference::Language, text.map(Choice::Text))),
+        proptest::option::of(vec("[a-c]", 1..3))
+            .prop_map(|texts| (Preference::PreferredChannels, texts.map(Choice::Texts))),
+    ];
+    (at(), said, basis, "[st]").prop_map(|(observed_at, (preference, choice), basis, source)| Preferring {
+        observed_at,
+        preference,
+        basis,
+        choice,
+        source,
+    })
+}
+
+/// A trait declared as one of a type.
+pub fn definition(name: &str, kind: TraitType) -> TraitDefinition {
+    TraitDefinition {
+        name: name.to_owned(),
+        kind,
+        metric_dimension: false,
+        description: String::new(),
+        pii_class: PiiClass::default(),
+        survivorship: Survivorship::default(),
+        trusted_sources: Vec::new(),
+        created_at: Timestamp::MIN,
+        updated_at: Timestamp::MIN,
+        revision: 1,
+    }
 }
 
 pub fn records(count: Range<usize>) -> impl Strategy<Value = Vec<Record>> {

@@ -130,6 +130,18 @@ pub enum TraitType {
 }
 
 impl TraitType {
+    /// Its name, as events have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bool => "bool",
+            Self::Number => "number",
+            Self::Text => "text",
+            Self::Time => "time",
+            Self::List => "list",
+        }
+    }
+
     /// In words, for an error text.
     #[must_use]
     pub const fn words(self) -> &'static str {

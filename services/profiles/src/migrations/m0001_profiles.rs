@@ -1,4 +1,5 @@
-//! Subjects, observations, links, identifiers, assertions, profiles, trait definitions.
+//! Subjects, observations, links, identifiers, assertions, profiles; trait definitions and settings, and what is folded
+//! anew where they changed.
 
 use rapport_data::rls;
 use sea_orm::{ConnectionTrait as _, DbBackend};
@@ -12,13 +13,15 @@ const TABLES: &[&str] = &[
     "CREATE UNIQUE INDEX subject_record ON subject (tenant, source, external_id)",
     "CREATE TABLE observation (tenant {id} NOT NULL, subject_id {id} NOT NULL, observed_at BIGINT NOT NULL, \
      observation_id {id} NOT NULL, recorded_at BIGINT NOT NULL, profile_revision BIGINT NOT NULL, \
-     body {bytes} NOT NULL, PRIMARY KEY (tenant, subject_id, observed_at, observation_id))",
+     about SMALLINT NOT NULL, body {bytes} NOT NULL, PRIMARY KEY (tenant, subject_id, observed_at, observation_id))",
+    "CREATE INDEX observation_about ON observation (tenant, subject_id, observed_at, observation_id) WHERE about > 0",
     "CREATE TABLE link (tenant {id} NOT NULL, subject_id {id} NOT NULL, revision BIGINT NOT NULL, \
      customer_id {id} NOT NULL, started_at BIGINT NOT NULL, ended_at BIGINT, cause SMALLINT NOT NULL, \
      namespace {text} NOT NULL, profile_revision BIGINT NOT NULL, end_revision BIGINT, \
      PRIMARY KEY (tenant, subject_id, revision)) {clustered}",
     "CREATE UNIQUE INDEX link_current ON link (tenant, subject_id) WHERE ended_at IS NULL",
     "CREATE INDEX link_customer ON link (tenant, customer_id)",
+    "CREATE INDEX link_started ON link (tenant, started_at)",
     "CREATE TABLE identifier (tenant {id} NOT NULL, namespace {text} NOT NULL, value {text} NOT NULL, \
      subject_id {id} NOT NULL, first_seen BIGINT NOT NULL, PRIMARY KEY (tenant, namespace, value, subject_id)) \
      {clustered}",
@@ -45,9 +48,13 @@ const TABLES: &[&str] = &[
     "CREATE INDEX trait_value_instant ON trait_value (tenant, name, instant) WHERE instant IS NOT NULL",
     "CREATE INDEX trait_value_item ON trait_value (tenant, name, item) WHERE item IS NOT NULL",
     "CREATE INDEX profile_redirect ON profile (tenant, merged_into) WHERE merged_into IS NOT NULL",
-    "CREATE TABLE trait_definition (tenant {id} NOT NULL, name {text} NOT NULL, type {text} NOT NULL, \
-     metric_dimension BOOLEAN NOT NULL, description {text} NOT NULL, created_at BIGINT NOT NULL, \
-     PRIMARY KEY (tenant, name))",
+    "CREATE TABLE trait_definition (tenant {id} NOT NULL, name {text} NOT NULL, revision BIGINT NOT NULL, \
+     started_at BIGINT NOT NULL, ended_at BIGINT, deleted BOOLEAN NOT NULL, body {bytes} NOT NULL, \
+     PRIMARY KEY (tenant, name, revision))",
+    "CREATE UNIQUE INDEX trait_definition_current ON trait_definition (tenant, name) WHERE ended_at IS NULL",
+    "CREATE TABLE tenant_settings (tenant {id} NOT NULL PRIMARY KEY, revision BIGINT NOT NULL, \
+     updated_at BIGINT NOT NULL, body {bytes} NOT NULL)",
+    "CREATE TABLE refold (tenant {id} NOT NULL PRIMARY KEY, traits {text} NOT NULL, after_id {id} NOT NULL)",
 ];
 
 const OF_TENANTS: &[&str] = &[
@@ -61,6 +68,8 @@ const OF_TENANTS: &[&str] = &[
     "search_term",
     "trait_value",
     "trait_definition",
+    "tenant_settings",
+    "refold",
 ];
 
 pub(crate) struct Migration;

@@ -10,6 +10,7 @@ use futures::Stream;
 use prost::Message;
 use rapport_api::common::v1::{BulkAck, BulkError, BulkFieldViolation};
 use rapport_api::profiles::v1 as pb;
+use rapport_api::profiles::v1::record_interactions_request::Item;
 use rapport_kernel::{Clock, Fault, Timestamp};
 use rapport_platform::{Call, status};
 use tokio::time::timeout;
@@ -21,8 +22,6 @@ use crate::domain::rules::Rules;
 use crate::service::Profiles;
 use crate::service::identify::Identification;
 
-/// Items of one commit at most.
-const ITEMS: usize = 1_000;
 /// Encoded bytes of one commit, but for one item more.
 const BYTES: usize = 1024 * 1024;
 /// How long a batch waits for its next item before it is committed as it is.
@@ -37,7 +36,13 @@ pub(super) trait Intake: Send + Sync + 'static {
     /// A sound one.
     type Sound: Send + Sync + 'static;
 
-    /// Reads an item.
+    /// Items of one commit at most.
+    const ITEMS: usize;
+
+    /// Which source an item says it is of; empty where it says nothing.
+    fn source(item: &Self::Item) -> &str;
+
+    /// Reads an item by the rules of when its batch began.
     fn read(item: Self::Item, rules: &Rules, now: Timestamp) -> Result<Self::Sound, Fault>;
 
     /// Commits sound items: why each was refused that was, in order.
@@ -55,8 +60,18 @@ impl Intake for Interactions {
     type Item = pb::RecordInteractionsRequest;
     type Sound = Telling;
 
+    const ITEMS: usize = 1_000;
+
+    fn source(item: &Self::Item) -> &str {
+        match &item.item {
+            Some(Item::Interaction(interaction)) => &interaction.source,
+            Some(Item::Deletion(deletion)) => &deletion.source,
+            None => "",
+        }
+    }
+
     fn read(item: Self::Item, rules: &Rules, now: Timestamp) -> Result<Telling, Fault> {
-        interaction::item(item, &rules.namespaces, now)
+        interaction::item(item, rules, now)
     }
 
     async fn commit(profiles: &Profiles, call: &Call, items: Vec<Telling>) -> Result<Vec<Result<(), Fault>>, Fault> {
@@ -71,6 +86,13 @@ pub(super) enum Identifications {}
 impl Intake for Identifications {
     type Item = pb::ImportProfilesRequest;
     type Sound = Identification;
+
+    // Each is a unit of its own within the commit, and others wait for it.
+    const ITEMS: usize = 200;
+
+    fn source(item: &Self::Item) -> &str {
+        item.profile.as_ref().map_or("", |profile| &profile.source)
+    }
 
     fn read(item: Self::Item, rules: &Rules, now: Timestamp) -> Result<Identification, Fault> {
         identify::item(&item, now, rules)
@@ -117,8 +139,8 @@ impl<T> Default for Batch<T> {
 }
 
 impl<T> Batch<T> {
-    const fn is_full(&self) -> bool {
-        self.items >= ITEMS || self.bytes >= BYTES
+    const fn is_full(&self, most: usize) -> bool {
+        self.items >= most || self.bytes >= BYTES
     }
 }
 
@@ -146,8 +168,7 @@ impl<I: Intake> Import<I> {
 
     /// Commits the next batch, and says what became of it; `None` at the end of the stream.
     async fn commit_next(&mut self) -> Result<Option<BulkAck>, Status> {
-        self.rules = self.profiles.rules(&self.call).await.map_err(status)?;
-        self.gather().await;
+        self.gather().await.map_err(status)?;
         let batch = std::mem::take(&mut self.batch);
         if batch.items == 0 {
             return match &mut self.end {
@@ -168,40 +189,58 @@ impl<I: Intake> Import<I> {
     }
 
     /// Takes items until the batch is full or none comes for a moment. The first may take its time: nothing waits for
-    /// a commit.
-    async fn gather(&mut self) {
-        if self.batch.items == 0 {
-            self.take().await;
+    /// a commit. It, and what follows, is judged by the rules of when it came, not of when it was waited for.
+    async fn gather(&mut self) -> Result<(), Fault> {
+        let first = if self.batch.items == 0 { self.receive().await } else { None };
+        self.rules = self.profiles.rules(&self.call).await?;
+        if let Some(first) = first {
+            self.add(first);
         }
-        while matches!(self.end, End::Open) && !self.batch.is_full() && timeout(PATIENCE, self.take()).await.is_ok() {}
+        while matches!(self.end, End::Open)
+            && !self.batch.is_full(I::ITEMS)
+            && timeout(PATIENCE, self.take()).await.is_ok()
+        {}
+        Ok(())
     }
 
     /// Takes items until the batch is full. Given up at any point, it has lost none.
     async fn fill(&mut self) {
-        while matches!(self.end, End::Open) && !self.batch.is_full() {
+        while matches!(self.end, End::Open) && !self.batch.is_full(I::ITEMS) {
             self.take().await;
         }
     }
 
-    /// Takes one item. Bytes that cannot be decoded end the stream.
+    /// Takes one item.
     async fn take(&mut self) {
+        if let Some(item) = self.receive().await {
+            self.add(item);
+        }
+    }
+
+    /// Waits for one item. Bytes that cannot be decoded end the stream.
+    async fn receive(&mut self) -> Option<I::Item> {
         if matches!(self.end, End::Over(_)) {
-            return;
+            return None;
         }
         match self.items.message().await {
-            Ok(Some(item)) => self.add(item),
+            Ok(Some(item)) => return Some(item),
             Ok(None) => self.end = End::Over(None),
             Err(why) => self.end = End::Over(Some(why)),
         }
+        None
     }
 
     fn add(&mut self, item: I::Item) {
         let batch = &mut self.batch;
         batch.items += 1;
         batch.bytes += item.encoded_len();
-        match I::read(item, &self.rules, self.clock.now()) {
+        let (source, now) = (I::source(&item).to_owned(), self.clock.now());
+        match I::read(item, &self.rules, now) {
             Ok(sound) => batch.sound.push((self.next, sound)),
-            Err(fault) => batch.refused.push((self.next, fault)),
+            Err(fault) => {
+                self.profiles.refused(self.call.tenant(), &source, &fault, now);
+                batch.refused.push((self.next, fault));
+            }
         }
         self.next += 1;
     }

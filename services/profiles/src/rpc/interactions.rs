@@ -13,7 +13,6 @@ use super::bulk::{Acks, Import, Interactions};
 use super::{answered, receipt};
 use crate::convert::interaction as convert;
 use crate::service::Profiles;
-use crate::service::interactions::One;
 
 /// The interaction calls.
 pub struct InteractionRpc {
@@ -32,11 +31,13 @@ impl InteractionService for InteractionRpc {
         request: Request<pb::RecordInteractionRequest>,
     ) -> Result<Response<pb::RecordInteractionResponse>, Status> {
         rpc::unary(request, |call, message| async move {
-            let receipt =
-                receipt("RecordInteraction", &message.request_id, &message, |one| render(one).encode_to_vec());
+            let encode = |one: &_| convert::recorded(one).encode_to_vec();
+            let receipt = receipt("RecordInteraction", &message.request_id, &message, encode);
             let rules = self.profiles.rules(&call).await?;
-            let telling = convert::record(message, &rules.namespaces, call.now)?;
-            answered(self.profiles.record(&call, telling, receipt).await?, render)
+            let source = message.interaction.as_ref().map(|of| of.source.clone()).unwrap_or_default();
+            let telling = convert::record(message, &rules, call.now)
+                .inspect_err(|fault| self.profiles.refused(call.tenant(), &source, fault, call.now))?;
+            answered(self.profiles.record(&call, telling, receipt).await?, convert::recorded)
         })
         .await
     }
@@ -53,6 +54,43 @@ impl InteractionService for InteractionRpc {
         Ok(Response::new(import.acks(|ack| pb::RecordInteractionsResponse { ack: Some(ack) })))
     }
 
+    async fn update_interaction(
+        &self,
+        request: Request<pb::UpdateInteractionRequest>,
+    ) -> Result<Response<pb::UpdateInteractionResponse>, Status> {
+        rpc::unary(request, |call, message| async move {
+            let encode = |one: &_| convert::corrected(one).encode_to_vec();
+            let receipt = receipt("UpdateInteraction", &message.request_id, &message, encode);
+            let rules = self.profiles.rules(&call).await?;
+            let correction = convert::correction(message, &rules.namespaces, call.now)?;
+            answered(self.profiles.correct(&call, correction, receipt).await?, convert::corrected)
+        })
+        .await
+    }
+
+    async fn delete_interaction(
+        &self,
+        request: Request<pb::DeleteInteractionRequest>,
+    ) -> Result<Response<pb::DeleteInteractionResponse>, Status> {
+        rpc::unary(request, |call, message| async move {
+            let encode = |one: &_| convert::deleted(one).encode_to_vec();
+            let receipt = receipt("DeleteInteraction", &message.request_id, &message, encode);
+            let deletion = convert::deletion(message)?;
+            answered(self.profiles.delete(&call, deletion, receipt).await?, convert::deleted)
+        })
+        .await
+    }
+
+    async fn get_interaction(
+        &self,
+        request: Request<pb::GetInteractionRequest>,
+    ) -> Result<Response<pb::Interaction>, Status> {
+        rpc::unary(request, |call, message| async move {
+            Ok(convert::interaction(self.profiles.interaction(&call, convert::which(message)?).await?))
+        })
+        .await
+    }
+
     async fn list_interactions(
         &self,
         request: Request<pb::ListInteractionsRequest>,
@@ -61,17 +99,9 @@ impl InteractionService for InteractionRpc {
             let rules = self.profiles.rules(&call).await?;
             let listing = convert::list(message, &rules.namespaces)?;
             let timeline = self.profiles.timeline(&call, listing, &self.page_key).await?;
-            let interaction = |held| convert::interaction(held, timeline.customer);
-            let interactions = timeline.items.into_iter().map(interaction).collect();
+            let interactions = timeline.items.into_iter().map(convert::interaction).collect();
             Ok(pb::ListInteractionsResponse { interactions, next_page_token: timeline.next.unwrap_or_default() })
         })
         .await
     }
-}
-
-fn render(one: &One) -> pb::RecordInteractionResponse {
-    let recorded = one.recorded.clone();
-    let outcome = convert::outcome(recorded.outcome).into();
-    let interaction = Some(convert::interaction(recorded.interaction, recorded.customer));
-    pb::RecordInteractionResponse { interaction, outcome }
 }

@@ -2,12 +2,15 @@
 
 pub mod accounts;
 mod bulk;
+pub mod catalogue;
 pub mod context;
 pub mod erasure;
 pub mod identity;
 pub mod interactions;
 pub mod jobs;
+pub mod personas;
 pub mod profile;
+pub mod settings;
 pub mod traits;
 
 use prost::Message;

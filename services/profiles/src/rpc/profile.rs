@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use futures::{Stream, TryStreamExt as _};
 use prost::Message as _;
+use rapport_api::common::v1::CustomerRef;
 use rapport_api::profiles::v1::profile_service_server::ProfileService;
 use rapport_api::profiles::v1::{
-    BatchGetProfilesRequest, BatchGetProfilesResponse, GetLineageRequest, GetProfileRequest, IdentifyRequest,
-    IdentifyResponse, ImportProfilesRequest, ImportProfilesResponse, Lineage, MergeProfilesRequest,
-    MergeProfilesResponse, PreviewMergeRequest, PreviewMergeResponse, Profile, SearchProfilesRequest,
-    SearchProfilesResponse, SetConsentRequest, SplitProfileRequest, SplitProfileResponse, WatchProfilesRequest,
-    WatchProfilesResponse,
+    BatchGetProfilesRequest, BatchGetProfilesResponse, DeleteSourceRecordRequest, GetLineageRequest, GetProfileRequest,
+    IdentifyRequest, IdentifyResponse, ImportProfilesRequest, ImportProfilesResponse, Lineage,
+    ListConsentHistoryRequest, ListConsentHistoryResponse, ListPreferenceHistoryRequest, ListPreferenceHistoryResponse,
+    MergeProfilesRequest, MergeProfilesResponse, PreviewMergeRequest, PreviewMergeResponse, Profile,
+    RestrictProcessingRequest, SearchProfilesRequest, SearchProfilesResponse, SetConsentRequest, SetFlagsRequest,
+    SetPreferencesRequest, SplitProfileRequest, SplitProfileResponse, WatchProfilesRequest, WatchProfilesResponse,
 };
 use rapport_kernel::{Clock, PageKey};
 use rapport_platform::rpc::{call_of, unary};
@@ -21,8 +23,9 @@ use tonic::{Request, Response, Status, Streaming};
 use super::bulk::{Acks, Identifications, Import};
 use super::{answered, receipt};
 use crate::convert::mask::ProfileFields;
-use crate::convert::{answer, identify, profile, request as ask, search};
+use crate::convert::{answer, identify, profile, request as ask, search, standing};
 use crate::service::Profiles;
+use crate::service::history::{Cursor, Listing};
 
 /// The service.
 pub struct ProfileRpc {
@@ -41,7 +44,8 @@ impl ProfileService for ProfileRpc {
     async fn identify(&self, request: Request<IdentifyRequest>) -> Result<Response<IdentifyResponse>, Status> {
         unary(request, async |call, message: IdentifyRequest| {
             let rules = self.profiles.rules(&call).await?;
-            let input = identify::identification(&message, call.now, &rules)?;
+            let input = identify::identification(&message, call.now, &rules)
+                .inspect_err(|fault| self.profiles.refused(call.tenant(), &message.source, fault, call.now))?;
             let encode = |outcome: &_| answer::identified(outcome).encode_to_vec();
             let receipt = receipt("Identify", &message.request_id, &message, encode);
             answered(self.profiles.identify(&call, receipt, input).await?, answer::identified)
@@ -64,11 +68,11 @@ impl ProfileService for ProfileRpc {
     async fn get_profile(&self, request: Request<GetProfileRequest>) -> Result<Response<Profile>, Status> {
         unary(request, async |call, message| {
             let rules = self.profiles.rules(&call).await?;
-            let (named, as_of, min_revision) = ask::get(&message, &rules.namespaces)?;
-            match as_of {
-                None => Ok(profile::profile(&*self.profiles.get(&call, &named, min_revision).await?)),
-                Some(at) => Ok(profile::profile(&self.profiles.get_as_of(&call, &named, at).await?)),
-            }
+            let (named, as_of, min_revision, mask) = ask::get(&message, &rules.namespaces, &self.fields)?;
+            mask.apply(match as_of {
+                None => profile::profile(&*self.profiles.get(&call, &named, min_revision).await?),
+                Some(at) => profile::profile(&self.profiles.get_as_of(&call, &named, at).await?),
+            })
         })
         .await
     }
@@ -179,10 +183,105 @@ impl ProfileService for ProfileRpc {
         unary(request, async |call, message: SetConsentRequest| {
             let rules = self.profiles.rules(&call).await?;
             let input = ask::set_consent(&message, call.now, &rules.namespaces)?;
-            let encode = |outcome: &_| answer::consented(outcome).encode_to_vec();
+            let encode = |outcome: &_| answer::said(outcome).encode_to_vec();
             let receipt = receipt("SetConsent", &message.request_id, &message, encode);
-            answered(self.profiles.consent(&call, receipt, input).await?, answer::consented)
+            answered(self.profiles.say(&call, receipt, input).await?, answer::said)
         })
         .await
     }
+
+    async fn restrict_processing(
+        &self,
+        request: Request<RestrictProcessingRequest>,
+    ) -> Result<Response<Profile>, Status> {
+        unary(request, async |call, message: RestrictProcessingRequest| {
+            let rules = self.profiles.rules(&call).await?;
+            let input = standing::restrict(&message, call.now, &rules.namespaces)?;
+            let encode = |outcome: &_| answer::said(outcome).encode_to_vec();
+            let receipt = receipt("RestrictProcessing", &message.request_id, &message, encode);
+            answered(self.profiles.say(&call, receipt, input).await?, answer::said)
+        })
+        .await
+    }
+
+    async fn set_preferences(&self, request: Request<SetPreferencesRequest>) -> Result<Response<Profile>, Status> {
+        unary(request, async |call, message: SetPreferencesRequest| {
+            let rules = self.profiles.rules(&call).await?;
+            let input = standing::set_preferences(&message, call.now, &rules.namespaces)?;
+            let encode = |outcome: &_| answer::said(outcome).encode_to_vec();
+            let receipt = receipt("SetPreferences", &message.request_id, &message, encode);
+            answered(self.profiles.say(&call, receipt, input).await?, answer::said)
+        })
+        .await
+    }
+
+    async fn set_flags(&self, request: Request<SetFlagsRequest>) -> Result<Response<Profile>, Status> {
+        unary(request, async |call, message: SetFlagsRequest| {
+            let rules = self.profiles.rules(&call).await?;
+            let input = standing::set_flags(&message, call.now, &rules.namespaces)?;
+            let encode = |outcome: &_| answer::said(outcome).encode_to_vec();
+            let receipt = receipt("SetFlags", &message.request_id, &message, encode);
+            answered(self.profiles.say(&call, receipt, input).await?, answer::said)
+        })
+        .await
+    }
+
+    async fn delete_source_record(
+        &self,
+        request: Request<DeleteSourceRecordRequest>,
+    ) -> Result<Response<Profile>, Status> {
+        unary(request, async |call, message: DeleteSourceRecordRequest| {
+            let input = standing::delete(&message, call.now)?;
+            let encode = |outcome: &_| answer::said(outcome).encode_to_vec();
+            let receipt = receipt("DeleteSourceRecord", &message.request_id, &message, encode);
+            answered(self.profiles.delete_record(&call, receipt, input).await?, answer::said)
+        })
+        .await
+    }
+
+    async fn list_consent_history(
+        &self,
+        request: Request<ListConsentHistoryRequest>,
+    ) -> Result<Response<ListConsentHistoryResponse>, Status> {
+        unary(request, async |call, message: ListConsentHistoryRequest| {
+            let rules = self.profiles.rules(&call).await?;
+            let (named, size) = standing::consent_history(&message, &rules.namespaces)?;
+            let list = format!("ListConsentHistory/{}", of(&message.customer, &message.purpose));
+            let after = self.page_key.open::<Cursor>(call.tenant(), &list, &message.page_token)?;
+            let listing = Listing { named, after, size };
+            let page = self.profiles.consent_history(&call, listing, &message.purpose).await?;
+            let next = page.next.map(|cursor| self.page_key.seal(call.tenant(), &list, &cursor));
+            Ok(ListConsentHistoryResponse {
+                statements: page.items.iter().map(standing::consent_statement).collect(),
+                next_page_token: next.unwrap_or_default(),
+            })
+        })
+        .await
+    }
+
+    async fn list_preference_history(
+        &self,
+        request: Request<ListPreferenceHistoryRequest>,
+    ) -> Result<Response<ListPreferenceHistoryResponse>, Status> {
+        unary(request, async |call, message: ListPreferenceHistoryRequest| {
+            let rules = self.profiles.rules(&call).await?;
+            let (named, preference, size) = standing::preference_history(&message, &rules.namespaces)?;
+            let list = format!("ListPreferenceHistory/{}", of(&message.customer, &message.field));
+            let after = self.page_key.open::<Cursor>(call.tenant(), &list, &message.page_token)?;
+            let listing = Listing { named, after, size };
+            let page = self.profiles.preference_history(&call, listing, preference).await?;
+            let next = page.next.map(|cursor| self.page_key.seal(call.tenant(), &list, &cursor));
+            Ok(ListPreferenceHistoryResponse {
+                changes: page.items.iter().map(standing::preference_change).collect(),
+                next_page_token: next.unwrap_or_default(),
+            })
+        })
+        .await
+    }
+}
+
+/// Whose history and of what: a page token is for that alone.
+fn of(customer: &Option<CustomerRef>, what: &str) -> String {
+    let customer = customer.as_ref().map(CustomerRef::encode_to_vec).unwrap_or_default();
+    format!("{what}/{}", customer.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
 }

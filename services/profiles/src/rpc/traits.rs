@@ -3,8 +3,9 @@
 use prost::Message as _;
 use rapport_api::profiles::v1::trait_service_server::TraitService;
 use rapport_api::profiles::v1::{
-    CreateTraitDefinitionRequest, GetTraitDefinitionRequest, ListTraitDefinitionsRequest, ListTraitDefinitionsResponse,
-    TraitDefinition,
+    CreateTraitDefinitionRequest, DeleteTraitDefinitionRequest, DeleteTraitDefinitionResponse,
+    GetTraitDefinitionRequest, ListTraitDefinitionsRequest, ListTraitDefinitionsResponse, TraitDefinition,
+    UpdateTraitDefinitionRequest,
 };
 use rapport_kernel::PageKey;
 use rapport_platform::rpc::unary;
@@ -31,6 +32,33 @@ impl TraitService for TraitRpc {
             let encode = |definition: &_| convert::definition(definition).encode_to_vec();
             let receipt = receipt("CreateTraitDefinition", &message.request_id, &message, encode);
             answered(self.0.declare(&call, receipt, definition).await?, convert::definition)
+        })
+        .await
+    }
+
+    async fn update_trait_definition(
+        &self,
+        request: Request<UpdateTraitDefinitionRequest>,
+    ) -> Result<Response<TraitDefinition>, Status> {
+        unary(request, async |call, message: UpdateTraitDefinitionRequest| {
+            let input = convert::update(&message)?;
+            let encode = |definition: &_| convert::definition(definition).encode_to_vec();
+            let receipt = receipt("UpdateTraitDefinition", &message.request_id, &message, encode);
+            answered(self.0.redeclare(&call, receipt, input).await?, convert::definition)
+        })
+        .await
+    }
+
+    async fn delete_trait_definition(
+        &self,
+        request: Request<DeleteTraitDefinitionRequest>,
+    ) -> Result<Response<DeleteTraitDefinitionResponse>, Status> {
+        unary(request, async |call, message: DeleteTraitDefinitionRequest| {
+            let (name, expected) = convert::delete(&message)?;
+            let encode = |_: &_| DeleteTraitDefinitionResponse {}.encode_to_vec();
+            let receipt = receipt("DeleteTraitDefinition", &message.request_id, &message, encode);
+            let answer = self.0.undeclare(&call, receipt, name, expected).await?;
+            answered(answer, |_| DeleteTraitDefinitionResponse {})
         })
         .await
     }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use rapport_data::Tx;
 use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
 
-use super::Written;
 use super::component::Component;
+use super::{Written, candidates};
+use crate::domain::claims::Statement;
 use crate::domain::linking::Partition;
 use crate::domain::profile::{Profile, Record, fold};
 use crate::domain::relink::{self, Changes, Held};
@@ -14,7 +15,8 @@ use crate::domain::rules::Rules;
 use crate::domain::search;
 use crate::events;
 use crate::store::link::Link;
-use crate::store::{link, profile, search_term, trait_value};
+use crate::store::observation::Observation;
+use crate::store::{link, observation, persona_member, profile, search_term, trait_value};
 
 /// Writes the difference between a component as it is held and a partition of it.
 pub async fn relink(
@@ -35,14 +37,23 @@ pub async fn write(tx: &Tx, component: &Component, changes: &Changes, rules: &Ru
     let redirects = changes.redirects.iter().map(|(id, to)| (*id, Held::Redirect { revision, to: *to }));
     profile::put(tx, &live.chain(redirects).collect::<Vec<_>>(), now).await?;
     move_links(tx, component, changes, now).await?;
-    let fold =
-        |(customer, records): &(CustomerId, Vec<Record>)| Arc::new(fold(*customer, revision, now, records, rules));
-    let mut written = Written { live: changes.live.iter().map(fold).collect(), ..Written::default() };
+    let mut written = Written::default();
+    for (customer, records) in &changes.live {
+        let profile = Arc::new(fold(*customer, revision, now, records, rules).at(now));
+        tx.publish(events::profile_changed(&profile, now)).await?;
+        if let Some(end) = profile.valid_until() {
+            tx.wake_at(*customer, Some(end)).await?;
+        }
+        written.live.push(profile);
+    }
     index(tx, &written.live, rules).await?;
     search_term::delete(tx, &changes.merged).await?;
     trait_value::delete(tx, &changes.merged).await?;
-    for profile in &written.live {
-        tx.publish(events::profile_changed(profile, now)).await?;
+    if rules.personas.is_some() {
+        let live =
+            written.live.iter().map(|profile| (profile.customer, profile.persona.as_ref().map(|has| has.persona)));
+        let gone = changes.redirects.iter().map(|(id, _)| (*id, None));
+        persona_member::put(tx, &live.chain(gone).collect::<Vec<_>>()).await?;
     }
     for (id, to) in &changes.redirects {
         tx.publish(events::merged_away(*id, *to, revision, now)).await?;
@@ -67,6 +78,7 @@ async fn move_links(tx: &Tx, component: &Component, changes: &Changes, now: Time
     });
     let begun: Vec<Link> = begun.collect();
     link::begin(tx, &begun).await?;
+    candidates::settle(tx, &ended).await?;
     for (moved, link) in changes.moves.iter().zip(&begun) {
         tx.publish(events::subject_linked(moved.from, link)).await?;
     }
@@ -86,30 +98,27 @@ pub async fn update(
     written.live.pop().ok_or_else(|| Fault::internal("the new state of a customer was not written"))
 }
 
-/// Writes the new states of customers of which no record moves; each comes with its revision before.
-pub async fn update_many(
-    tx: &Tx,
-    changed: Vec<(CustomerId, u64, Vec<Record>)>,
-    rules: &Rules,
-) -> Result<Vec<Arc<Profile>>, Fault> {
-    let now = tx.now();
-    let fold = |(customer, before, records): &(CustomerId, u64, Vec<Record>)| {
-        Arc::new(fold(*customer, before + 1, now, records, rules))
-    };
-    let live: Vec<Arc<Profile>> = changed.iter().map(fold).collect();
-    let held = |(customer, before, records)| (customer, Held::Live { revision: before + 1, records });
-    profile::put(tx, &changed.into_iter().map(held).collect::<Vec<_>>(), now).await?;
-    index(tx, &live, rules).await?;
-    for profile in &live {
-        tx.publish(events::profile_changed(profile, now)).await?;
-    }
-    Ok(live)
-}
-
 /// Notes by what the customers are found now.
 async fn index(tx: &Tx, live: &[Arc<Profile>], rules: &Rules) -> Result<(), Fault> {
     let words = live.iter().map(|profile| (profile.customer, search::terms(profile, rules))).collect();
     let new = live.iter().filter(|profile| profile.revision == 1).map(|profile| profile.customer).collect();
     search_term::set(tx, &words, &new).await?;
     trait_value::set(tx, &live.iter().map(AsRef::as_ref).collect::<Vec<_>>(), &new).await
+}
+
+/// Writes a customer's state anew though nobody said anything: what it is folded by changed, or the time came at which
+/// something ends by itself. That nothing was said is kept as well, so that it is known which revision it had when.
+pub async fn touch(
+    tx: &Tx,
+    component: (CustomerId, u64),
+    records: Vec<Record>,
+    rules: &Rules,
+) -> Result<Arc<Profile>, Fault> {
+    let home = records.iter().find(|record| record.subject == component.0).or_else(|| records.first());
+    let home = home.ok_or_else(|| Fault::internal("a customer has no record"))?.subject;
+    let profile = update(tx, component, records, rules).await?;
+    let (now, profile_revision, statement) = (tx.now(), profile.revision, Statement::default());
+    let nothing = Observation { subject: home, observed_at: now, recorded_at: now, profile_revision, statement };
+    observation::add(tx, &[nothing]).await?;
+    Ok(profile)
 }

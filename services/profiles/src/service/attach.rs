@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::component::Component;
 use super::identify::identifier_key;
-use super::{Written, apply};
+use super::{Written, apply, matching};
 use crate::domain::claims::{Claims, Statement};
 use crate::domain::linking::{Cause, Cluster, Partition};
 use crate::domain::profile::{Profile, Record, fold};
@@ -65,7 +65,8 @@ pub(crate) async fn attach(
     wanted: &[Wanted],
 ) -> Result<(Vec<Option<Attached>>, Written), Fault> {
     let mut carriers = carriers(tx, wanted.iter()).await?;
-    let unknown: Vec<&Wanted> = wanted.iter().filter(|it| missing(&it.named, &carriers)).collect();
+    let begins = |it: &&Wanted| missing(&it.named, &carriers) && !is_blocked(&it.named, rules);
+    let unknown: Vec<&Wanted> = wanted.iter().filter(begins).collect();
     let mut written = Written::default();
     if !unknown.is_empty() {
         written = begin(tx, rules, &unknown, &mut carriers).await?;
@@ -101,7 +102,7 @@ async fn holders(
     let customers: BTreeSet<CustomerId> = links.values().map(|link| link.customer).collect();
     for (customer, row) in profile::by_ids(tx, &customers.into_iter().collect::<Vec<_>>()).await? {
         if let Held::Live { revision, records } = row.held {
-            let profile = fold(customer, revision, row.updated_at, &records, rules);
+            let profile = fold(customer, revision, row.updated_at, &records, rules).at(tx.now());
             held.insert(customer, Arc::new(profile));
         }
     }
@@ -187,6 +188,11 @@ fn missing(named: &Named, carriers: &BTreeMap<Identifier, SubjectId>) -> bool {
     matches!(named, Named::Identifier(identifier) if !carriers.contains_key(identifier))
 }
 
+/// Whether a customer is named by a value that links nobody: it stands for none.
+fn is_blocked(named: &Named, rules: &Rules) -> bool {
+    matches!(named, Named::Identifier(identifier) if rules.namespaces.is_blocked(identifier))
+}
+
 /// Records to begin, each with one identifier and a customer of its own.
 #[derive(Default)]
 struct New {
@@ -216,6 +222,10 @@ impl New {
         subject::add(tx, &self.subjects).await?;
         identifier::put(tx, &self.carried).await?;
         observation::add(tx, &self.observations).await?;
+        for record in self.component.records.values() {
+            // One identifier alone makes nobody look like another: its record is only there to be met.
+            matching::note(tx, rules, record.subject, &record.claims).await?;
+        }
         Ok(apply::relink(tx, &self.component, &self.partition, rules).await?.1)
     }
 }

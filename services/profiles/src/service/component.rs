@@ -10,13 +10,14 @@ use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp};
 use super::grew;
 use crate::domain::assertion::AssertionId;
 use crate::domain::claims::Claims;
-use crate::domain::linking::Evidence;
-use crate::domain::namespace::Namespaces;
+use crate::domain::linking::{Evidence, Match, Visit};
 use crate::domain::profile::Record;
 use crate::domain::relink::Held;
-use crate::domain::value::Identifier;
+use crate::domain::rules::Rules;
+use crate::domain::value::{Identifier, SourceRecord};
+use crate::store::identifier::Carried;
 use crate::store::link::Link;
-use crate::store::{assertion, identifier, link, profile, subject};
+use crate::store::{assertion, identifier, link, matching, profile, quarantine, subject};
 
 /// How many records a component may have: more would make one call too dear.
 const MOST: usize = 1_000;
@@ -32,6 +33,8 @@ pub struct Component {
     pub held: BTreeMap<CustomerId, Held>,
     /// Its records with all they claim.
     pub records: BTreeMap<SubjectId, Record>,
+    /// The version of the model that weighed its pairs; 0: none.
+    pub model_version: u64,
 }
 
 impl Component {
@@ -57,6 +60,13 @@ impl Component {
         last.map_or(now, |last| now.max(last.plus(Duration::from_micros(1))))
     }
 
+    /// How likely two records are one party's and by which version of the model, where that was weighed.
+    #[must_use]
+    pub fn weighed(&self, left: SubjectId, right: SubjectId) -> Option<(f64, u64)> {
+        let same = |it: &&Match| (it.left, it.right) == (left, right) || (it.left, it.right) == (right, left);
+        self.evidence.matches.iter().find(same).map(|found| (found.probability, self.model_version))
+    }
+
     /// Whose each record is.
     #[must_use]
     pub fn owners(&self) -> BTreeMap<SubjectId, CustomerId> {
@@ -68,15 +78,22 @@ impl Component {
 ///
 /// # Errors
 /// FAILED_PRECONDITION (IDENTITY_CONFLICT) where it has more than a thousand records.
-pub async fn explore(rx: &Rx, seeds: &[SubjectId], namespaces: &Namespaces) -> Result<Component, Fault> {
-    let mut search =
-        Search { rx, namespaces, known: BTreeSet::new(), values: BTreeSet::new(), found: Component::default() };
+pub async fn explore(rx: &Rx, seeds: &[SubjectId], rules: &Rules) -> Result<Component, Fault> {
+    let mut search = Search {
+        rx,
+        rules,
+        known: BTreeSet::new(),
+        values: BTreeSet::new(),
+        visits: BTreeMap::new(),
+        found: Component::default(),
+    };
     let mut assertions = BTreeMap::<AssertionId, _>::new();
     let mut customers = BTreeSet::new();
     let mut frontier = search.new_ones(seeds.iter().copied())?;
     while !frontier.is_empty() {
         let mut reached = search.by_links(&frontier, &mut customers).await?;
         reached.extend(search.by_values(&frontier).await?);
+        reached.extend(search.by_looks(&frontier).await?);
         for assertion in assertion::of_subjects(rx, &frontier).await? {
             if assertion.same {
                 reached.extend(assertion.subjects());
@@ -100,6 +117,9 @@ pub async fn explore(rx: &Rx, seeds: &[SubjectId], namespaces: &Namespaces) -> R
             || Record { subject: id, name: subject.name, created_at: subject.created_at, claims: Claims::default() };
         found.records.entry(id).or_insert_with(new);
     }
+    if !rules.identity.automatic_merging {
+        found.evidence.held = Some(found.owners());
+    }
     Ok(found)
 }
 
@@ -107,14 +127,14 @@ pub async fn explore(rx: &Rx, seeds: &[SubjectId], namespaces: &Namespaces) -> R
 ///
 /// # Errors
 /// As [`explore`]; ABORTED where the customers grew meanwhile: the unit runs again, and begins with the larger set.
-pub async fn lock(tx: &Tx, seeds: &[SubjectId], namespaces: &Namespaces) -> Result<Component, Fault> {
+pub async fn lock(tx: &Tx, seeds: &[SubjectId], rules: &Rules) -> Result<Component, Fault> {
     // On SQLite units run one after another: nothing changes between two looks.
     if tx.engine() == Engine::Sqlite {
-        return explore(tx, seeds, namespaces).await;
+        return explore(tx, seeds, rules).await;
     }
-    let before = explore(tx, seeds, namespaces).await?.customers();
+    let before = explore(tx, seeds, rules).await?.customers();
     lock_customers(tx, &before).await?;
-    let component = explore(tx, seeds, namespaces).await?;
+    let component = explore(tx, seeds, rules).await?;
     if component.customers().is_subset(&before) { Ok(component) } else { Err(grew()) }
 }
 
@@ -127,10 +147,70 @@ pub async fn lock_customers(tx: &Tx, customers: &BTreeSet<CustomerId>) -> Result
 
 struct Search<'a> {
     rx: &'a Rx,
-    namespaces: &'a Namespaces,
+    rules: &'a Rules,
     known: BTreeSet<SubjectId>,
     values: BTreeSet<Identifier>,
+    visits: BTreeMap<Identifier, Visitors>,
     found: Component,
+}
+
+/// Who carries a weak value.
+#[derive(Clone, Debug, Default)]
+pub struct Visitors {
+    /// Of those somebody is known by: the first.
+    pub first: Option<Carried>,
+    /// Those that nobody is known by.
+    pub anonymous: Vec<Carried>,
+}
+
+/// How many records may carry a value before it stops linking.
+pub async fn limit_of(rx: &Rx, rules: &Rules, identifier: &Identifier, carriers: usize) -> Result<usize, Fault> {
+    let limit = rules.namespaces.find(&identifier.namespace).map_or(0, |namespace| namespace.records_per_value);
+    if carriers <= limit {
+        return Ok(limit);
+    }
+    Ok(quarantine::allowed(rx, identifier).await?.map_or(limit, |allowed| allowed.max(limit)))
+}
+
+/// Those who carry a value, where they are few enough for it to link; none where it links nobody.
+pub async fn linked_by(rx: &Rx, rules: &Rules, identifier: &Identifier) -> Result<Option<Vec<Carried>>, Fault> {
+    let limit = limit_of(rx, rules, identifier, 0).await?;
+    let mut carriers = identifier::carriers(rx, identifier, limit + 1).await?;
+    if carriers.len() > limit {
+        let allowed = limit_of(rx, rules, identifier, carriers.len()).await?;
+        if allowed > limit {
+            carriers = identifier::carriers(rx, identifier, allowed + 1).await?;
+        }
+        if carriers.len() > allowed {
+            return Ok(None);
+        }
+    }
+    let kept = carriers.iter().any(|carrier| carrier.subject == identifier::NOBODY);
+    Ok((!kept).then_some(carriers))
+}
+
+/// Who carries a weak value: the first by whom somebody is known (at one instant the first by name), and the others.
+pub async fn visitors(rx: &Rx, rules: &Rules, identifier: &Identifier) -> Result<Visitors, Fault> {
+    let Some(carriers) = linked_by(rx, rules, identifier).await? else { return Ok(Visitors::default()) };
+    let ids: Vec<SubjectId> = carriers.iter().map(|carrier| carrier.subject).collect();
+    let known = known_among(rx, rules, &ids).await?;
+    let (known, anonymous): (Vec<Carried>, Vec<Carried>) =
+        carriers.into_iter().partition(|carrier| known.contains(&carrier.subject));
+    if anonymous.is_empty() || known.is_empty() {
+        return Ok(Visitors { first: known.into_iter().next(), anonymous });
+    }
+    let ids: Vec<SubjectId> = known.iter().map(|carrier| carrier.subject).collect();
+    let names: BTreeMap<SubjectId, SourceRecord> =
+        subject::by_ids(rx, &ids).await?.into_iter().map(|(id, subject)| (id, subject.name)).collect();
+    let first = known.into_iter().min_by_key(|carrier| (carrier.first_seen, names.get(&carrier.subject).cloned()));
+    Ok(Visitors { first, anonymous })
+}
+
+/// Those of some records that carry a strong identifier.
+pub async fn known_among(rx: &Rx, rules: &Rules, subjects: &[SubjectId]) -> Result<BTreeSet<SubjectId>, Fault> {
+    let carried = identifier::of_subjects(rx, subjects).await?;
+    let strong = carried.iter().filter(|it| rules.namespaces.strong(&it.identifier.namespace).is_some());
+    Ok(strong.map(|it| it.subject).collect())
 }
 
 impl Search<'_> {
@@ -155,23 +235,68 @@ impl Search<'_> {
     }
 
     async fn by_values(&mut self, frontier: &[SubjectId]) -> Result<BTreeSet<SubjectId>, Fault> {
-        let mut reached = BTreeSet::new();
+        let (mut reached, mut weak) = (BTreeSet::new(), Vec::new());
         for carried in identifier::of_subjects(self.rx, frontier).await? {
-            let Some(namespace) = self.namespaces.strong(&carried.identifier.namespace) else { continue };
+            if self.rules.namespaces.strong(&carried.identifier.namespace).is_none() {
+                weak.extend(self.rules.namespaces.weak(&carried.identifier.namespace).map(|it| (it.rank, carried)));
+                continue;
+            }
+            self.found.evidence.known.insert(carried.subject);
             if !self.values.insert(carried.identifier.clone()) {
                 continue;
             }
-            let limit = namespace.records_per_value;
-            let carriers = identifier::carriers(self.rx, &carried.identifier, limit + 1).await?;
-            if carriers.len() > limit || carriers.iter().any(|carrier| carrier.subject == identifier::NOBODY) {
-                continue;
-            }
-            for carrier in carriers {
+            for carrier in linked_by(self.rx, self.rules, &carried.identifier).await?.into_iter().flatten() {
                 reached.insert(carrier.subject);
                 let of = self.found.evidence.carried.entry(carrier.subject).or_default();
                 of.insert(carrier.identifier, carrier.first_seen);
             }
         }
+        for (rank, carried) in weak {
+            self.by_visits(rank, &carried, &mut reached).await?;
+        }
         Ok(reached)
+    }
+
+    /// By the pairs that look so alike that they are linked.
+    async fn by_looks(&mut self, frontier: &[SubjectId]) -> Result<BTreeSet<SubjectId>, Fault> {
+        let Some(matcher) = &self.rules.matcher else { return Ok(BTreeSet::new()) };
+        self.found.model_version = matcher.version;
+        let edges = matching::edges(self.rx, frontier, matcher.version, matcher.thresholds.link).await?;
+        // A pair is held from both sides, and both are looked at.
+        let once = edges.iter().filter(|edge| edge.subject < edge.other);
+        self.found.evidence.matches.extend(once.map(|edge| Match {
+            left: edge.subject,
+            right: edge.other,
+            probability: edge.probability,
+        }));
+        Ok(edges.into_iter().map(|edge| edge.other).collect())
+    }
+
+    /// From a visitor's record to that of whom it turned out to be, and back: from no other to another.
+    async fn by_visits(
+        &mut self,
+        rank: u16,
+        carried: &Carried,
+        reached: &mut BTreeSet<SubjectId>,
+    ) -> Result<(), Fault> {
+        if !self.visits.contains_key(&carried.identifier) {
+            let visitors = visitors(self.rx, self.rules, &carried.identifier).await?;
+            self.visits.insert(carried.identifier.clone(), visitors);
+        }
+        let Some(Visitors { first: Some(first), anonymous }) = self.visits.get(&carried.identifier) else {
+            return Ok(());
+        };
+        let is_first = first.subject == carried.subject;
+        for visitor in anonymous.iter().filter(|it| is_first || it.subject == carried.subject) {
+            reached.extend([first.subject, visitor.subject]);
+            self.found.evidence.visits.insert(Visit {
+                rank,
+                seen: first.first_seen.max(visitor.first_seen),
+                identifier: carried.identifier.clone(),
+                visitor: visitor.subject,
+                known: first.subject,
+            });
+        }
+        Ok(())
     }
 }

@@ -16,7 +16,8 @@ use crate::domain::value::Identifier;
 use crate::events;
 use crate::store::identifier::Carried;
 use crate::store::{
-    account_member, assertion, identifier, interaction, link, observation, profile, search_term, subject, trait_value,
+    account_member, assertion, candidate, identifier, interaction, link, matching, observation, persona_member,
+    profile, quarantine, search_term, subject, trait_value,
 };
 
 /// What an erasure did.
@@ -76,16 +77,18 @@ async fn erase(tx: &Tx, rules: &Rules, erasure: &str, erased: &[SubjectId]) -> R
     let freed = freed(tx, rules, erased).await?;
     let carriers = freed.iter().flat_map(|value| value.carriers.iter().copied());
     let seeds: Vec<SubjectId> = erased.iter().copied().chain(carriers).collect::<BTreeSet<_>>().into_iter().collect();
-    let (seeds, before, reunites) = match component::lock(tx, &seeds, &rules.namespaces).await {
+    let (seeds, before, reunites) = match component::lock(tx, &seeds, rules).await {
         Ok(before) => (seeds, before, true),
         // Together they are too many for one component. An erasure waits for nothing: the values stay quarantined.
         Err(fault) if fault.reason == Reason::IdentityConflict => {
-            (erased.to_vec(), component::lock(tx, erased, &rules.namespaces).await?, false)
+            (erased.to_vec(), component::lock(tx, erased, rules).await?, false)
         }
         Err(fault) => return Err(fault),
     };
     let new = erased.len() > tx.is_entombed(erased).await?.len();
     let mut deleted = assertion::forget(tx, erased).await?;
+    deleted += candidate::forget(tx, erased).await?;
+    deleted += matching::delete(tx, erased).await?;
     deleted += observation::delete(tx, erased).await?;
     deleted += identifier::delete(tx, erased).await?;
     deleted += link::delete(tx, erased).await?;
@@ -93,6 +96,7 @@ async fn erase(tx: &Tx, rules: &Rules, erasure: &str, erased: &[SubjectId]) -> R
     deleted += search_term::delete(tx, erased).await?;
     deleted += trait_value::delete(tx, erased).await?;
     deleted += account_member::delete(tx, erased).await?;
+    deleted += persona_member::delete(tx, erased).await?;
     deleted += interaction::erase(tx, erased).await?;
     deleted += subject::delete(tx, erased).await?;
     tx.erase(erased).await?;
@@ -101,7 +105,7 @@ async fn erase(tx: &Tx, rules: &Rules, erasure: &str, erased: &[SubjectId]) -> R
     }
     let survivors: Vec<SubjectId> = seeds.into_iter().filter(|subject| !erased.contains(subject)).collect();
     let rest: Vec<SubjectId> = before.records.keys().copied().filter(|subject| !erased.contains(subject)).collect();
-    let after = without(component::explore(tx, &[survivors, rest].concat(), &rules.namespaces).await?, &before, erased);
+    let after = without(component::explore(tx, &[survivors, rest].concat(), rules).await?, &before, erased);
     let partition = partition(&after.evidence, &rules.namespaces);
     let (_, mut written) = apply::relink(tx, &after, &partition, rules).await?;
     if new || deleted > 0 {
@@ -123,6 +127,7 @@ impl Freed {
     /// Lets the value link again, or keeps it from it; forgets it with its last carrier.
     async fn settle(self, tx: &Tx, reunites: bool, erased: &[SubjectId]) -> Result<(), Fault> {
         if reunites || self.carriers.iter().all(|carrier| erased.contains(carrier)) {
+            quarantine::forget(tx, &self.identifier).await?;
             return identifier::release(tx, &self.identifier).await;
         }
         let (subject, first_seen) = (identifier::NOBODY, Timestamp::MAX);
@@ -138,11 +143,16 @@ async fn freed(tx: &Tx, rules: &Rules, erased: &[SubjectId]) -> Result<Vec<Freed
     }
     let mut freed = Vec::new();
     for (identifier, leaving) in values {
-        let Some(namespace) = rules.namespaces.strong(&identifier.namespace) else { continue };
-        let limit = namespace.records_per_value;
+        if rules.namespaces.find(&identifier.namespace).is_none() {
+            continue;
+        }
+        let limit = component::limit_of(tx, rules, &identifier, usize::MAX).await?;
         let all = identifier::carriers(tx, &identifier, limit + leaving + 2).await?;
         let carriers: Vec<SubjectId> =
             all.iter().map(|carrier| carrier.subject).filter(|subject| *subject != identifier::NOBODY).collect();
+        if carriers.iter().all(|carrier| erased.contains(carrier)) {
+            quarantine::forget(tx, &identifier).await?;
+        }
         let quarantined = carriers.len() > limit || carriers.len() < all.len();
         if quarantined && carriers.len() - leaving <= limit {
             freed.push(Freed { identifier, carriers });

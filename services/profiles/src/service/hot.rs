@@ -47,11 +47,14 @@ struct Entry {
 /// The profiles held in this process.
 pub struct Hot {
     shards: Vec<Mutex<HashMap<Key, Entry>>>,
+    /// When this instance last changed the rules by which a tenant's profiles are folded: what was read before that is
+    /// not answered after it.
+    refolded: Mutex<HashMap<TenantId, Instant>>,
 }
 
 impl Default for Hot {
     fn default() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), refolded: Mutex::default() }
     }
 }
 
@@ -61,6 +64,9 @@ impl Hot {
     pub fn get(&self, tenant: TenantId, id: CustomerId) -> Option<Known> {
         let shard = self.shard(id);
         let entry = shard.get(&(tenant, id)).filter(|entry| entry.read_at.elapsed() < FRESH)?;
+        if matches!(entry.known, Known::Live(_)) && self.refolded(tenant).is_some_and(|at| entry.read_at <= at) {
+            return None;
+        }
         Some(entry.known.clone())
     }
 
@@ -80,6 +86,18 @@ impl Hot {
             }
         }
         shard.insert((tenant, id), Entry { known, read_at });
+    }
+
+    /// A tenant's rules were changed: its profiles are folded anew when they are next asked for.
+    pub fn refold(&self, tenant: TenantId) {
+        let mut refolded = self.refolded.lock().unwrap_or_else(PoisonError::into_inner);
+        // Older ones have outlived every entry.
+        refolded.retain(|_, at| at.elapsed() < FRESH);
+        refolded.insert(tenant, Instant::now());
+    }
+
+    fn refolded(&self, tenant: TenantId) -> Option<Instant> {
+        self.refolded.lock().unwrap_or_else(PoisonError::into_inner).get(&tenant).copied()
     }
 
     fn shard(&self, id: CustomerId) -> MutexGuard<'_, HashMap<Key, Entry>> {
@@ -114,5 +132,22 @@ mod tests {
         hot.put(tenant, id, Known::Merged(CustomerId::new(), 1), Instant::now());
         assert!(hot.get(tenant, id).is_some());
         assert!(hot.get(TenantId::new(), id).is_none());
+    }
+
+    #[test]
+    fn what_was_read_before_the_rules_changed_is_not_answered_after_it() {
+        use crate::domain::profile::fold;
+        use crate::domain::rules::Rules;
+        use rapport_kernel::Timestamp;
+
+        let (hot, tenant, id) = (Hot::default(), TenantId::new(), CustomerId::new());
+        let live = || Known::Live(Arc::new(fold(id, 1, Timestamp::MIN, &[], &Rules::default())));
+        hot.put(tenant, id, live(), Instant::now());
+        assert!(hot.get(tenant, id).is_some());
+        hot.refold(tenant);
+        assert!(hot.get(tenant, id).is_none());
+        std::thread::sleep(Duration::from_millis(1));
+        hot.put(tenant, id, live(), Instant::now());
+        assert!(hot.get(tenant, id).is_some());
     }
 }

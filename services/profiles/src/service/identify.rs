@@ -1,15 +1,18 @@
 //! Identify: a source states what it knows of a party. The record is made or added to, and linked anew where its
 //! identifiers changed; of a customer whose links stay as they are, only the profile is written.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rapport_data::{Answer, Receipt, Tx};
-use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
+use rapport_data::{Answer, Engine, Receipt, Tx};
+use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp};
 use rapport_platform::Call;
 
 use super::component::{self, lock_customers};
-use super::{Outcome, Profiles, Written, apply, grew, stripe};
+use super::matching::{self, Noted};
+use super::shared::{Shared, Told};
+use super::{Outcome, Profiles, Written, apply, candidates, grew, stripe};
 use crate::domain::bounds;
 use crate::domain::claims::{Claims, Statement};
 use crate::domain::linking::{Cause, Cluster, Partition, partition};
@@ -56,7 +59,18 @@ pub struct Identified {
     pub merged: Vec<CustomerId>,
     /// The record's subject.
     pub subject: SubjectId,
+    /// Identifiers of the call that link nobody.
+    pub ignored: Vec<Ignored>,
     written: Written,
+}
+
+/// An identifier of a call that links nobody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ignored {
+    /// The identifier.
+    pub identifier: Identifier,
+    /// Whether it is blocked; else too many records carry it.
+    pub blocked: bool,
 }
 
 impl Outcome for Identified {
@@ -78,104 +92,130 @@ impl Profiles {
         input: Identification,
     ) -> Result<Answer<Identified>, Fault> {
         let (rules, input) = (self.rules(call).await?, Arc::new(input));
+        let (of_unit, of_input) = (Arc::clone(&rules), Arc::clone(&input));
         let unit = move |tx| {
-            let (rules, input) = (Arc::clone(&rules), Arc::clone(&input));
-            async move { Unit { tx: &tx, rules: &rules, input: &input }.run().await }
+            let (rules, input) = (Arc::clone(&of_unit), Arc::clone(&of_input));
+            async move { Unit::new(&tx, &rules, &input).run().await }
         };
-        self.change(call, receipt, unit).await
-    }
-}
-
-impl Identified {
-    /// What it wrote.
-    pub(super) fn into_written(self) -> Written {
-        self.written
+        let answer = self.change(call, receipt, unit).await;
+        self.stated(call.tenant(), &rules, (&input, call.now), &answer);
+        answer
     }
 }
 
 /// One run.
+/// One run.
 pub(super) struct Unit<'a> {
-    pub(super) tx: &'a Tx,
-    pub(super) rules: &'a Rules,
-    pub(super) input: &'a Identification,
+    tx: &'a Tx,
+    rules: &'a Rules,
+    input: &'a Identification,
+    /// The identifiers of the call that count, as they count.
+    stated: Vec<Identifier>,
 }
 
-/// What else carries the identifiers of the call.
-struct Shared {
-    /// Other records that carry one.
-    others: BTreeSet<SubjectId>,
-    /// Records that carried one which, by this call, is carried by too many: their links must be made anew.
-    crossing: BTreeSet<SubjectId>,
-    /// Whether one is carried by too many records.
-    quarantined: bool,
-}
+impl<'a> Unit<'a> {
+    pub(super) fn new(tx: &'a Tx, rules: &'a Rules, input: &'a Identification) -> Self {
+        let stated = input.statement.identifiers.iter().filter_map(|it| rules.namespaces.effective(it));
+        let stated: BTreeSet<Identifier> = stated.map(Cow::into_owned).collect();
+        Self { tx, rules, input, stated: stated.into_iter().collect() }
+    }
 
-impl Unit<'_> {
     pub(super) async fn run(&self) -> Result<Identified, Fault> {
         let (tx, input) = (self.tx, self.input);
         let observed_at = input.observed_at;
-        self.lock().await?;
+        let locked = self.lock().await?;
         let known = subject::find(tx, &input.name).await?;
         let carried = match &known {
             Some(known) => identifier::of_subjects(tx, &[known.id]).await?,
             None => Vec::new(),
         };
+        if tx.engine() == Engine::Postgres && self.weak(&carried).any(|it| !locked.contains(it)) {
+            return Err(grew());
+        }
         let subject = match &known {
             Some(known) => known.clone(),
             None => Subject { id: SubjectId::new(), name: input.name.clone(), created_at: tx.now() },
         };
-        let shared = self.shared(subject.id).await?;
-        let news = news(&carried, &input.statement, observed_at);
+        let news = news(&carried, &self.stated, observed_at);
+        let mut shared = Shared::of(
+            tx,
+            self.rules,
+            &Told { subject: subject.id, stated: &self.stated, carried: &carried, news: &news },
+        )
+        .await?;
         if known.is_none() {
             subject::add(tx, std::slice::from_ref(&subject)).await?;
         }
+        let is_strong = |identifier: &Identifier| self.rules.namespaces.strong(&identifier.namespace).is_some();
+        let stays = !shared.visits && shared.crossing.is_empty() && !news.iter().any(is_strong);
         let news: Vec<_> = news
             .into_iter()
             .map(|identifier| Carried { subject: subject.id, identifier, first_seen: observed_at })
             .collect();
         identifier::put(tx, &news).await?;
-        match known {
-            None if shared.others.is_empty() && !shared.quarantined => self.begin(&subject, observed_at).await,
-            Some(_) if news.iter().all(|news| self.rules.namespaces.strong(&news.identifier.namespace).is_none()) => {
-                self.add(&subject, observed_at, &shared).await
-            }
-            known => self.relink(&subject, observed_at, &shared, known.is_none()).await,
-        }
+        let noted = self.note(subject.id, known.is_some()).await?;
+        shared.alike.extend(&noted.linked);
+        let is_alone = shared.others.is_empty() && shared.quarantined.is_empty() && !shared.visits;
+        let done = match known {
+            None if is_alone && shared.alike.is_empty() => self.begin(&subject, observed_at).await?,
+            Some(_) if stays && shared.alike.is_empty() => self.add(&subject, observed_at, &shared).await?,
+            known => self.relink(&subject, observed_at, &shared, known.is_none()).await?,
+        };
+        matching::review(tx, self.rules, subject.id, &noted).await?;
+        Ok(Identified { ignored: self.ignored(&shared), ..done })
     }
 
-    /// The record and its strong identifiers: whoever changes who carries them waits.
-    async fn lock(&self) -> Result<(), Fault> {
-        let mut keys = vec![record_key(&self.input.name)];
-        keys.extend(self.strong().map(identifier_key));
-        self.tx.lock(&keys).await
+    /// Notes what the record claims by this call, where records are compared.
+    async fn note(&self, subject: SubjectId, is_known: bool) -> Result<Noted, Fault> {
+        if self.rules.matcher.is_none() {
+            return Ok(Noted::default());
+        }
+        let mut claims = Claims::default();
+        if is_known && let Some(link) = link::current(self.tx, subject).await? {
+            let row = profile::find(self.tx, link.customer).await?;
+            if let Some(profile::Row { held: Held::Live { records, .. }, .. }) = row {
+                let held = records.into_iter().find(|record| record.subject == subject);
+                claims = held.map(|record| record.claims).unwrap_or_default();
+            }
+        }
+        claims.hear(&self.input.statement, self.input.observed_at);
+        matching::note(self.tx, self.rules, subject, &claims).await
+    }
+
+    /// The record and the identifiers by which it may be linked: whoever changes who carries them waits. Answers the weak
+    /// ones that are locked.
+    async fn lock(&self) -> Result<BTreeSet<Identifier>, Fault> {
+        let (tx, name) = (self.tx, &self.input.name);
+        let mut weak = BTreeSet::new();
+        // Units run one after another on SQLite.
+        if tx.engine() == Engine::Postgres {
+            weak.extend(self.stated.iter().filter(|it| self.rules.namespaces.weak(&it.namespace).is_some()).cloned());
+            if let Some(known) = subject::find(tx, name).await? {
+                weak.extend(self.weak(&identifier::of_subjects(tx, &[known.id]).await?).cloned());
+            }
+            let mut keys = vec![record_key(name)];
+            keys.extend(self.strong().chain(&weak).map(identifier_key));
+            tx.lock(&keys).await?;
+        }
+        Ok(weak)
     }
 
     fn strong(&self) -> impl Iterator<Item = &Identifier> {
-        self.input.statement.identifiers.iter().filter(|it| self.rules.namespaces.strong(&it.namespace).is_some())
+        self.stated.iter().filter(|it| self.rules.namespaces.strong(&it.namespace).is_some())
     }
 
-    async fn shared(&self, subject: SubjectId) -> Result<Shared, Fault> {
-        let mut shared = Shared { others: BTreeSet::new(), crossing: BTreeSet::new(), quarantined: false };
-        for identifier in self.strong() {
-            let limit =
-                self.rules.namespaces.find(&identifier.namespace).map_or(0, |namespace| namespace.records_per_value);
-            let carriers = identifier::carriers(self.tx, identifier, limit + 1).await?;
-            if carriers.iter().any(|carrier| carrier.subject == identifier::NOBODY) {
-                shared.quarantined = true;
-                continue;
-            }
-            let mine = carriers.iter().any(|carrier| carrier.subject == subject);
-            let others = carriers.iter().map(|carrier| carrier.subject).filter(|other| *other != subject);
-            if carriers.len() + usize::from(!mine) <= limit {
-                shared.others.extend(others);
-            } else {
-                shared.quarantined = true;
-                if carriers.len() == limit && !mine {
-                    shared.crossing.extend(others);
-                }
-            }
-        }
-        Ok(shared)
+    fn weak<'c>(&self, carried: &'c [Carried]) -> impl Iterator<Item = &'c Identifier> {
+        let rules = self.rules;
+        carried.iter().map(|it| &it.identifier).filter(move |it| rules.namespaces.weak(&it.namespace).is_some())
+    }
+
+    /// The identifiers of the call that link nobody.
+    fn ignored(&self, shared: &Shared) -> Vec<Ignored> {
+        let stated = self.input.statement.identifiers.iter();
+        let blocked = stated.filter(|it| self.rules.namespaces.effective(it).is_none());
+        let blocked = blocked.map(|it| Ignored { identifier: it.clone(), blocked: true });
+        let many = shared.quarantined.iter().map(|it| Ignored { identifier: it.clone(), blocked: false });
+        blocked.chain(many).collect()
     }
 
     /// A record that shares nothing with any other begins a customer of its own.
@@ -186,11 +226,12 @@ impl Unit<'_> {
         let component =
             component::Component { records: BTreeMap::from([(subject.id, record)]), ..component::Component::default() };
         let members = BTreeMap::from([(subject.id, Cause::Origin)]);
-        let partition = Partition { clusters: vec![Cluster { customer: subject.id, members }] };
+        let partition = Partition { clusters: vec![Cluster { customer: subject.id, members }], ..Partition::default() };
         let (_, written) = apply::relink(self.tx, &component, &partition, self.rules).await?;
         self.observe(subject.id, observed_at, 1).await?;
         let profile = written.live.first().cloned().ok_or_else(|| Fault::internal("no profile was begun"))?;
-        Ok(Identified { profile, effect: Effect::Created, merged: Vec::new(), subject: subject.id, written })
+        let (effect, merged, ignored) = (Effect::Created, Vec::new(), Vec::new());
+        Ok(Identified { profile, effect, merged, subject: subject.id, ignored, written })
     }
 
     /// A known record whose strong identifiers stay as they are: its customer's profile alone may change.
@@ -203,6 +244,7 @@ impl Unit<'_> {
             effect,
             merged: Vec::new(),
             subject: subject.id,
+            ignored: Vec::new(),
             written: heard.written,
         })
     }
@@ -216,8 +258,8 @@ impl Unit<'_> {
         is_new: bool,
     ) -> Result<Identified, Fault> {
         let (tx, rules) = (self.tx, self.rules);
-        let seeds: Vec<SubjectId> = shared.crossing.iter().copied().chain([subject.id]).collect();
-        let mut component = component::lock(tx, &seeds, &rules.namespaces).await?;
+        let seeds: Vec<SubjectId> = shared.crossing.keys().chain(&shared.alike).copied().chain([subject.id]).collect();
+        let mut component = component::lock(tx, &seeds, rules).await?;
         // Found by its name, and gone when its component was locked: an erasure took it meanwhile.
         let record = component.records.get_mut(&subject.id).ok_or_else(grew)?;
         record.claims.hear(&self.input.statement, observed_at);
@@ -231,6 +273,8 @@ impl Unit<'_> {
             None => current(tx, rules, customer).await?,
         };
         self.observe(subject.id, observed_at, profile.revision).await?;
+        candidates::refused(tx, &component, &partition, subject.id).await?;
+        candidates::came_apart(tx, &partition, &changes, &shared.crossing).await?;
         let effect = if !changes.merged.is_empty() {
             Effect::Merged
         } else if self.conflicts(customer, shared).await? {
@@ -240,16 +284,38 @@ impl Unit<'_> {
         } else {
             Effect::Updated
         };
-        Ok(Identified { profile, effect, merged: changes.merged, subject: subject.id, written })
+        let (merged, ignored) = (changes.merged, Vec::new());
+        Ok(Identified { profile, effect, merged, subject: subject.id, ignored, written })
     }
 
     /// Whether an identifier of this call is carried by a record of another customer, or by too many records.
     async fn conflicts(&self, customer: CustomerId, shared: &Shared) -> Result<bool, Fault> {
-        if shared.quarantined || shared.others.is_empty() {
-            return Ok(shared.quarantined);
+        let quarantined = shared.quarantined.iter().any(|it| self.rules.namespaces.strong(&it.namespace).is_some());
+        if shared.others.is_empty() {
+            return Ok(quarantined);
         }
-        let others: Vec<SubjectId> = shared.others.iter().copied().collect();
-        Ok(link::current_of(self.tx, &others).await?.values().any(|link| link.customer != customer))
+        let others: Vec<SubjectId> = shared.others.keys().copied().collect();
+        let mut conflict = quarantined;
+        for (other, link) in link::current_of(self.tx, &others).await? {
+            if link.customer != customer {
+                conflict = true;
+                self.check_unique(shared.others.get(&other))?;
+            }
+        }
+        Ok(conflict)
+    }
+
+    /// A value of a unique namespace is one customer's, unless nothing links by itself.
+    fn check_unique(&self, namespaces: Option<&BTreeSet<String>>) -> Result<(), Fault> {
+        let unique = |name: &&String| self.rules.namespaces.find(name).is_some_and(|namespace| namespace.unique);
+        match namespaces.into_iter().flatten().find(unique) {
+            Some(name) if self.rules.identity.automatic_merging => {
+                let text = format!("another customer carries this value of {name}, which only one may");
+                let fault = Fault::new(Reason::IdentityConflict, text).precondition("UNIQUE_IDENTIFIER", name.as_str());
+                Err(fault.with("namespace", name))
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn observe(&self, subject: SubjectId, observed_at: Timestamp, revision: u64) -> Result<(), Fault> {
@@ -265,20 +331,20 @@ impl Unit<'_> {
 }
 
 /// The identifiers that the record did not carry, or not as early.
-fn news(carried: &[Carried], statement: &Statement, observed_at: Timestamp) -> Vec<Identifier> {
+fn news(carried: &[Carried], stated: &[Identifier], observed_at: Timestamp) -> Vec<Identifier> {
     let held: BTreeMap<&Identifier, Timestamp> =
         carried.iter().map(|carried| (&carried.identifier, carried.first_seen)).collect();
     let is_news = |identifier: &&Identifier| held.get(identifier).is_none_or(|first| *first > observed_at);
-    statement.identifiers.iter().filter(is_news).cloned().collect()
+    stated.iter().filter(is_news).cloned().collect()
 }
 
-/// In how many stripes records and identifiers are locked: the server has room for some ten thousand locks, and a bulk call names a
+/// In how many stripes identifiers are locked: the server has room for some ten thousand locks, and a bulk call names a
 /// thousand values.
 const STRIPES: u64 = 256;
 
-/// The lock under which a record is made or added to.
+/// The lock under which a record is made or deleted.
 pub(crate) fn record_key(name: &SourceRecord) -> String {
-    format!("record/{}", stripe(&[&name.source, name.external_id.expose()], STRIPES))
+    format!("record/{}/{}", name.source, name.external_id.expose())
 }
 
 /// The lock under which it is changed who carries an identifier.
@@ -313,15 +379,19 @@ pub(crate) async fn hear(
         return Err(Fault::internal("a linked customer has no profile"));
     };
     let record = records.iter_mut().find(|record| record.subject == subject);
-    let changed =
-        record.ok_or_else(|| Fault::internal("a customer lacks a record"))?.claims.hear(statement, observed_at);
+    let claims = &mut record.ok_or_else(|| Fault::internal("a customer lacks a record"))?.claims;
+    let changed = claims.hear(statement, observed_at);
+    if changed && !statement.objections.is_empty() {
+        // Whoever objects to being profiled is compared no more; what looks had linked comes apart when it is linked anew.
+        matching::note(tx, rules, subject, claims).await?;
+    }
     let known = observation::is_known(tx, subject, observed_at, statement).await?;
     let (profile, written) = if changed && !known {
         bounds::check(&records)?;
         let profile = apply::update(tx, (customer, revision), records, rules).await?;
         (Arc::clone(&profile), Written { live: vec![profile], ..Written::default() })
     } else {
-        (Arc::new(fold(customer, revision, updated_at, &records, rules)), Written::default())
+        (Arc::new(fold(customer, revision, updated_at, &records, rules).at(tx.now())), Written::default())
     };
     if !known {
         let (recorded_at, profile_revision) = (tx.now(), profile.revision);
@@ -336,7 +406,7 @@ pub(crate) async fn hear(
 pub(crate) async fn current(tx: &Tx, rules: &Rules, customer: CustomerId) -> Result<Arc<Profile>, Fault> {
     match profile::find(tx, customer).await? {
         Some(profile::Row { held: Held::Live { revision, records }, updated_at }) => {
-            Ok(Arc::new(fold(customer, revision, updated_at, &records, rules)))
+            Ok(Arc::new(fold(customer, revision, updated_at, &records, rules).at(tx.now())))
         }
         _ => Err(Fault::internal("a linked customer has no profile")),
     }

@@ -1,44 +1,43 @@
-//! Recording interactions, one or many in one commit, and reading a customer's timeline.
+//! Recording, correcting and deleting interactions, one or many in one commit.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use rapport_data::{Answer, Receipt, Rx, Tx, keyset};
-use rapport_kernel::{CustomerId, Fault, PageKey, SubjectId, Timestamp};
+use rapport_data::{Answer, Receipt, Rx, Tx};
+use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp, Violations};
 use rapport_platform::Call;
 
-use super::attach::{Attached, Wanted, attach, resolve};
-use super::{Profiles, Written, again, stripe};
-use crate::domain::declared::Declared;
-use crate::domain::interaction::{Interaction, InteractionId, InteractionKey, Outcome, Telling};
+use super::batch::{self, Batch, take};
+use super::quality::Tally;
+use super::{Profiles, Written, again};
+use crate::domain::correction::Field;
+use crate::domain::interaction::{Content, Held, Interaction, InteractionId, InteractionKey, Outcome, Said, Telling};
 use crate::domain::rules::Rules;
 use crate::domain::value::Named;
-use crate::events;
 use crate::store::{interaction, link};
 
-/// In how many stripes the keys of a source are locked while they are written: a batch of a thousand takes all of
-/// them, two single recordings seldom meet.
-const STRIPES: u64 = 64;
-/// Rows of the timeline that are read at once.
-const ROWS: usize = 50;
-
-/// What recording one interaction did.
+/// An interaction with those it belongs to now.
 #[derive(Clone)]
-pub struct Recorded {
-    /// As it is held now.
+pub struct Shown {
+    /// As it is held.
     pub interaction: Interaction,
     /// The customer it belongs to now.
     pub customer: CustomerId,
-    /// What happened.
-    pub outcome: Outcome,
+    /// The customer that who referred it belongs to now.
+    pub referrer: Option<CustomerId>,
 }
 
-/// A single recording, and the records that it began.
+/// What recording, correcting or deleting one interaction did.
 #[derive(Clone)]
 pub struct One {
-    /// What it did.
-    pub recorded: Recorded,
+    /// As it is held now; `None` where it is held as deleted.
+    pub held: Option<Shown>,
+    /// What happened.
+    pub outcome: Outcome,
     written: Written,
+    /// How well the source told, and when.
+    tally: (Tally, Timestamp),
 }
 
 impl super::Outcome for One {
@@ -47,56 +46,58 @@ impl super::Outcome for One {
     }
 }
 
-/// Which interactions to list.
-pub struct Listing {
-    /// Whose.
-    pub named: Named,
-    /// Only this kind; empty: all.
-    pub kind: String,
-    /// At or after.
-    pub start: Option<Timestamp>,
-    /// Before.
-    pub end: Option<Timestamp>,
-    /// How many at most.
-    pub size: usize,
-    /// Where to go on.
-    pub token: String,
+/// A correction.
+#[derive(Clone)]
+pub struct Correction {
+    /// Of which interaction.
+    pub key: InteractionKey,
+    /// The source's version; 0: none is given.
+    pub version: i64,
+    /// The revision that it corrects; `None`: whatever is held, if the version is higher.
+    pub expected: Option<u64>,
+    /// Which fields it corrects.
+    pub fields: BTreeSet<Field>,
+    /// Their new content.
+    pub content: Arc<Content>,
+    /// Who referred the customer, where that is corrected.
+    pub referrer: Option<Named>,
 }
 
-/// A page of a customer's timeline.
-pub struct Timeline {
-    /// Whose.
-    pub customer: CustomerId,
-    /// Newest first.
-    pub items: Vec<Interaction>,
-    /// Where the next page starts.
-    pub next: Option<String>,
+/// A deletion.
+#[derive(Clone)]
+pub struct Deletion {
+    /// Of which interaction.
+    pub key: InteractionKey,
+    /// The source's version; `None`: the one held.
+    pub version: Option<i64>,
+    /// The revision that is deleted; `None`: any.
+    pub expected: Option<u64>,
+}
+
+/// How an interaction is named.
+pub enum Which {
+    /// By its id.
+    Id(InteractionId),
+    /// By its source's id.
+    Key(InteractionKey),
 }
 
 impl Profiles {
     /// Records one interaction.
     ///
     /// # Errors
-    /// NOT_FOUND where the customer id is not known.
+    /// NOT_FOUND where a customer id is not known.
     pub async fn record(&self, call: &Call, telling: Telling, receipt: Receipt<One>) -> Result<Answer<One>, Fault> {
-        let rules = self.rules(call).await?;
-        self.change(call, receipt, move |tx| {
+        self.cover(newest([&telling])).await?;
+        let (rules, source) = (self.rules(call).await?, telling.key.source.clone());
+        let unit = move |tx: Tx| {
             let (rules, telling) = (Arc::clone(&rules), telling.clone());
-            async move {
-                let (batch, written) = take(&tx, &rules, vec![telling]).await?;
-                let recorded = batch
-                    .results(&tx)
-                    .await?
-                    .pop()
-                    .unwrap_or_else(|| Err(Fault::internal("one telling has one result")))?;
-                tx.about(recorded.interaction.subject);
-                Ok(One { recorded, written })
-            }
-        })
-        .await
+            async move { one(&tx, take(&tx, &rules, vec![telling]).await?).await }
+        };
+        self.counted(call, &source, self.change(call, receipt, unit).await)
     }
 
-    /// Records many in one commit: what became of each, in order.
+    /// Records and deletes many in one commit: what became of each, in order.
     ///
     /// # Errors
     /// Where the commit fails: then nothing was recorded.
@@ -104,216 +105,230 @@ impl Profiles {
         if tellings.is_empty() {
             return Ok(Vec::new());
         }
+        self.cover(newest(&tellings)).await?;
         let (rules, tellings) = (self.rules(call).await?, Arc::new(tellings));
         let database = self.database(call);
-        let (results, written) = again(|| {
+        let (results, written, tally, now) = again(|| {
             let (rules, tellings) = (Arc::clone(&rules), Arc::clone(&tellings));
             database.write(call.tenant(), move |tx: Tx| {
                 let (rules, tellings) = (Arc::clone(&rules), Arc::clone(&tellings));
                 async move {
-                    let (batch, written) = take(&tx, &rules, tellings.to_vec()).await?;
-                    Ok((batch.outcomes(), written))
+                    let (mut batch, written) = take(&tx, &rules, tellings.to_vec()).await?;
+                    Ok((batch.outcomes(), written, batch.tally, tx.now()))
                 }
             })
         })
         .await?;
         self.show(call.tenant(), &written);
+        self.tallied(call.tenant(), tally, now);
         Ok(results)
     }
 
-    /// A page of a customer's timeline, newest first, over all its records.
+    /// Corrects an interaction that stands.
     ///
     /// # Errors
-    /// NOT_FOUND where the customer is not known; INVALID_PAGE_TOKEN.
-    pub async fn timeline(&self, call: &Call, listing: Listing, page_key: &PageKey) -> Result<Timeline, Fault> {
-        let (tenant, size, query) = (call.tenant(), listing.size, listing.query());
-        let after = page_key.open::<interaction::Cursor>(tenant, &query, &listing.token)?;
-        let read = |rx: Rx| async move {
-            let (_, customer) = resolve(&rx, &listing.named).await?;
-            let members = link::members(&rx, &[customer]).await?;
-            let subjects: Vec<SubjectId> = members.into_iter().map(|link| link.subject).collect();
-            Ok((customer, rows(&rx, &listing, &subjects, after).await?))
+    /// NOT_FOUND where it is not held, or deleted, or a referrer's id is not known; ABORTED where another revision is
+    /// held than the one expected.
+    pub async fn correct(
+        &self,
+        call: &Call,
+        correction: Correction,
+        receipt: Receipt<One>,
+    ) -> Result<Answer<One>, Fault> {
+        self.cover(Some(correction.content.occurred_at)).await?;
+        let (rules, correction) = (self.rules(call).await?, Arc::new(correction));
+        let source = correction.key.source.clone();
+        let unit = move |tx: Tx| {
+            let (rules, correction) = (Arc::clone(&rules), Arc::clone(&correction));
+            async move { correct(&tx, &rules, &correction).await }
         };
-        let (customer, rows) = self.database(call).read(tenant, read).await?;
-        let page = keyset::page(rows, size, weight, cursor);
-        let next = page.next.map(|cursor| page_key.seal(tenant, &query, &cursor));
-        Ok(Timeline { customer, items: page.items, next })
+        self.counted(call, &source, self.change(call, receipt, unit).await)
     }
-}
 
-/// Takes tellings within a unit of work.
-async fn take(tx: &Tx, rules: &Rules, tellings: Vec<Telling>) -> Result<(Batch, Written), Fault> {
-    let keys: Vec<_> = tellings.iter().map(|telling| telling.key.clone()).collect();
-    // Whoever is there from now on is not erased meanwhile: an erasure took its links and keys before, or comes after.
-    tx.hold_erasures().await?;
-    tx.lock(&stripes(&keys)).await?;
-    let mut batch = Batch { held: interaction::held(tx, &keys).await?, ..Batch::default() };
-    let new: Vec<&Telling> = tellings.iter().filter(|telling| !batch.held.contains_key(&telling.key)).collect();
-    let wanted: Vec<Wanted> = new.iter().map(|telling| wanted(telling)).collect();
-    let (attached, written) = attach(tx, rules, &wanted).await?;
-    let mut attached = attached.into_iter();
-    for telling in tellings {
-        let place = if batch.began_with(&telling.key) { None } else { Some(attached.next().flatten()) };
-        batch.take(tx, &rules.declared, telling, place);
-    }
-    batch.write(tx).await?;
-    Ok((batch, written))
-}
-
-impl Listing {
-    /// What a page token is bound to.
-    fn query(&self) -> String {
-        let customer = match &self.named {
-            Named::Id(id) => id.to_string(),
-            Named::Identifier(identifier) => format!("{}:{}", identifier.namespace, identifier.value.expose()),
+    /// Deletes an interaction, or keeps one from being recorded.
+    ///
+    /// # Errors
+    /// NOT_FOUND where neither a version is given nor an interaction held; ABORTED where another revision is held than
+    /// the one expected.
+    pub async fn delete(&self, call: &Call, deletion: Deletion, receipt: Receipt<One>) -> Result<Answer<One>, Fault> {
+        let (rules, deletion) = (self.rules(call).await?, Arc::new(deletion));
+        let source = deletion.key.source.clone();
+        let unit = move |tx: Tx| {
+            let (rules, deletion) = (Arc::clone(&rules), Arc::clone(&deletion));
+            async move { delete(&tx, &rules, &deletion).await }
         };
-        format!("ListInteractions|{customer}|{}|{:?}|{:?}", self.kind, self.start, self.end)
-    }
-}
-
-fn wanted(telling: &Telling) -> Wanted {
-    let (source, observed_at) = (telling.key.source.clone(), telling.content.occurred_at);
-    Wanted { named: telling.named.clone(), source, observed_at }
-}
-
-/// A batch of tellings on its way into the timeline.
-#[derive(Default)]
-struct Batch {
-    /// What the table held of the keys, with what newer tellings made of it.
-    held: HashMap<InteractionKey, Interaction>,
-    /// What the table holds of those that change: where a batch has several versions, it is before the first.
-    before: BTreeMap<InteractionKey, Interaction>,
-    /// What is new, and where in it each key is.
-    new: Vec<Interaction>,
-    places: BTreeMap<InteractionKey, usize>,
-    /// Whose subjects they are, as far as it was looked up.
-    customers: BTreeMap<SubjectId, CustomerId>,
-    results: Vec<Result<(InteractionKey, Outcome), Fault>>,
-}
-
-impl Batch {
-    /// Whether the table holds the key.
-    fn began_with(&self, key: &InteractionKey) -> bool {
-        self.held.contains_key(key)
+        self.counted(call, &source, self.change(call, receipt, unit).await)
     }
 
-    /// Takes a telling; `place` is where it attaches, for a key that the table does not hold.
-    fn take(&mut self, tx: &Tx, declared: &Declared, telling: Telling, place: Option<Option<Attached>>) {
-        let key = telling.key.clone();
-        let result = if let Some(interaction) = self.held.get_mut(&key) {
-            let before = interaction.clone();
-            let outcome = interaction.hear(telling);
-            if outcome == Outcome::Updated {
-                self.before.entry(key.clone()).or_insert(before);
-            }
-            Ok((key, outcome))
-        } else if let Some(at) = self.places.get(&key) {
-            Ok((key, self.new[*at].hear(telling)))
-        } else if let Some(Some(attached)) = place {
-            self.places.insert(key.clone(), self.new.len());
-            self.customers.insert(attached.subject, attached.profile.customer);
-            self.new.push(begin(tx, declared, telling, &attached));
-            Ok((key, Outcome::Created))
-        } else {
-            Err(telling.named.not_found())
-        };
-        self.results.push(result);
-    }
-
-    async fn write(&self, tx: &Tx) -> Result<(), Fault> {
-        interaction::add(tx, &self.new).await?;
-        for interaction in &self.new {
-            tx.publish(events::interaction_changed(interaction)).await?;
+    /// Counts how well a source told, once it is known what became of it. What had been done before was counted then.
+    fn counted(&self, call: &Call, source: &str, done: Result<Answer<One>, Fault>) -> Result<Answer<One>, Fault> {
+        match &done {
+            Ok(Answer::Fresh(one)) => self.tallied(call.tenant(), one.tally.0.clone(), one.tally.1),
+            Ok(Answer::Replayed(_)) => {}
+            Err(fault) => self.refused(call.tenant(), source, fault, call.now),
         }
-        for (key, before) in &self.before {
-            if let Some(after) = self.held.get(key) {
-                interaction::replace(tx, before, after).await?;
-                tx.publish(events::interaction_changed(after)).await?;
-            }
-        }
+        done
+    }
+
+    /// One interaction.
+    ///
+    /// # Errors
+    /// NOT_FOUND where there is none, or it was deleted.
+    pub async fn interaction(&self, call: &Call, which: Which) -> Result<Shown, Fault> {
+        let read = self.read(call, |rx| async move {
+            let found = match &which {
+                Which::Id(id) => interaction::by_id(&rx, *id).await?,
+                Which::Key(key) => {
+                    match interaction::held(&rx, std::slice::from_ref(key)).await?.into_values().next() {
+                        Some(Held::Live(interaction)) => Some(interaction),
+                        Some(Held::Deleted(_)) | None => None,
+                    }
+                }
+            };
+            let found = found.ok_or_else(|| match &which {
+                Which::Id(id) => Fault::not_found("interaction", id.to_string()),
+                Which::Key(key) => missing(key),
+            })?;
+            shown(&rx, vec![found], BTreeMap::new()).await?.pop().ok_or_else(|| Fault::internal("one is shown as one"))
+        });
+        read.await
+    }
+
+    /// Sees to it that what happened until an instant has its place: see [`interaction::cover`].
+    ///
+    /// # Errors
+    /// As [`rapport_data::Database::write`].
+    pub async fn cover(&self, until: Option<Timestamp>) -> Result<(), Fault> {
+        let covered = &self.0.covered;
+        let Some(until) = until.filter(|until| until.micros() >= covered.load(Ordering::Relaxed)) else {
+            return Ok(());
+        };
+        let unit = move |tx: Tx| async move { interaction::cover(&tx, until).await };
+        covered.fetch_max(self.0.database.system().write(unit).await?.micros(), Ordering::Relaxed);
         Ok(())
     }
+}
 
-    /// What became of each telling, in order.
-    fn outcomes(self) -> Vec<Result<Outcome, Fault>> {
-        self.results.into_iter().map(|result| result.map(|(_, outcome)| outcome)).collect()
+/// The latest instant at which something of tellings happened.
+fn newest<'a>(tellings: impl IntoIterator<Item = &'a Telling>) -> Option<Timestamp> {
+    let instant = |telling: &Telling| match &telling.said {
+        Said::Recorded { content, .. } => Some(content.occurred_at),
+        Said::Deleted => None,
+    };
+    tellings.into_iter().filter_map(instant).max()
+}
+
+/// That there is no such interaction. Its id is personal, and stays out of it.
+fn missing(key: &InteractionKey) -> Fault {
+    Fault::not_found("interaction", format!("of {}", key.source))
+}
+
+fn fresh(expected: Option<u64>, revision: u64, id: InteractionId) -> Result<(), Fault> {
+    if expected.is_none_or(|expected| expected == revision) {
+        return Ok(());
     }
+    let text = "the etag is not the newest: read the interaction again, look whether the change still fits, retry";
+    Err(Fault::new(Reason::StaleEtag, text).resource("interaction", id.to_string()))
+}
 
-    /// The same, with what is held at the end and whose it is now.
-    async fn results(self, tx: &Tx) -> Result<Vec<Result<Recorded, Fault>>, Fault> {
-        let mut held = self.held;
-        held.extend(self.new.into_iter().map(|interaction| (interaction.key.clone(), interaction)));
-        let mut customers = self.customers;
-        let subjects: BTreeSet<SubjectId> = held.values().map(|interaction| interaction.subject).collect();
-        let others: Vec<SubjectId> = subjects.into_iter().filter(|of| !customers.contains_key(of)).collect();
-        if !others.is_empty() {
-            let links = link::current_of(tx, &others).await?;
-            customers.extend(links.into_iter().map(|(subject, link)| (subject, link.customer)));
+async fn correct(tx: &Tx, rules: &Rules, correction: &Correction) -> Result<One, Fault> {
+    let Correction { key, version, expected, fields, content, referrer } = correction;
+    let held = batch::lock(tx, std::slice::from_ref(key)).await?.remove(key);
+    let Some(Held::Live(before)) = held else { return Err(missing(key)) };
+    fresh(*expected, before.revision, before.id)?;
+    tx.about(before.subject);
+    let mut after = before.clone();
+    let (mut written, mut outcome) = (Written::default(), Outcome::Unchanged);
+    let mut tally = Tally::default();
+    if expected.is_some() || *version > before.version {
+        let mut by = Arc::clone(content);
+        if let Some(referrer) = referrer {
+            written = batch::referrer(tx, rules, (referrer, &key.source), &mut by).await?;
         }
-        let recorded = |(key, outcome): (InteractionKey, Outcome)| {
-            let interaction = held.get(&key).ok_or_else(|| Fault::internal("what was taken is held"))?.clone();
-            let customer = customers.get(&interaction.subject).copied().unwrap_or(interaction.subject);
-            Ok(Recorded { interaction, customer, outcome })
-        };
-        Ok(self.results.into_iter().map(|result| result.and_then(recorded)).collect())
+        let corrected = before.content.corrected(fields, &by);
+        keeps(rules, key, &corrected)?;
+        let version = before.version.max(*version);
+        if version > before.version || corrected != *before.content {
+            after.correct(version, Arc::new(corrected), tx.now());
+            outcome = Outcome::Updated;
+            let (before, after) = (Held::Live(before), Held::Live(after.clone()));
+            interaction::replace(tx, &before, &after).await?;
+            batch::publish(tx, Some(&before), &after).await?;
+        }
     }
+    tally.heard(&rules.catalogue, &Held::Live(after.clone()), outcome, tx.now());
+    let held = shown(tx, vec![after], BTreeMap::new()).await?.pop();
+    Ok(One { held, outcome, written, tally: (tally, tx.now()) })
 }
 
-/// A new interaction, as its first telling has it.
-fn begin(tx: &Tx, declared: &Declared, telling: Telling, attached: &Attached) -> Interaction {
-    Interaction {
-        id: InteractionId::new(),
-        subject: attached.subject,
-        key: telling.key,
-        version: telling.version,
-        content: telling.content,
-        party: attached.profile.party,
-        dimensions: declared.dimensions(&attached.profile),
-        recorded_at: tx.now(),
-        revision: 1,
+/// Refuses content that the catalogue does not let through.
+fn keeps(rules: &Rules, key: &InteractionKey, content: &Content) -> Result<(), Fault> {
+    let mut violations = Violations::new();
+    for deviation in rules.catalogue.deviations(&key.source, content) {
+        if deviation.is_refused {
+            violations.add(format!("interaction.{}", deviation.field), deviation.rule, deviation.text);
+        }
     }
+    violations.check()
 }
 
-/// The rows of a page: some at a time, so that heavy ones are not all held before the page is cut.
-async fn rows(
+async fn delete(tx: &Tx, rules: &Rules, deletion: &Deletion) -> Result<One, Fault> {
+    let Deletion { key, version, expected } = deletion;
+    let held = batch::lock(tx, std::slice::from_ref(key)).await?.remove(key);
+    if let Some(subject) = held.as_ref().and_then(Held::subject) {
+        tx.about(subject);
+    }
+    let version = match (&held, version) {
+        (Some(Held::Live(held)), version) => {
+            fresh(*expected, held.revision, held.id)?;
+            // Who names the very state deletes it, whatever its version.
+            let version = version.unwrap_or(held.version);
+            if expected.is_some() { version.max(held.version) } else { version }
+        }
+        (Some(Held::Deleted(held)), version) => version.unwrap_or(held.version),
+        (None, Some(version)) => *version,
+        (None, None) => return Err(missing(key)),
+    };
+    let telling = Telling { key: key.clone(), version, said: Said::Deleted };
+    let mut batch = take(tx, rules, vec![telling]).await?.0;
+    let outcome = batch.outcomes().pop().unwrap_or_else(|| Err(Fault::internal("one telling has one result")))?;
+    Ok(One { held: None, outcome, written: Written::default(), tally: (batch.tally, tx.now()) })
+}
+
+/// What became of the one telling of a batch.
+async fn one(tx: &Tx, (mut batch, written): (Batch, Written)) -> Result<One, Fault> {
+    let (key, outcome) = batch.results.pop().unwrap_or_else(|| Err(Fault::internal("one telling has one result")))?;
+    let held = match batch.held.remove(&key) {
+        Some(Held::Live(interaction)) => {
+            tx.about(interaction.subject);
+            shown(tx, vec![interaction], batch.customers).await?.pop()
+        }
+        Some(Held::Deleted(tombstone)) => {
+            tombstone.subject.into_iter().for_each(|subject| tx.about(subject));
+            None
+        }
+        None => return Err(Fault::internal("what was taken is held")),
+    };
+    Ok(One { held, outcome, written, tally: (batch.tally, tx.now()) })
+}
+
+/// Interactions with those they belong to now; some of whom are known.
+pub(crate) async fn shown(
     rx: &Rx,
-    listing: &Listing,
-    subjects: &[SubjectId],
-    mut after: Option<interaction::Cursor>,
-) -> Result<Vec<Interaction>, Fault> {
-    let limit = listing.size + 1;
-    let (mut rows, mut bytes) = (Vec::new(), 0_usize);
-    loop {
-        let wanted = ROWS.min(limit - rows.len());
-        let (kind, start, end) = (listing.kind.as_str(), listing.start, listing.end);
-        let filter = interaction::Filter { subjects, kind, start, end, after };
-        let some = interaction::page(rx, filter, u64::try_from(wanted).unwrap_or(u64::MAX)).await?;
-        let ended = some.len() < wanted;
-        bytes += some.iter().map(weight).sum::<usize>();
-        rows.extend(some);
-        let Some(last) = rows.last() else { return Ok(rows) };
-        // The last one only tells that there is more.
-        if ended || rows.len() == limit || bytes - weight(last) >= keyset::MOST_BYTES {
-            return Ok(rows);
-        }
-        after = Some(cursor(last));
+    interactions: Vec<Interaction>,
+    mut customers: BTreeMap<SubjectId, CustomerId>,
+) -> Result<Vec<Shown>, Fault> {
+    let subjects = interactions.iter().flat_map(|one| [Some(one.subject), one.content.referrer]).flatten();
+    let others: BTreeSet<SubjectId> = subjects.filter(|subject| !customers.contains_key(subject)).collect();
+    if !others.is_empty() {
+        let links = link::current_of(rx, &others.into_iter().collect::<Vec<_>>()).await?;
+        customers.extend(links.into_iter().map(|(subject, link)| (subject, link.customer)));
     }
-}
-
-fn cursor(row: &Interaction) -> interaction::Cursor {
-    (row.content.occurred_at.micros(), row.id.uuid())
-}
-
-/// About how many bytes an interaction takes in an answer.
-fn weight(interaction: &Interaction) -> usize {
-    let attributes: usize =
-        interaction.content.attributes.iter().map(|(name, value)| name.len() + value.weight()).sum();
-    400 + interaction.key.external_id.expose().len() + interaction.content.product.len() + attributes
-}
-
-/// The locks of keys.
-fn stripes(keys: &[InteractionKey]) -> Vec<String> {
-    let stripe =
-        |key: &InteractionKey| format!("interaction/{}/{}", key.source, stripe(&[key.external_id.expose()], STRIPES));
-    keys.iter().map(stripe).collect::<BTreeSet<_>>().into_iter().collect()
+    let customer = |subject: SubjectId| customers.get(&subject).copied();
+    let show = |interaction: Interaction| Shown {
+        customer: customer(interaction.subject).unwrap_or(interaction.subject),
+        referrer: interaction.content.referrer.and_then(customer),
+        interaction,
+    };
+    Ok(interactions.into_iter().map(show).collect())
 }

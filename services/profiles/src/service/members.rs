@@ -1,7 +1,7 @@
 //! Who belongs to an account. It is said of a subject like anything else that is known of it, so it lies in the claims of
 //! the subject's record: merges, splits and erasures leave it right by themselves, and the past is known.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rapport_data::{Answer, Receipt, Tx, keyset};
@@ -15,10 +15,11 @@ use super::identify::hear;
 use super::{Outcome, Profiles, Written, grew};
 use crate::domain::account::{Account, AccountId, AccountNamed, Membership};
 use crate::domain::claims::Statement;
+use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
 use crate::domain::value::Named;
 use crate::events;
-use crate::store::{account as stored, account_member, link};
+use crate::store::{account as stored, account_member, link, profile};
 
 /// How many members an account may have that is deleted.
 const MOST: usize = 1_000;
@@ -269,12 +270,22 @@ async fn say(
     let statement = Statement { memberships: [said.clone()].into(), ..Statement::default() };
     let heard = hear(tx, rules, subject, &statement, said.observed_at).await?;
     written.live.extend(heard.written.live);
-    let held = account_member::find(tx, subject, (said.account, said.kind)).await?;
+    let held = claimed(tx, heard.profile.customer, subject).await?.remove(&said.account);
     match held {
-        Some(held) if held >= said => Ok(held),
-        _ => {
-            account_member::put(tx, subject, &said).await?;
-            Ok(said)
+        Some(held) => {
+            account_member::put(tx, subject, &held).await?;
+            Ok(held)
         }
+        // The source deleted the record after it had said so: with it this ended.
+        None => Ok(Membership { until: Some(said.observed_at), ..said }),
     }
+}
+
+/// What a customer's record claims of accounts.
+async fn claimed(tx: &Tx, customer: CustomerId, subject: SubjectId) -> Result<BTreeMap<AccountId, Membership>, Fault> {
+    let Some(profile::Row { held: Held::Live { records, .. }, .. }) = profile::find(tx, customer).await? else {
+        return Err(grew());
+    };
+    let record = records.into_iter().find(|record| record.subject == subject).ok_or_else(grew)?;
+    Ok(record.claims.memberships)
 }

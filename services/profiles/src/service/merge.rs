@@ -14,10 +14,11 @@ use super::{Outcome, Profiles, Written, apply, attach, grew};
 use crate::domain::assertion::{Assertion, AssertionId};
 use crate::domain::bounds;
 use crate::domain::linking::{Partition, counted, partition};
-use crate::domain::preview::{ConsentChange, TraitConflict, consent_changes, trait_conflicts};
+use crate::domain::preview::{ConsentChange, TraitConflict, consent_changes, restriction_changes, trait_conflicts};
 use crate::domain::profile::{Profile, Record, fold};
 use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
+use crate::domain::standing::Processing;
 use crate::domain::value::{Identifier, Named};
 use crate::store::assertion;
 
@@ -40,7 +41,7 @@ pub struct Merged {
     pub profile: Arc<Profile>,
     /// The customers that were merged away.
     pub merged: Vec<CustomerId>,
-    written: Written,
+    pub(super) written: Written,
 }
 
 impl Outcome for Merged {
@@ -59,6 +60,8 @@ pub struct Preview {
     pub trait_conflicts: Vec<TraitConflict>,
     /// Consents that would change.
     pub consent_changes: Vec<ConsentChange>,
+    /// Objections that would come to hold for customers that made none.
+    pub restriction_changes: Vec<(CustomerId, Processing)>,
 }
 
 impl Profiles {
@@ -70,7 +73,7 @@ impl Profiles {
         let (rules, input) = (self.rules(call).await?, Arc::new(input));
         let unit = move |tx| {
             let (rules, input) = (Arc::clone(&rules), Arc::clone(&input));
-            async move { merge(&tx, &rules, &input).await }
+            async move { merge(&tx, &rules, &input, true).await }
         };
         self.change(call, receipt, unit).await
     }
@@ -84,7 +87,8 @@ impl Profiles {
         let read = self.read(call, |rx| async move {
             let input = Merge { target, sources, reason: String::new(), expected: None };
             let parties = parties(&rx, &input).await?;
-            let component = component::explore(&rx, &parties.all(), &rules.namespaces).await?;
+            let component = component::explore(&rx, &parties.all(), &rules).await?;
+            check_limits(&component, &parties, &rules)?;
             let planned = plan(&component, &parties, &input, rx.now(), &rules)?;
             let cluster = planned.partition.of(parties.target).into_iter();
             let members = cluster.flat_map(|cluster| cluster.members.keys());
@@ -125,9 +129,10 @@ struct Plan {
     partition: Partition,
 }
 
-async fn merge(tx: &Tx, rules: &Rules, input: &Merge) -> Result<Merged, Fault> {
+/// Merges customers; `limited`: only where no limit forbids it.
+pub(super) async fn merge(tx: &Tx, rules: &Rules, input: &Merge, limited: bool) -> Result<Merged, Fault> {
     let before = parties(tx, input).await?;
-    let component = component::lock(tx, &before.all(), &rules.namespaces).await?;
+    let component = component::lock(tx, &before.all(), rules).await?;
     if parties(tx, input).await? != before {
         return Err(grew());
     }
@@ -136,6 +141,9 @@ async fn merge(tx: &Tx, rules: &Rules, input: &Merge) -> Result<Merged, Fault> {
     if before.sources.is_empty() {
         let profile = current(tx, rules, before.target).await?;
         return Ok(Merged { profile, merged: Vec::new(), written: Written::default() });
+    }
+    if limited {
+        check_limits(&component, &before, rules)?;
     }
     let planned = plan(&component, &before, input, tx.now(), rules)?;
     for new in &planned.assertions {
@@ -152,7 +160,6 @@ fn plan(component: &Component, parties: &Parties, input: &Merge, now: Timestamp,
     let (mut evidence, now) = (component.evidence.clone(), component.instant(now));
     let mut left = component.members(parties.target);
     let mut assertions = Vec::new();
-    check_limits(component, parties, rules)?;
     for source in &parties.sources {
         let right = component.members(*source);
         let assertion = Assertion {
@@ -184,10 +191,10 @@ fn check_limits(component: &Component, parties: &Parties, rules: &Rules) -> Resu
         }
     }
     for namespace in rules.namespaces.all().iter().filter(|namespace| namespace.values_per_customer > 0) {
-        if values.get(namespace.name).is_some_and(|held| held.len() > namespace.values_per_customer) {
-            let (name, limit) = (namespace.name, namespace.values_per_customer);
+        if values.get(namespace.name.as_str()).is_some_and(|held| held.len() > namespace.values_per_customer) {
+            let (name, limit) = (&namespace.name, namespace.values_per_customer);
             let text = format!("together they would carry more than {limit} values of {name}, the most a customer may");
-            let fault = Fault::new(Reason::IdentityConflict, text).precondition("VALUES_PER_CUSTOMER", name);
+            let fault = Fault::new(Reason::IdentityConflict, text).precondition("VALUES_PER_CUSTOMER", name.as_str());
             return Err(fault.with("namespace", name));
         }
     }
@@ -209,7 +216,7 @@ pub(super) fn expect(component: &Component, customer: CustomerId, expected: Opti
 fn preview(component: &Component, parties: &Parties, planned: &Plan, now: Timestamp, rules: &Rules) -> Preview {
     let of = |customer: CustomerId, members: &mut dyn Iterator<Item = SubjectId>| {
         let records: Vec<Record> = members.filter_map(|subject| component.records.get(&subject).cloned()).collect();
-        fold(customer, 0, now, &records, rules)
+        fold(customer, 0, now, &records, rules).at(now)
     };
     let cluster = planned.partition.of(parties.target);
     let mut members = cluster.into_iter().flat_map(|cluster| cluster.members.keys().copied());
@@ -220,5 +227,6 @@ fn preview(component: &Component, parties: &Parties, planned: &Plan, now: Timest
         swallowed.map(|customer| of(customer, &mut component.members(customer).into_iter())).collect();
     let merged = before.iter().map(|profile| profile.customer).filter(|id| *id != parties.target).collect();
     let (trait_conflicts, consent_changes) = (trait_conflicts(&before, &profile), consent_changes(&before, &profile));
-    Preview { profile, merged, trait_conflicts, consent_changes }
+    let restriction_changes = restriction_changes(&before, &profile);
+    Preview { profile, merged, trait_conflicts, consent_changes, restriction_changes }
 }

@@ -3,24 +3,48 @@
 pub mod accounts;
 pub mod apply;
 pub mod attach;
+mod batch;
+pub mod candidates;
+pub mod catalogue;
+pub mod channels;
 pub mod component;
-pub mod consent;
 pub mod declared;
+pub mod delete;
+pub mod discovery;
+pub mod due;
 pub mod erase;
+pub mod explain;
+pub mod health;
+pub mod history;
 pub mod hot;
 pub mod identify;
+pub mod identity_settings;
 pub mod import;
 pub mod interactions;
 pub mod lineage;
+pub mod matching;
 pub mod members;
 pub mod merge;
+pub mod namespaces;
+pub mod personas;
+pub mod potential;
+pub mod quality;
+pub mod quarantine;
 pub mod read;
+pub mod refold;
+pub mod renormalise;
 pub mod rules;
+pub mod say;
 pub mod search;
+pub mod settings;
+mod shared;
 pub mod split;
+pub mod timeline;
+pub mod training;
 pub mod watch;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::{Duration, Instant};
 
 use rapport_data::{Answer, Database, Receipt, Rx, Tx};
@@ -44,6 +68,9 @@ pub(crate) struct Inner {
     pub(crate) built_in: Namespaces,
     pub(crate) hot: Hot,
     pub(crate) rules: rules::Cache,
+    /// Until when, in microseconds, what happens has its place in the timeline.
+    pub(crate) covered: AtomicI64,
+    pub(crate) quality: quality::Quality,
 }
 
 /// What a unit of work wrote that this instance's reads must show at once.
@@ -67,7 +94,9 @@ impl Profiles {
     /// Over a database.
     #[must_use]
     pub fn new(database: Database, built_in: Namespaces) -> Self {
-        let inner = Inner { database, built_in, hot: Hot::default(), rules: rules::Cache::default() };
+        let (hot, rules, covered) = (Hot::default(), rules::Cache::default(), AtomicI64::new(i64::MIN));
+        let quality = quality::Quality::default();
+        let inner = Inner { database, built_in, hot, rules, covered, quality };
         Self(Arc::new(inner))
     }
 
@@ -143,7 +172,7 @@ pub(crate) fn grew() -> Fault {
 }
 
 /// Runs a unit again while it loses against others.
-async fn again<T, Fut>(run: impl Fn() -> Fut) -> Result<T, Fault>
+pub(crate) async fn again<T, Fut>(run: impl Fn() -> Fut) -> Result<T, Fault>
 where
     Fut: Future<Output = Result<T, Fault>>,
 {

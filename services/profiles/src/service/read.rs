@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rapport_data::Rx;
-use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, TenantId, Timestamp};
+use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp};
 use rapport_platform::Call;
 
-use super::Profiles;
 use super::hot::Known;
+use super::{Profiles, rules};
 use crate::domain::claims::Claims;
 use crate::domain::profile::{Profile, Record, fold};
 use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
 use crate::domain::value::Named;
+use crate::store::observation::Observation;
 use crate::store::{identifier, link, observation, profile, subject};
 
 /// How often a read follows an id that moved while it was read.
@@ -27,7 +28,7 @@ impl Profiles {
     /// NOT_FOUND; FAILED_PRECONDITION (REVISION_NOT_REACHED).
     pub async fn get(&self, call: &Call, named: &Named, min_revision: u64) -> Result<Arc<Profile>, Fault> {
         if let Named::Id(id) = named
-            && let Some(profile) = self.hot(call.tenant(), *id)
+            && let Some(profile) = self.hot(call, *id)
             && profile.revision >= min_revision
         {
             return Ok(profile);
@@ -62,7 +63,7 @@ impl Profiles {
         let mut cold = Vec::new();
         for named in named {
             let hot = match named {
-                Named::Id(id) => self.hot(call.tenant(), *id),
+                Named::Id(id) => self.hot(call, *id),
                 Named::Identifier(_) => None,
             };
             if let (None, Named::Id(id)) = (&hot, named) {
@@ -70,8 +71,8 @@ impl Profiles {
             }
             found.push(hot);
         }
-        let (this, rules) = (self.clone(), self.rules(call).await?);
         let began = Instant::now();
+        let (this, rules) = (self.clone(), self.rules(call).await?);
         let read = self.read(call, |rx| async move {
             // One statement for all ids; what is left are ids that lead elsewhere, and identifiers.
             let mut read = BTreeMap::new();
@@ -111,26 +112,27 @@ impl Profiles {
                 }
             };
             let link = link::at(&rx, subject, at).await?.ok_or_else(|| named.not_found())?;
-            past(&rx, link.customer, at, &rules).await
+            past(&rx, link.customer, at, &rules::as_of(&rx, &rules, at).await?).await
         });
         read.await
     }
 
-    fn hot(&self, tenant: TenantId, id: CustomerId) -> Option<Arc<Profile>> {
-        let hot = &self.0.hot;
-        match hot.get(tenant, id)? {
-            Known::Live(profile) => Some(profile),
+    fn hot(&self, call: &Call, id: CustomerId) -> Option<Arc<Profile>> {
+        let (hot, tenant) = (&self.0.hot, call.tenant());
+        let profile = match hot.get(tenant, id)? {
+            Known::Live(profile) => profile,
             Known::Merged(to, _) => match hot.get(tenant, to)? {
-                Known::Live(profile) => Some(profile),
-                Known::Merged(..) | Known::Gone => None,
+                Known::Live(profile) => profile,
+                Known::Merged(..) | Known::Gone => return None,
             },
-            Known::Gone => None,
-        }
+            Known::Gone => return None,
+        };
+        Some(profile.shared_at(call.now))
     }
 
     async fn load(&self, call: &Call, named: &Named) -> Result<(SubjectId, Arc<Profile>), Fault> {
-        let (this, rules) = (self.clone(), self.rules(call).await?);
         let began = Instant::now();
+        let (this, rules) = (self.clone(), self.rules(call).await?);
         let read = self.read(call, |rx| async move { this.find(&rx, named, (&rules, began)).await });
         read.await
     }
@@ -174,7 +176,7 @@ impl Profiles {
     ) -> Result<Arc<Profile>, CustomerId> {
         let (known, answer) = match row.held {
             Held::Live { revision, records } => {
-                let profile = Arc::new(fold(id, revision, row.updated_at, &records, rules));
+                let profile = Arc::new(fold(id, revision, row.updated_at, &records, rules).at(rx.now()));
                 (Known::Live(Arc::clone(&profile)), Ok(profile))
             }
             Held::Redirect { revision, to } => (Known::Merged(to, revision), Err(to)),
@@ -216,13 +218,18 @@ async fn past(rx: &Rx, customer: CustomerId, at: Timestamp, rules: &Rules) -> Re
         let claims = Claims::default();
         records.insert(id, Record { subject: id, name: subject.name, created_at: subject.created_at, claims });
     }
+    let mut told = BTreeMap::<SubjectId, Vec<Observation>>::new();
     for heard in observation::of_subjects(rx, &members, at).await? {
         note(heard.profile_revision, heard.recorded_at);
-        if let Some(record) = records.get_mut(&heard.subject) {
-            record.claims.hear(&heard.statement, heard.observed_at);
+        told.entry(heard.subject).or_default().push(heard);
+    }
+    for (subject, told) in told {
+        if let Some(record) = records.get_mut(&subject) {
+            record.claims = Claims::told(told.iter().map(|heard| (&heard.statement, heard.observed_at)));
         }
     }
     let records: Vec<Record> = records.into_values().collect();
     let (revision, std::cmp::Reverse(updated_at)) = reached;
-    Ok(fold(customer, revision, updated_at, &records, rules))
+    // Which personas there were then, nobody knows any more.
+    Ok(Profile { persona: None, ..fold(customer, revision, updated_at, &records, rules).at(at) })
 }

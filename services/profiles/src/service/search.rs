@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rapport_conditions::Sieve;
-use rapport_data::{Rx, keyset};
+use rapport_data::{OperationFilter, Rx, keyset};
 use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
 use rapport_platform::Call;
 
-use super::Profiles;
+use super::{Profiles, renormalise};
 use crate::domain::bounds;
 use crate::domain::profile::{Profile, fold};
 use crate::domain::relink::Held;
 use crate::domain::search::{Order, Query, Search};
 use crate::store::profile::{Candidates, Word};
-use crate::store::{identifier, link, profile, trait_value};
+use crate::store::{identifier, link, profile, refold, trait_value};
 
 /// How long one call looks.
 const BUDGET: Duration = Duration::from_millis(250);
@@ -54,19 +54,13 @@ impl Profiles {
     /// As [`rapport_data::Database::read`].
     pub async fn search(&self, call: &Call, asked: &Searching, mut after: Option<Cursor>) -> Result<Found, Fault> {
         let (rules, began) = (self.rules(call).await?, Instant::now());
-        let named = match &asked.search.query {
-            Some(query) => self.read(call, |rx| async move { named(&rx, query).await }).await?,
-            None => Vec::new(),
-        };
-        let filter = asked.search.filter.as_ref();
+        let query = asked.search.query.as_ref();
+        let (named, behind) = self.read(call, |rx| async move { prepare(&rx, query).await }).await?;
+        let filter = asked.search.filter.as_ref().filter(|_| !behind.values);
         let sieve = filter.map_or(Sieve::True, |filter| filter.sieve(&trait_value::schema(), Some(call.now)));
         let (mut profiles, mut bytes, mut limit) = (Vec::new(), 0, FIRST);
         loop {
-            let word = asked.search.query.as_ref().map(|query| Word {
-                prefix: query.word(),
-                named: &named,
-                unchanged_since: rules.declared.last_searchable(),
-            });
+            let word = query.filter(|_| !behind.words).map(|query| Word { prefix: query.word(), named: &named });
             let candidates = Candidates { order: asked.order, after, sieve: &sieve, word, limit };
             let rows = self.read(call, |rx| async move { profile::candidates(&rx, &candidates).await }).await?;
             let is_last = (rows.len() as u64) < limit;
@@ -75,7 +69,7 @@ impl Profiles {
                     return Ok(Found { profiles, next: after });
                 }
                 let Held::Live { revision, records } = row.held else { continue };
-                let profile = fold(id, revision, row.updated_at, &records, &rules);
+                let profile = fold(id, revision, row.updated_at, &records, &rules).at(call.now);
                 after = Some(asked.order.place(&profile));
                 if asked.search.finds(&profile, &rules, call.now) {
                     bytes += records.iter().map(|record| bounds::weight(&record.claims) + 256).sum::<usize>();
@@ -91,6 +85,24 @@ impl Profiles {
             limit = (limit * 2).min(MOST);
         }
     }
+}
+
+/// What the tables that narrow a search do not tell yet, because rules changed and the customers are still being folded
+/// anew: by that they narrow nothing.
+struct Behind {
+    /// The values of traits.
+    values: bool,
+    /// The words.
+    words: bool,
+}
+
+/// The customers that carry an identifier which the text may be, and what is behind.
+async fn prepare(rx: &Rx, query: Option<&Query>) -> Result<(Vec<CustomerId>, Behind), Fault> {
+    let values = refold::find(rx).await?.is_some();
+    let Some(query) = query else { return Ok((Vec::new(), Behind { values, words: values })) };
+    let renormalising = OperationFilter { kind: Some(renormalise::KIND.to_owned()), ended: Some(false) };
+    let words = values || !rx.operations(&renormalising, None, 1).await?.items.is_empty();
+    Ok((named(rx, query).await?, Behind { values, words }))
 }
 
 /// The customers that carry an identifier which the whole text may be.

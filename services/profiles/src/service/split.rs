@@ -71,7 +71,7 @@ impl Profiles {
 
 async fn split(tx: &Tx, rules: &Rules, input: &Split) -> Result<Separated, Fault> {
     let customer = attach::resolve(tx, &input.customer).await?.1;
-    let component = component::lock(tx, &[customer], &rules.namespaces).await?;
+    let component = component::lock(tx, &[customer], rules).await?;
     if attach::resolve(tx, &input.customer).await?.1 != customer {
         return Err(grew());
     }

@@ -103,6 +103,17 @@ pub async fn put(tx: &Tx, subject: SubjectId, membership: &Membership) -> Result
     Entity::insert(row).on_conflict(there).exec_without_returning(tx.conn()).await.stored().map(drop)
 }
 
+/// Forgets that a subject belongs, or belonged, to accounts.
+pub async fn forget(tx: &Tx, subject: SubjectId, accounts: &[AccountId]) -> Result<(), Fault> {
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = accounts.iter().map(|account| account.uuid()).collect();
+    let query = Entity::delete_many().filter(Column::Tenant.eq(tx.tenant().uuid()));
+    let query = query.filter(Column::SubjectId.eq(subject.uuid())).filter(Column::AccountId.is_in(ids));
+    query.exec(tx.conn()).await.stored().map(drop)
+}
+
 /// Deletes what is held of subjects; answers how many rows there were.
 pub async fn delete(tx: &Tx, subjects: &[SubjectId]) -> Result<u64, Fault> {
     delete_subjects(tx, "account_member", subjects).await

@@ -208,3 +208,29 @@ pub async fn release(tx: &Tx, identifier: &Identifier) -> Result<(), Fault> {
 pub async fn delete(tx: &Tx, subjects: &[SubjectId]) -> Result<u64, Fault> {
     delete_subjects(tx, "identifier", subjects).await
 }
+
+/// Takes from subjects what they carry.
+pub async fn remove(tx: &Tx, carried: &[Carried]) -> Result<(), Fault> {
+    for held in carried {
+        let query = Entity::delete_many().filter(Column::Tenant.eq(tx.tenant().uuid()));
+        let query = query.filter(Column::Namespace.eq(&held.identifier.namespace));
+        let query = query.filter(Column::Value.eq(held.identifier.value.expose()));
+        query.filter(Column::SubjectId.eq(held.subject.uuid())).exec(tx.conn()).await.stored()?;
+    }
+    Ok(())
+}
+
+/// The values of a namespace that more than so many records carry, and how many do.
+pub async fn carried_by_more(rx: &Rx, namespace: &str, limit: usize) -> Result<Vec<(Identifier, usize)>, Fault> {
+    let text = format!(
+        "SELECT value, COUNT(*) FROM identifier WHERE tenant = $1 AND namespace = $2 GROUP BY value \
+         HAVING COUNT(*) > {limit}"
+    );
+    let mut found = Vec::new();
+    for row in rows(rx, &text, [rx.tenant().uuid().into(), namespace.to_owned().into()]).await? {
+        let value = Private::new(row.try_get_by_index::<String>(0).stored()?);
+        let carriers = usize::try_from(row.try_get_by_index::<i64>(1).stored()?).unwrap_or(usize::MAX);
+        found.push((Identifier { namespace: namespace.to_owned(), value }, carriers));
+    }
+    Ok(found)
+}

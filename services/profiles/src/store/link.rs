@@ -59,6 +59,7 @@ impl From<Model> for Link {
             2 => Cause::Identifier(row.namespace),
             3 => Cause::Merge,
             4 => Cause::Split,
+            5 => Cause::Match,
             _ => Cause::Origin,
         };
         Self {
@@ -160,6 +161,7 @@ pub async fn begin(tx: &Tx, links: &[Link]) -> Result<(), Fault> {
             Cause::Identifier(namespace) => (2, namespace.as_str()),
             Cause::Merge => (3, ""),
             Cause::Split => (4, ""),
+            Cause::Match => (5, ""),
         };
         ActiveModel {
             tenant: Set(tx.tenant().uuid()),

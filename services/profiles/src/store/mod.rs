@@ -4,13 +4,28 @@
 pub mod account;
 pub mod account_member;
 pub mod assertion;
+pub mod candidate;
+pub mod catalogue_entry;
+pub mod health;
 pub mod identifier;
+pub mod identity_settings;
 pub mod interaction;
 mod interaction_key;
 pub mod link;
+pub mod match_model;
+pub mod matching;
+pub mod namespace;
 pub mod observation;
+pub mod persona;
+pub mod persona_member;
+pub mod persona_set;
 pub mod profile;
+pub mod purchase;
+pub mod quarantine;
+pub mod refold;
 pub mod search_term;
+pub mod settings;
+pub mod source_day;
 pub mod subject;
 pub mod trait_definition;
 pub mod trait_value;
@@ -38,6 +53,11 @@ async fn rows(rx: &Rx, text: &str, values: impl IntoIterator<Item = Value>) -> R
 async fn run(rx: &Rx, text: &str, values: impl IntoIterator<Item = Value>) -> Result<u64, Fault> {
     let statement = Statement::from_sql_and_values(rx.engine().backend(), text, values);
     Ok(rx.conn().execute_raw(statement).await.stored()?.rows_affected())
+}
+
+/// `$n, $n+1, …` for so many values, the first of which is the `from`th.
+fn marks(from: usize, count: usize) -> String {
+    (from..from + count).map(|at| format!("${at}")).collect::<Vec<_>>().join(", ")
 }
 
 /// Deletes the rows of subjects from a table keyed by them; answers how many.

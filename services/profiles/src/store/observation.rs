@@ -1,11 +1,11 @@
 //! Observations: what subjects said, append-only. Profiles are folds of them, at any instant.
 
-use std::collections::HashSet;
-
 use rapport_data::{Rx, Stored as _, Tx};
 use rapport_kernel::{Fault, SubjectId, Timestamp};
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::{QueryOrder as _, QuerySelect as _};
 
 use super::{CHUNK, delete_subjects, uuids};
 use crate::domain::claims::Statement;
@@ -24,6 +24,7 @@ pub(crate) struct Model {
     pub observation_id: Uuid,
     pub recorded_at: i64,
     pub profile_revision: i64,
+    pub about: i16,
     pub body: Vec<u8>,
 }
 
@@ -57,6 +58,30 @@ pub struct Observation {
     pub statement: Statement,
 }
 
+/// What a history is listed of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// Consents.
+    Consents,
+    /// Preferences.
+    Preferences,
+}
+
+impl About {
+    /// Its bit in the column.
+    const fn bit(self) -> i16 {
+        match self {
+            Self::Consents => 1,
+            Self::Preferences => 2,
+        }
+    }
+
+    fn bits(statement: &Statement) -> i16 {
+        let of = |about: Self, is_empty: bool| if is_empty { 0 } else { about.bit() };
+        of(Self::Consents, statement.consents.is_empty()) | of(Self::Preferences, statement.preferences.is_empty())
+    }
+}
+
 fn encoded(statement: &Statement) -> Result<Vec<u8>, Fault> {
     serde_json::to_vec(statement).map_err(|_| Fault::internal("a statement could not be encoded"))
 }
@@ -74,37 +99,6 @@ pub async fn is_known(
     Ok(query.all(rx.conn()).await.stored()?.iter().any(|row| row.body == body))
 }
 
-/// What subjects are known to have said, each at its time.
-#[derive(Default)]
-pub struct Known(HashSet<(SubjectId, Timestamp, Vec<u8>)>);
-
-impl Known {
-    /// Whether a subject has said just this at just that time.
-    pub fn contains(&self, subject: SubjectId, observed_at: Timestamp, statement: &Statement) -> Result<bool, Fault> {
-        Ok(self.0.contains(&(subject, observed_at, encoded(statement)?)))
-    }
-
-    /// Notes that it has; answers whether that is new.
-    pub fn add(&mut self, subject: SubjectId, observed_at: Timestamp, statement: &Statement) -> Result<bool, Fault> {
-        Ok(self.0.insert((subject, observed_at, encoded(statement)?)))
-    }
-}
-
-/// What subjects said at instants.
-pub async fn known(rx: &Rx, said: &[(SubjectId, Timestamp)]) -> Result<Known, Fault> {
-    let mut known = Known::default();
-    for some in said.chunks(CHUNK) {
-        let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid()));
-        let query = query.filter(Column::SubjectId.is_in(some.iter().map(|(subject, _)| subject.uuid())));
-        let query = query.filter(Column::ObservedAt.is_in(some.iter().map(|(_, at)| at.micros())));
-        for row in query.all(rx.conn()).await.stored()? {
-            let (subject, at) = (SubjectId::from_uuid(row.subject_id), Timestamp::from_column(row.observed_at));
-            known.0.insert((subject, at, row.body));
-        }
-    }
-    Ok(known)
-}
-
 /// What subjects had said, as far as it was recorded by an instant.
 pub async fn of_subjects(rx: &Rx, subjects: &[SubjectId], by: Timestamp) -> Result<Vec<Observation>, Fault> {
     let mut found = Vec::new();
@@ -112,16 +106,50 @@ pub async fn of_subjects(rx: &Rx, subjects: &[SubjectId], by: Timestamp) -> Resu
         let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid()));
         let query = query.filter(Column::SubjectId.is_in(uuids(some))).filter(Column::RecordedAt.lte(by.micros()));
         for row in query.all(rx.conn()).await.stored()? {
-            let statement = serde_json::from_slice(&row.body);
-            found.push(Observation {
-                subject: SubjectId::from_uuid(row.subject_id),
-                observed_at: Timestamp::from_column(row.observed_at),
-                recorded_at: Timestamp::from_column(row.recorded_at),
-                profile_revision: row.profile_revision.cast_unsigned(),
-                statement: statement.map_err(|_| Fault::internal("a stored statement could not be decoded"))?,
-            });
+            found.push(observation(row)?);
         }
     }
+    Ok(found)
+}
+
+fn observation(row: Model) -> Result<Observation, Fault> {
+    let statement = serde_json::from_slice(&row.body);
+    Ok(Observation {
+        subject: SubjectId::from_uuid(row.subject_id),
+        observed_at: Timestamp::from_column(row.observed_at),
+        recorded_at: Timestamp::from_column(row.recorded_at),
+        profile_revision: row.profile_revision.cast_unsigned(),
+        statement: statement.map_err(|_| Fault::internal("a stored statement could not be decoded"))?,
+    })
+}
+
+/// Where an observation stands in a history.
+pub type Place = (i64, Uuid);
+
+/// What subjects said about a thing, the newest first, from a place on (itself among them); at most `limit`.
+pub async fn history(
+    rx: &Rx,
+    subjects: &[SubjectId],
+    about: About,
+    from: Option<Place>,
+    limit: u64,
+) -> Result<Vec<(Place, Observation)>, Fault> {
+    let mut found = Vec::new();
+    for some in subjects.chunks(CHUNK) {
+        let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid()));
+        let mut query = query.filter(Column::SubjectId.is_in(uuids(some))).filter(Column::About.gt(0));
+        query = query.filter(Expr::col(Column::About).bit_and(about.bit()).ne(0));
+        if let Some((at, id)) = from {
+            let place = Expr::tuple([Expr::col(Column::ObservedAt), Expr::col(Column::ObservationId)]);
+            query = query.filter(place.lte(Expr::tuple([Expr::val(at), Expr::val(id)])));
+        }
+        let query = query.order_by_desc(Column::ObservedAt).order_by_desc(Column::ObservationId).limit(limit);
+        for row in query.all(rx.conn()).await.stored()? {
+            found.push(((row.observed_at, row.observation_id), observation(row)?));
+        }
+    }
+    found.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(found)
 }
 
@@ -136,6 +164,7 @@ pub async fn add(tx: &Tx, observations: &[Observation]) -> Result<(), Fault> {
             observation_id: Set(Uuid::now_v7()),
             recorded_at: Set(observation.recorded_at.micros()),
             profile_revision: Set(observation.profile_revision.cast_signed()),
+            about: Set(About::bits(&observation.statement)),
             body: Set(encoded(&observation.statement)?),
         });
     }

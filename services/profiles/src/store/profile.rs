@@ -93,6 +93,21 @@ pub async fn merged_into(rx: &Rx, customer: CustomerId) -> Result<Vec<CustomerId
     Ok(ids.into_iter().map(CustomerId::from_uuid).collect())
 }
 
+/// How many ids there are.
+pub async fn count(rx: &Rx) -> Result<u64, Fault> {
+    use sea_orm::PaginatorTrait as _;
+
+    Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid())).count(rx.conn()).await.stored()
+}
+
+/// The ids of all customers.
+pub async fn live_ids(rx: &Rx) -> Result<Vec<CustomerId>, Fault> {
+    let query = Entity::find().select_only().column(Column::CustomerId);
+    let query = query.filter(Column::Tenant.eq(rx.tenant().uuid())).filter(Column::MergedInto.is_null());
+    let ids = query.into_tuple::<Uuid>().all(rx.conn()).await.stored()?;
+    Ok(ids.into_iter().map(CustomerId::from_uuid).collect())
+}
+
 /// What is held of ids after one, in their order.
 pub async fn after(rx: &Rx, id: Uuid, limit: u64) -> Result<Vec<(CustomerId, Row)>, Fault> {
     let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid())).filter(Column::CustomerId.gt(id));
@@ -120,8 +135,6 @@ pub struct Word<'a> {
     pub prefix: &'a str,
     /// Customers that may be found by an identifier.
     pub named: &'a [CustomerId],
-    /// Whoever did not change since: of those the words of newly searched traits are not known yet.
-    pub unchanged_since: Option<Timestamp>,
 }
 
 /// Customers that a search may find, in its order.
@@ -152,9 +165,6 @@ pub async fn candidates(rx: &Rx, asked: &Candidates<'_>) -> Result<Vec<(Customer
         let mut any = Condition::any().add(Column::CustomerId.in_subquery(search_term::with_prefix(rx, word.prefix)));
         if !word.named.is_empty() {
             any = any.add(Column::CustomerId.is_in(uuids(word.named)));
-        }
-        if let Some(since) = word.unchanged_since {
-            any = any.add(Column::UpdatedAt.lt(since.micros()));
         }
         query = query.filter(any);
     }

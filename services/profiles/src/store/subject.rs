@@ -95,6 +95,13 @@ pub async fn by_ids(rx: &Rx, ids: &[SubjectId]) -> Result<BTreeMap<SubjectId, Su
     Ok(found)
 }
 
+/// How many subjects there are.
+pub async fn count(rx: &Rx) -> Result<u64, Fault> {
+    use sea_orm::PaginatorTrait as _;
+
+    Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid())).count(rx.conn()).await.stored()
+}
+
 /// Adds subjects.
 pub async fn add(tx: &Tx, subjects: &[Subject]) -> Result<(), Fault> {
     let row = |subject: &Subject| ActiveModel {

@@ -8,8 +8,9 @@ use rapport_api::convert::timestamp;
 use rapport_api::events::v1::event::Payload;
 use rapport_api::profiles::v1::{
     Account, AccountKey, AccountKind, AccountMember, AccountRef, AddMemberRequest, CreateAccountRequest,
-    DeleteAccountRequest, GetAccountRequest, GetProfileRequest, ListAccountsRequest, ListMembersRequest, Profile,
-    RemoveMemberRequest, SplitProfileRequest, UpdateAccountRequest, UpsertAccountRequest, account_ref::Ref,
+    DeleteAccountRequest, DeleteSourceRecordRequest, GetAccountRequest, GetProfileRequest, ListAccountsRequest,
+    ListMembersRequest, Profile, RemoveMemberRequest, SplitProfileRequest, UpdateAccountRequest, UpsertAccountRequest,
+    account_ref::Ref,
 };
 use rapport_data::Engine;
 use rapport_kernel::{Clock as _, TenantId};
@@ -255,4 +256,36 @@ async fn an_account_is_told_by_sources_and_changed_by_people_and_each_change_is_
     let told: Vec<_> = events.iter().filter(|event| event.aggregate_id == all.account_id).collect();
     assert_eq!(told.iter().map(|event| event.revision).collect::<Vec<_>>(), [1, 2, 3, 4]);
     assert!(matches!(&told[3].payload, Some(Payload::AccountChanged(changed)) if changed.name == "Berg-Tal"));
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_source_said_of_members_leaves_with_its_record_and_what_others_said_stays(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let (home, firm) =
+        (company(&ground, tenant, "home").await.account_id, company(&ground, tenant, "firm").await.account_id);
+    let anna = customer(&ground.identify(tenant, states("1", &[], 1)).await);
+    let mut accounts = ground.accounts(tenant);
+    accounts.add_member(adds(&home, &anna, "mother", 2)).await.expect("added");
+    let by_shop = AddMemberRequest { source: "shop".to_owned(), ..adds(&firm, &anna, "buyer", 2) };
+    accounts.add_member(by_shop).await.expect("added");
+    let deletion = DeleteSourceRecordRequest {
+        source: "crm".to_owned(),
+        external_id: "1".to_owned(),
+        observed_at: Some(at(10)),
+        ..DeleteSourceRecordRequest::default()
+    };
+    let left = ground.profiles(tenant).delete_source_record(deletion).await.expect("heard").into_inner();
+    assert_eq!(roles(&left), [(firm.clone(), "buyer".to_owned())].into());
+    assert!(members(&ground, tenant, &home, true).await.is_empty());
+    assert_eq!(members(&ground, tenant, &firm, false).await.len(), 1);
+    // What it said before and is told late is not heard; what it says since is.
+    accounts.add_member(adds(&home, &anna, "aunt", 9)).await.expect("told");
+    assert!(members(&ground, tenant, &home, false).await.is_empty());
+    accounts.add_member(adds(&home, &anna, "sister", 11)).await.expect("told");
+    let now = ground.get(tenant, by_id(&anna)).await.expect("there");
+    assert_eq!(now.accounts.len(), 2);
+    assert_eq!(members(&ground, tenant, &home, false).await[0].role, "sister");
 }

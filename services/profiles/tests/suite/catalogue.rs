@@ -12,13 +12,13 @@ use rstest::rstest;
 
 use crate::ground::*;
 
-fn declares(name: &str, kind: TraitType, metric_dimension: bool) -> CreateTraitDefinitionRequest {
+pub fn declares(name: &str, kind: TraitType, metric_dimension: bool) -> CreateTraitDefinitionRequest {
     let definition = TraitDefinition {
         name: name.to_owned(),
         r#type: kind.into(),
         metric_dimension,
         description: "for tests".to_owned(),
-        create_time: None,
+        ..TraitDefinition::default()
     };
     CreateTraitDefinitionRequest { request_id: String::new(), trait_definition: Some(definition) }
 }

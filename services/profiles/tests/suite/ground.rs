@@ -10,11 +10,16 @@ use rapport_api::common::v1::erasure_service_client::ErasureServiceClient;
 use rapport_api::common::v1::{CustomerRef, Identifier, Value, customer_ref::Ref, value::Kind};
 use rapport_api::convert::timestamp;
 use rapport_api::events::v1::Event;
+use rapport_api::google::longrunning::operations_client::OperationsClient;
+use rapport_api::google::longrunning::{Operation, WaitOperationRequest};
 use rapport_api::profiles::v1::account_service_client::AccountServiceClient;
+use rapport_api::profiles::v1::catalogue_service_client::CatalogueServiceClient;
 use rapport_api::profiles::v1::context_service_client::ContextServiceClient;
 use rapport_api::profiles::v1::identity_service_client::IdentityServiceClient;
 use rapport_api::profiles::v1::interaction_service_client::InteractionServiceClient;
+use rapport_api::profiles::v1::persona_service_client::PersonaServiceClient;
 use rapport_api::profiles::v1::profile_service_client::ProfileServiceClient;
+use rapport_api::profiles::v1::tenant_settings_service_client::TenantSettingsServiceClient;
 use rapport_api::profiles::v1::trait_service_client::TraitServiceClient;
 use rapport_api::profiles::v1::{GetProfileRequest, IdentifyRequest, IdentifyResponse, Profile, SourceRecord};
 use rapport_bus::{Bus, BusConfig, MemoryBus, Subscription};
@@ -39,6 +44,7 @@ pub struct Ground {
     pub url: String,
     /// Where SQLite's files lie.
     pub folder: tempfile::TempDir,
+    pub config: Config,
 }
 
 impl Ground {
@@ -56,9 +62,9 @@ impl Ground {
         let cache = ContextCache::open(&CacheConfig::default(), Arc::clone(&clock) as Arc<_>, |body| Ok(body.clone()));
         let cache = cache.expect("a cache");
         let config = Config { database, phone_region: "DE".to_owned() };
-        let module = rapport_profiles::build(&platform, Arc::clone(&bus), cache.clone(), config).await;
+        let module = rapport_profiles::build(&platform, Arc::clone(&bus), cache.clone(), config.clone()).await;
         platform.peers.link("profiles", stack(module.expect("profiles builds").routes, &platform));
-        Self { clock, platform, cache, bus, url: address.unwrap_or_default(), folder }
+        Self { clock, platform, cache, bus, url: address.unwrap_or_default(), folder, config }
     }
 
     pub fn channel(&self, tenant: TenantId) -> PeerChannel {
@@ -70,11 +76,17 @@ impl Ground {
     pub fn traits(&self, tenant: TenantId) -> TraitServiceClient<PeerChannel> {
         TraitServiceClient::new(self.channel(tenant))
     }
+    pub fn settings(&self, tenant: TenantId) -> TenantSettingsServiceClient<PeerChannel> {
+        TenantSettingsServiceClient::new(self.channel(tenant))
+    }
     pub fn accounts(&self, tenant: TenantId) -> AccountServiceClient<PeerChannel> {
         AccountServiceClient::new(self.channel(tenant))
     }
     pub fn identity(&self, tenant: TenantId) -> IdentityServiceClient<PeerChannel> {
         IdentityServiceClient::new(self.channel(tenant))
+    }
+    pub fn catalogue(&self, tenant: TenantId) -> CatalogueServiceClient<PeerChannel> {
+        CatalogueServiceClient::new(self.channel(tenant))
     }
     pub fn contexts(&self, tenant: TenantId) -> ContextServiceClient<PeerChannel> {
         ContextServiceClient::new(self.channel(tenant))
@@ -82,6 +94,22 @@ impl Ground {
     pub fn interactions(&self, tenant: TenantId) -> InteractionServiceClient<PeerChannel> {
         InteractionServiceClient::new(self.channel(tenant))
     }
+    pub fn personas(&self, tenant: TenantId) -> PersonaServiceClient<PeerChannel> {
+        PersonaServiceClient::new(self.channel(tenant))
+    }
+    pub fn operations(&self, tenant: TenantId) -> OperationsClient<PeerChannel> {
+        OperationsClient::new(self.channel(tenant))
+    }
+
+    /// An operation when it has ended.
+    pub async fn ended(&self, tenant: TenantId, begun: Operation) -> Operation {
+        let timeout = Some(prost_types::Duration { seconds: 60, nanos: 0 });
+        let request = WaitOperationRequest { name: begun.name, timeout };
+        let ended = self.operations(tenant).wait_operation(request).await.expect("it is there").into_inner();
+        assert!(ended.done, "it takes too long: {:?}", ended.metadata);
+        ended
+    }
+
     pub fn erasures(&self, tenant: TenantId) -> ErasureServiceClient<PeerChannel> {
         ErasureServiceClient::new(self.channel(tenant))
     }
@@ -103,6 +131,20 @@ impl Ground {
     pub async fn get(&self, tenant: TenantId, customer: CustomerRef) -> Result<Profile, Status> {
         let request = GetProfileRequest { customer: Some(customer), ..GetProfileRequest::default() };
         self.profiles(tenant).get_profile(request).await.map(Response::into_inner)
+    }
+
+    /// The profile as it was known at an instant.
+    pub async fn get_as_of(&self, tenant: TenantId, customer: CustomerRef, at: Timestamp) -> Profile {
+        let request =
+            GetProfileRequest { customer: Some(customer), as_of: Some(timestamp(at)), ..GetProfileRequest::default() };
+        self.profiles(tenant).get_profile(request).await.expect("it was known").into_inner()
+    }
+
+    /// Tells all again, as a process of its own does.
+    pub async fn replay(&self) -> u64 {
+        let contract = Contract::suite().expect("the suite's contract");
+        let platform = Platform::new(&PlatformConfig::default(), Arc::clone(&self.clock) as Arc<_>, contract);
+        rapport_profiles::replay(&platform.expect("a platform"), self.config.clone()).await.expect("told again")
     }
 
     /// What profiles publishes, as the group "metrics" reads it.

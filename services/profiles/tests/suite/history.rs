@@ -31,7 +31,7 @@ fn statement(dice: &mut Dice) -> IdentifyRequest {
     for (namespace, values) in [("customer_number", 4), ("user_id", 5), ("email", 6)] {
         if dice.roll(3) == 0 {
             let value = dice.roll(values);
-            let value = if namespace == "email" { format!("{value}@example.com") } else { value.to_string() };
+            let value = if namespace == "email" { format!("{value}@example.com") } else { format!("v{value}") };
             identifiers.push((namespace, value));
         }
     }

@@ -28,8 +28,8 @@ fn visit(id: &str, version: i64, seconds: i64) -> Interaction {
     }
 }
 
-const fn item(interaction: Interaction) -> RecordInteractionsRequest {
-    RecordInteractionsRequest { interaction: Some(interaction) }
+fn item(interaction: Interaction) -> RecordInteractionsRequest {
+    RecordInteractionsRequest::from(interaction)
 }
 
 async fn import(ground: &Ground, tenant: TenantId, items: Vec<Interaction>) -> Vec<BulkAck> {

@@ -86,7 +86,7 @@ async fn declare(client: &Client) -> Result<(), Status> {
         r#type: TraitType::Text.into(),
         metric_dimension: true,
         description: "Demo: a made-up sales region".to_owned(),
-        create_time: None,
+        ..TraitDefinition::default()
     };
     let request = CreateTraitDefinitionRequest { request_id: String::new(), trait_definition: Some(definition) };
     match TraitServiceClient::new(client.clone()).create_trait_definition(request).await {
@@ -97,10 +97,8 @@ async fn declare(client: &Client) -> Result<(), Status> {
 
 /// Sends the purchases through the bulk call.
 async fn buy(client: &Client, bar: &ProgressBar) -> Result<i64, Status> {
-    let items = stream::iter(
-        cdnow::purchases()
-            .map(|purchase| RecordInteractionsRequest { interaction: Some(cdnow::interaction(purchase)) }),
-    );
+    let items =
+        stream::iter(cdnow::purchases().map(|purchase| RecordInteractionsRequest::from(cdnow::interaction(purchase))));
     let mut acks = InteractionServiceClient::new(client.clone()).record_interactions(items).await?.into_inner();
     let (mut accepted, mut acknowledged) = (0, 0);
     while let Some(answer) = acks.message().await? {

@@ -11,7 +11,86 @@ use crate::domain::testing::{self, carried, identifier, name, subject};
 
 fn evidence(records: &[Record], assertions: Vec<Assertion>) -> Evidence {
     let subjects = records.iter().map(|record| (record.subject, record.name.clone())).collect();
-    Evidence { subjects, carried: carried(records), assertions }
+    let known = records.iter().filter(|it| is_known(it)).map(|record| record.subject).collect();
+    Evidence { subjects, carried: carried(records), assertions, known, ..Evidence::default() }
+}
+
+fn is_known(record: &Record) -> bool {
+    let namespaces = Namespaces::default();
+    record.claims.identifiers.keys().any(|it| namespaces.strong(&it.namespace).is_some())
+}
+
+/// The rules under which groups may be one, written anew: no declared split within, no limit exceeded.
+fn may_be(group: &BTreeSet<SubjectId>, evidence: &Evidence) -> bool {
+    let namespaces = Namespaces::default();
+    let mut values = BTreeMap::<String, BTreeSet<Identifier>>::new();
+    for subject in group {
+        for (name, counted) in counted(evidence, &[*subject].into(), &namespaces) {
+            values.entry(name.to_owned()).or_default().extend(counted);
+        }
+    }
+    let within = values.iter().all(|(name, values)| {
+        let limit = namespaces.find(name).map_or(0, |namespace| namespace.values_per_customer);
+        limit == 0 || values.len() <= limit
+    });
+    let split = |it: &Assertion| {
+        !it.same && it.left.iter().any(|left| group.contains(left)) && it.right.iter().any(|it| group.contains(it))
+    };
+    within && !evidence.assertions.iter().any(split)
+}
+
+/// The groups that some edges make.
+fn united(evidence: &Evidence, edges: &[(SubjectId, SubjectId)]) -> BTreeSet<BTreeSet<SubjectId>> {
+    let mut groups: Vec<BTreeSet<SubjectId>> = evidence.subjects.keys().map(|subject| [*subject].into()).collect();
+    for (a, b) in edges {
+        let of = |subject: &SubjectId| groups.iter().position(|group| group.contains(subject)).expect("a group");
+        let (x, y) = (of(a), of(b));
+        if x != y {
+            let moved = groups.remove(x.max(y));
+            groups[x.min(y)].extend(moved);
+        }
+    }
+    groups.into_iter().collect()
+}
+
+/// All pairs that share a value, in canonical order, written anew.
+fn edges(evidence: &Evidence) -> Vec<(SubjectId, SubjectId)> {
+    let namespaces = Namespaces::default();
+    let admitted: BTreeMap<SubjectId, BTreeSet<Identifier>> = evidence
+        .subjects
+        .keys()
+        .map(|subject| {
+            let counted = counted(evidence, &[*subject].into(), &namespaces);
+            (*subject, counted.into_values().flatten().collect())
+        })
+        .collect();
+    let mut edges = Vec::new();
+    for (a, name_a) in &evidence.subjects {
+        for (b, name_b) in evidence.subjects.iter().filter(|(_, name_b)| name_a < *name_b) {
+            for shared in admitted[a].intersection(&admitted[b]) {
+                let seen = evidence.carried[a][shared].max(evidence.carried[b][shared]);
+                edges.push(((namespaces.rank(&shared.namespace), seen, shared.clone(), name_a, name_b), (*a, *b)));
+            }
+        }
+    }
+    edges.sort();
+    edges.into_iter().map(|(_, pair)| pair).collect()
+}
+
+/// Visits as the search for a component finds them: from each record that knows nobody to the first that does.
+fn visits(records: &[Record], evidence: &mut Evidence, carried: &[(usize, i64, usize)]) {
+    for (visitor, _, value) in carried.iter().filter(|(at, ..)| !is_known(&records[*at])) {
+        let same = carried.iter().filter(|(at, _, other)| other == value && is_known(&records[*at]));
+        if let Some((known, seen, _)) = same.min_by_key(|(at, seen, _)| (*seen, records[*at].name.clone())) {
+            evidence.visits.insert(Visit {
+                rank: 90,
+                seen: Timestamp::from_micros(*seen).expect("in range"),
+                identifier: identifier("anonymous_id", *value),
+                visitor: records[*visitor].subject,
+                known: records[*known].subject,
+            });
+        }
+    }
 }
 
 fn assertion(number: usize, same: bool, left: &[SubjectId], right: &[SubjectId]) -> Assertion {
@@ -128,6 +207,105 @@ proptest! {
         let again = assertion(3, true, &left, &right);
         let again = partition(&evidence(&records, vec![merge, split, again]), &namespaces);
         prop_assert_eq!(groups(&merged), groups(&again), "a merge after a split outranks the split");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_stronger_link_is_never_dropped_for_a_weaker_one(
+        records in testing::records(2..6),
+        split in any::<Option<(prop::sample::Index, prop::sample::Index)>>(),
+    ) {
+        let mut assertions = Vec::new();
+        if let Some((a, b)) = split.map(|(a, b)| (a.index(records.len()), b.index(records.len()))) && a != b {
+            assertions.push(assertion(1, false, &[subject(a)], &[subject(b)]));
+        }
+        let evidence = evidence(&records, assertions);
+        let edges = edges(&evidence);
+        prop_assume!(edges.len() <= 10);
+        // Of all sets of links that break no rule the one that has the strongest, then the next strongest, and so on.
+        let may_all = |set: &u32| {
+            let chosen: Vec<_> = (0..edges.len()).filter(|at| set & (1 << at) != 0).map(|at| edges[at]).collect();
+            united(&evidence, &chosen).iter().all(|group| may_be(group, &evidence))
+        };
+        let strongest_first = |set: &u32| set.reverse_bits();
+        let best = (0..1_u32 << edges.len()).filter(may_all).max_by_key(strongest_first).expect("none breaks no rule");
+        let chosen: Vec<_> = (0..edges.len()).filter(|at| best & (1 << at) != 0).map(|at| edges[at]).collect();
+        let partition = partition(&evidence, &Namespaces::default());
+        prop_assert_eq!(groups(&partition), united(&evidence, &chosen));
+        // And whatever was refused is told, once for each two customers.
+        let of = |subject| partition.of(subject).expect("there").customer;
+        let open: BTreeSet<_> = edges
+            .iter()
+            .map(|(a, b)| (of(*a).min(of(*b)), of(*a).max(of(*b))))
+            .filter(|(a, b)| a != b)
+            .collect();
+        let told: Vec<_> = partition.refused.iter().map(|it| (of(it.left), of(it.right))).collect();
+        let told_once: BTreeSet<_> = told.iter().map(|(a, b)| (*a.min(b), *a.max(b))).collect();
+        prop_assert_eq!(told.len(), told_once.len());
+        prop_assert!(told_once.is_subset(&open));
+        let kept_apart = |(a, b): &(SubjectId, SubjectId)| {
+            let members = |id: SubjectId| partition.of(id).expect("there").members.keys().copied().collect::<BTreeSet<_>>();
+            let both: BTreeSet<SubjectId> = members(*a).union(&members(*b)).copied().collect();
+            evidence.assertions.iter().any(|it| it.subjects().all(|subject| both.contains(&subject)))
+        };
+        prop_assert!(open.difference(&told_once).all(kept_apart));
+    }
+
+    #[test]
+    fn visits_never_make_two_who_are_known_one_and_join_each_visitor_to_one(
+        records in testing::records(2..8),
+        anonymous in proptest::collection::vec(any::<bool>(), 8),
+        carried in proptest::collection::vec((0_usize..8, 0_i64..4, 0_usize..3), 0..12),
+    ) {
+        let mut records = records;
+        for (record, _) in records.iter_mut().zip(anonymous).filter(|(_, anonymous)| *anonymous) {
+            record.claims.identifiers.clear();
+        }
+        let carried: Vec<_> = carried.into_iter().filter(|(at, ..)| *at < records.len()).collect();
+        let namespaces = Namespaces::default();
+        let without = evidence(&records, Vec::new());
+        let mut with = without.clone();
+        visits(&records, &mut with, &carried);
+        let (before, after) = (partition(&without, &namespaces), partition(&with, &namespaces));
+        let known = |groups: BTreeSet<BTreeSet<SubjectId>>| -> BTreeSet<BTreeSet<SubjectId>> {
+            let known = groups.iter().map(|group| group.intersection(&with.known).copied().collect());
+            known.filter(|group: &BTreeSet<SubjectId>| !group.is_empty()).collect()
+        };
+        prop_assert_eq!(known(groups(&before)), known(groups(&after)));
+        for visit in &with.visits {
+            let theirs = after.of(visit.visitor).expect("there");
+            prop_assert!(theirs.members.keys().any(|member| with.known.contains(member)), "it turned out whose it is");
+        }
+    }
+
+    #[test]
+    fn matches_come_after_identifiers_and_under_the_same_limits(
+        records in testing::records(2..8),
+        pairs in proptest::collection::vec((0_usize..8, 0_usize..8, 0.9_f64..1.0), 0..8),
+    ) {
+        let namespaces = Namespaces::default();
+        let without = evidence(&records, Vec::new());
+        let mut with = without.clone();
+        let pairs = pairs.into_iter().filter(|(a, b, _)| a != b && *a < records.len() && *b < records.len());
+        with.matches =
+            pairs.map(|(a, b, probability)| Match { left: subject(a), right: subject(b), probability }).collect();
+        let (before, after) = (partition(&without, &namespaces), partition(&with, &namespaces));
+        for group in groups(&before) {
+            prop_assert!(groups(&after).iter().any(|larger| group.is_subset(larger)), "no identifier's link is lost");
+        }
+        for group in groups(&after) {
+            prop_assert!(groups(&before).contains(&group) || may_be(&group, &with));
+        }
+        let mut reversed = with.clone();
+        reversed.matches.reverse();
+        prop_assert_eq!(&after, &partition(&reversed, &namespaces));
+        // Held, nothing links that is not linked.
+        let owners = before.clusters.iter().flat_map(|it| it.members.keys().map(|member| (*member, it.customer)));
+        with.held = Some(owners.collect());
+        prop_assert_eq!(groups(&partition(&with, &namespaces)), groups(&before));
+        with.held = Some(BTreeMap::new());
+        prop_assert!(groups(&partition(&with, &namespaces)).iter().all(|group| group.len() == 1));
     }
 }
 

@@ -48,7 +48,7 @@ impl<'a> Facts<'a> {
             let of = identifiers.entry(identifier.namespace.clone()).or_default();
             of.0.push(identifier.value.expose().clone());
         }
-        let mut sources: Vec<String> = profile.records.iter().map(|(_, name, _)| name.source.clone()).collect();
+        let mut sources: Vec<String> = profile.records.iter().map(|(_, name, ..)| name.source.clone()).collect();
         sources.sort_unstable();
         sources.dedup();
         Self { profile, consents: Consents::new(&profile.consents), identifiers, sources }

@@ -30,7 +30,7 @@ impl Query {
     pub fn new(text: &str, rules: &Rules) -> Option<Self> {
         let words: Vec<String> = words(text).collect();
         let namespaces = rules.namespaces.all().iter();
-        let normal = namespaces.filter_map(|namespace| rules.namespaces.normalise(namespace.name, text).ok());
+        let normal = namespaces.filter_map(|namespace| rules.namespaces.normalise(&namespace.name, text).ok());
         (!words.is_empty()).then(|| Self { words, identifiers: normal.collect() })
     }
 

@@ -21,7 +21,7 @@ pub(crate) struct Migration;
 
 impl MigrationName for Migration {
     fn name(&self) -> &str {
-        "profiles_0003_accounts"
+        "profiles_0013_accounts"
     }
 }
 

@@ -1,0 +1,36 @@
+//! The catalogue, and how well each source told, day by day.
+
+use rapport_data::rls;
+use sea_orm::{ConnectionTrait as _, DbBackend};
+use sea_orm_migration::prelude::*;
+
+const TABLES: &[&str] = &[
+    "CREATE TABLE catalogue_entry (tenant {id} NOT NULL, kind SMALLINT NOT NULL, name {text} NOT NULL, \
+     state SMALLINT NOT NULL, revision BIGINT NOT NULL, body {text} NOT NULL, created_at BIGINT NOT NULL, \
+     updated_at BIGINT NOT NULL, PRIMARY KEY (tenant, kind, name))",
+    "CREATE TABLE source_day (tenant {id} NOT NULL, source {text} NOT NULL, day BIGINT NOT NULL, \
+     counts {text} NOT NULL, PRIMARY KEY (tenant, source, day))",
+];
+
+pub(crate) struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &str {
+        "profiles_0003_catalogue"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let [id, text] = match manager.get_database_backend() {
+            DbBackend::Postgres => ["UUID", "TEXT COLLATE \"C\""],
+            _ => ["BLOB", "TEXT"],
+        };
+        for table in TABLES {
+            let table = table.replace("{id}", id).replace("{text}", text);
+            manager.get_connection().execute_unprepared(&table).await?;
+        }
+        rls::tenant_tables(manager, &["catalogue_entry", "source_day"]).await
+    }
+}

@@ -1,0 +1,325 @@
+//! TrainMatcher: learns, without labels, how records of one customer agree and how others do, and puts what it learnt to
+//! use. Four passes, each resumable: learn and store a new version of the model, which is active from then on; make every
+//! record ready for it; weigh every record; link anew.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rapport_data::{Answer, NewOperation, Operation, Receipt, Tx};
+use rapport_kernel::{CustomerId, Fault, Reason, TenantId, Timestamp};
+use rapport_matching::model::Model;
+use rapport_matching::record::{PreparedRecord, spread};
+use rapport_matching::settings::{Field, Schema, Settings, Thresholds};
+use rapport_matching::train::{self, Options};
+use rapport_platform::Call;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::matching::{self as online, Noted};
+use super::{MOST_RUNS, Profiles, Written, apply, candidates, component};
+use crate::domain::bounds;
+use crate::domain::claims::Claims;
+use crate::domain::linking::partition;
+use crate::domain::matching::{Matcher, Ready, prepare, usual};
+use crate::domain::relink::Held;
+use crate::domain::rules::Rules;
+use crate::store::matching::{self, Entry};
+use crate::store::{match_model, profile, subject};
+
+/// The kind of the operation.
+pub const KIND: &str = "TrainMatcher";
+/// Customers of one unit.
+const PAGE: u64 = 100;
+/// How long one step links customers anew.
+const STEP: Duration = Duration::from_millis(300);
+/// How many customers a training looks at, at most: drawn by a hash of their ids, so that it is the same ones each time.
+const SAMPLE: usize = 30_000;
+
+/// What to train.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Request {
+    /// The fields to compare; none: those whose names are customary.
+    pub fields: Vec<Field>,
+    /// From which probabilities it links and asks.
+    pub thresholds: Thresholds,
+}
+
+/// Where a step begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cursor {
+    /// Learns.
+    Learn,
+    /// Makes records ready for a version, after this customer.
+    Prepare(u64, Uuid),
+    /// Weighs records, after this customer.
+    Weigh(u64, Uuid),
+    /// Links customers anew, after this one.
+    Link(u64, Uuid),
+}
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stepped {
+    /// Where the next one begins; none after the last.
+    pub next: Option<Cursor>,
+    /// How many customers this one went through.
+    pub done: u64,
+    /// The version that is trained.
+    pub version: u64,
+}
+
+/// What a training tells of its model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// How many records there were.
+    pub records: u64,
+    /// How many were looked at.
+    pub sampled: u64,
+    /// How many random pairs were compared.
+    pub random_pairs: u64,
+    /// How many pairs that share a key were compared.
+    pub blocked_pairs: u64,
+    /// How many of them are expected to be one customer's.
+    pub expected_matches: f64,
+    /// How many of them are expected to be of one household.
+    pub expected_households: f64,
+    /// Whether it settled.
+    pub converged: bool,
+    /// The blocking rules in words, with their expected matches and those that no other rule finds.
+    pub rules: Vec<(String, f64, f64)>,
+}
+
+/// A model and what is known of it.
+pub struct Trained {
+    /// Its version.
+    pub version: u64,
+    /// What it learnt.
+    pub model: Model,
+    /// How it was trained.
+    pub report: Report,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+impl Profiles {
+    /// The model that is active.
+    ///
+    /// # Errors
+    /// NOT_FOUND before the first training.
+    pub async fn trained(&self, tenant: TenantId) -> Result<Trained, Fault> {
+        let read = self.0.database.read(tenant, |rx| async move {
+            let not_found = || Fault::not_found("matcher", "active");
+            let version = match_model::active(&rx).await?.ok_or_else(not_found)?;
+            let (model, report, created_at) = match_model::find(&rx, version).await?.ok_or_else(not_found)?;
+            Ok(Trained { version, model, report, created_at })
+        });
+        read.await
+    }
+
+    /// Begins a training.
+    ///
+    /// # Errors
+    /// As [`rapport_data::Database::write_once`].
+    pub async fn train(
+        &self,
+        call: &Call,
+        receipt: Receipt<Operation>,
+        request: Request,
+    ) -> Result<Answer<Operation>, Fault> {
+        let request = serde_json::to_vec(&request).map_err(Fault::internal)?;
+        let unit = move |tx: Tx| {
+            let request = request.clone();
+            async move { tx.begin_operation(NewOperation { kind: KIND, unit: "customers", request }).await }
+        };
+        self.database(call).write_once(call.tenant(), receipt, unit).await
+    }
+
+    /// Does the next step of a training.
+    ///
+    /// # Errors
+    /// FAILED_PRECONDITION (INVALID_STATE) where there is nothing to learn from, or another training has taken its place;
+    /// as [`rapport_data::Database::write`].
+    pub async fn train_step(&self, tenant: TenantId, request: &Request, cursor: Cursor) -> Result<Stepped, Fault> {
+        let rules = Arc::new(self.rules_of(tenant).await?);
+        let (version, after) = match cursor {
+            Cursor::Learn => {
+                let version = self.learn_to_match(tenant, request, &rules).await?;
+                self.rules_changed(tenant);
+                return Ok(Stepped { next: Some(Cursor::Prepare(version, Uuid::nil())), done: 0, version });
+            }
+            Cursor::Prepare(version, after) | Cursor::Weigh(version, after) | Cursor::Link(version, after) => {
+                (version, after)
+            }
+        };
+        let matcher = rules.matcher.clone().filter(|matcher| matcher.version == version).ok_or_else(|| {
+            let text = "a later training has taken the place of this one";
+            Fault::new(Reason::InvalidState, text).precondition("MODEL_ACTIVE", version.to_string())
+        })?;
+        if matches!(cursor, Cursor::Link(..)) {
+            return self.link_some_matched(tenant, &rules, &matcher, after).await;
+        }
+        let weighs = matches!(cursor, Cursor::Weigh(..));
+        let unit = move |tx: Tx| {
+            let (rules, matcher) = (Arc::clone(&rules), Arc::clone(&matcher));
+            async move { pass(&tx, &rules, &matcher, after, weighs).await }
+        };
+        let (last, done) = self.0.database.write(tenant, unit).await?;
+        let next = match last {
+            Some(last) if weighs => Cursor::Weigh(version, last),
+            Some(last) => Cursor::Prepare(version, last),
+            None if weighs => Cursor::Link(version, Uuid::nil()),
+            None => Cursor::Weigh(version, Uuid::nil()),
+        };
+        Ok(Stepped { next: Some(next), done, version })
+    }
+
+    /// Learns from a sample; stores the model; answers its version.
+    async fn learn_to_match(&self, tenant: TenantId, request: &Request, rules: &Arc<Rules>) -> Result<u64, Fault> {
+        let database = &self.0.database;
+        let sample = database.read(tenant, |rx| async move {
+            let mut ids = profile::live_ids(&rx).await?;
+            ids.sort_by_cached_key(|id| spread(id.uuid().as_u64_pair().1));
+            ids.truncate(SAMPLE);
+            let mut claims: Vec<Claims> = Vec::with_capacity(ids.len());
+            for (_, row) in profile::by_ids(&rx, &ids).await? {
+                if let Held::Live { records, .. } = row.held {
+                    claims.extend(records.into_iter().map(|record| record.claims));
+                }
+            }
+            Ok((claims, subject::count(&rx).await?))
+        });
+        let (claims, records) = sample.await?;
+        let (request, rules) = (request.clone(), Arc::clone(rules));
+        // Seconds of computing: on a thread of its own.
+        let learnt = tokio::task::spawn_blocking(move || learn(&request, &claims, records, &rules)).await;
+        let learnt = Arc::new(learnt.map_err(Fault::internal)??);
+        let unit = move |tx: Tx| {
+            let learnt = Arc::clone(&learnt);
+            async move { match_model::add(&tx, &learnt.0, &learnt.1).await }
+        };
+        database.write(tenant, unit).await
+    }
+
+    /// Links customers anew for a while, each in a unit of its own.
+    async fn link_some_matched(
+        &self,
+        tenant: TenantId,
+        rules: &Arc<Rules>,
+        matcher: &Arc<Matcher>,
+        mut after: Uuid,
+    ) -> Result<Stepped, Fault> {
+        let (began, mut done, version) = (Instant::now(), 0, matcher.version);
+        let page = self.0.database.read(tenant, |rx| async move { profile::after(&rx, after, PAGE).await }).await?;
+        let count = page.len();
+        for (at, (customer, row)) in page.into_iter().enumerate() {
+            after = customer.uuid();
+            done += 1;
+            if matches!(row.held, Held::Live { .. }) {
+                self.link_matched(tenant, rules, customer).await?;
+            }
+            if began.elapsed() > STEP && at + 1 < count {
+                return Ok(Stepped { next: Some(Cursor::Link(version, after)), done, version });
+            }
+        }
+        let more = count as u64 == PAGE;
+        Ok(Stepped { next: more.then_some(Cursor::Link(version, after)), done, version })
+    }
+
+    async fn link_matched(&self, tenant: TenantId, rules: &Arc<Rules>, customer: CustomerId) -> Result<(), Fault> {
+        let mut runs = 0;
+        loop {
+            runs += 1;
+            let rules = Arc::clone(rules);
+            let unit = move |tx: Tx| {
+                let rules = Arc::clone(&rules);
+                async move { link(&tx, &rules, customer).await }
+            };
+            match self.0.database.write(tenant, unit).await {
+                Ok(written) => {
+                    self.show(tenant, &written);
+                    return Ok(());
+                }
+                Err(fault) if fault.reason == Reason::Contention && runs < MOST_RUNS => {
+                    tokio::time::sleep(Duration::from_millis(u64::from(runs))).await;
+                }
+                // Too many hang together, or too much: they stay as they are, as they do for every other call.
+                Err(fault) if fault.reason == Reason::IdentityConflict => return Ok(()),
+                Err(fault) => return Err(fault),
+            }
+        }
+    }
+}
+
+/// Learns from records.
+fn learn(request: &Request, claims: &[Claims], records: u64, rules: &Rules) -> Result<(Model, Report), Fault> {
+    let refused = |text: String| Fault::new(Reason::InvalidState, text).precondition("TRAINABLE", "records");
+    let mut settings = if request.fields.is_empty() {
+        usual(claims.iter())
+    } else {
+        let fields: Vec<_> = request.fields.iter().map(|field| (field.name.as_str(), field.kind)).collect();
+        Settings::of(&fields)
+    };
+    settings.thresholds = request.thresholds;
+    if settings.fields.is_empty() {
+        return Err(refused("no trait has a customary name: say in fields what is to be compared".to_owned()));
+    }
+    let schema = Schema::new(settings).map_err(|problem| refused(problem.to_string()))?;
+    let ready: Vec<PreparedRecord> = claims.iter().map(|claims| prepare(&schema, claims, &rules.namespaces)).collect();
+    let (model, told) =
+        train::train(&schema, &ready, Options::default()).map_err(|problem| refused(problem.to_string()))?;
+    let report = Report {
+        records,
+        sampled: ready.len() as u64,
+        random_pairs: told.random_pairs as u64,
+        blocked_pairs: told.blocked_pairs as u64,
+        expected_matches: told.expected_matches,
+        expected_households: told.expected_households,
+        converged: told.converged,
+        rules: told.rules.into_iter().map(|rule| (rule.rule, rule.expected_matches, rule.alone)).collect(),
+    };
+    Ok((model.for_population(records), report))
+}
+
+/// Makes the records of some customers ready, or weighs them; answers the last customer, where more follow, and how many.
+async fn pass(
+    tx: &Tx,
+    rules: &Rules,
+    matcher: &Matcher,
+    after: Uuid,
+    weighs: bool,
+) -> Result<(Option<Uuid>, u64), Fault> {
+    tx.hold_erasures().await?;
+    let page = profile::after(tx, after, PAGE).await?;
+    let done = page.len() as u64;
+    let last = page.last().filter(|_| done == PAGE).map(|(id, _)| id.uuid());
+    let records = page.into_iter().flat_map(|(_, row)| match row.held {
+        Held::Live { records, .. } => records,
+        Held::Redirect { .. } => Vec::new(),
+    });
+    let ready: Vec<_> =
+        records.map(|record| (record.subject, matcher.ready(&record.claims, &rules.namespaces))).collect();
+    if weighs {
+        for (subject, ready) in &ready {
+            let edges = online::weigh(tx, matcher, *subject, ready).await?;
+            matching::put_edges(tx, *subject, matcher.version, &edges).await?;
+        }
+        return Ok((last, done));
+    }
+    let entry = |(subject, Ready { record, keys })| Entry { subject, prepared: record.to_bytes(), keys };
+    matching::put(tx, matcher.tag(), &ready.into_iter().map(entry).collect::<Vec<_>>()).await?;
+    Ok((last, done))
+}
+
+/// Links a customer anew by what its records look alike, and puts up what is to be reviewed.
+async fn link(tx: &Tx, rules: &Rules, customer: CustomerId) -> Result<Written, Fault> {
+    let component = component::lock(tx, &[customer], rules).await?;
+    let partition = partition(&component.evidence, &rules.namespaces);
+    let (changes, written) = apply::relink(tx, &component, &partition, rules).await?;
+    changes.live.iter().try_for_each(|(_, records)| bounds::check(records))?;
+    for subject in component.members(customer) {
+        candidates::refused(tx, &component, &partition, subject).await?;
+        let reviewed = online::reviewed(tx, rules, subject).await?;
+        online::review(tx, rules, subject, &Noted { weighed: true, reviewed, ..Noted::default() }).await?;
+    }
+    Ok(written)
+}
