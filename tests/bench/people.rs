@@ -63,12 +63,18 @@ pub fn likeness(customer_id: String) -> Profile {
         source: told.source.clone(),
         subject_id: customer_id.clone(),
         observed_at: at,
+        ..TraitValue::default()
     };
     let record = SourceRecord { source: told.source.clone(), external_id: told.external_id.clone() };
     Profile {
         identifiers: told.identifiers.into_iter().map(held).collect(),
         traits: told.traits.into_iter().map(|(name, value)| (name, of_trait(value))).collect(),
-        records: vec![ProfileRecord { subject_id: customer_id.clone(), record: Some(record), create_time: at }],
+        records: vec![ProfileRecord {
+            subject_id: customer_id.clone(),
+            record: Some(record),
+            create_time: at,
+            ..ProfileRecord::default()
+        }],
         revision: 1,
         etag: "1".to_owned(),
         create_time: at,

@@ -53,7 +53,7 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     let db = Database::open(&config.database, "feedback", migrations::all(), platform).await?;
     let readiness = Readiness::new();
     db.watch(&readiness);
-    db.relay(platform, bus, vec!["metrics"]);
+    db.relay(platform, bus, vec!["derive", "metrics"]);
     let profiles = peers::Profiles::new(platform.peers.clone());
     let surveys = rpc::SurveyRpc(service::Surveys::new(db.clone(), platform.page_key.clone()));
     let responses = rpc::ResponseRpc(service::Responses::new(db.clone(), profiles, platform.page_key.clone()));

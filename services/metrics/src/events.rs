@@ -70,6 +70,7 @@ pub fn read(event: Event) -> Result<Option<Change>, Fault> {
             | Payload::DecisionMade(_)
             | Payload::AccountChanged(_)
             | Payload::CatalogueEntryChanged(_)
+            | Payload::SegmentChanged(_)
             | Payload::Watermark(_),
         )
         | None => return Ok(None),

@@ -9,30 +9,39 @@ use rapport_api::convert::{instant, money, timestamp};
 use rapport_api::events::v1::event::Payload;
 use rapport_api::events::v1::{
     AccountChanged, CatalogueEntryChanged, ContextAccount, ContextConsent, ContextFlag, ContextPreferences,
-    CustomerContext, Event, InteractionChanged, PersonaChanged, ProfileChanged, SubjectErased, SubjectLinked,
-    TenantSettingsChanged, TraitDefinitionChanged,
+    ContextScore, ContextSegment, CustomerContext, Event, InteractionChanged, PersonaChanged, ProfileChanged,
+    SegmentChanged, SegmentFlip, SubjectErased, SubjectLinked, TenantSettingsChanged, TraitDefinitionChanged,
 };
 use rapport_cache::{Change, ChangeKind, ContextCache};
 use rapport_data::{Follower, NewEvent};
-use rapport_kernel::{CustomerId, Fault, SubjectId, TenantId, Timestamp};
+use rapport_kernel::{CustomerId, EventId, Fault, SubjectId, TenantId, Timestamp};
 
 use crate::convert::standing;
 use crate::convert::value::{party_message, value_message};
 use crate::domain::account::{Account, AccountId, Membership};
 use crate::domain::catalogue::{Details, Entry};
 use crate::domain::claims::ConsentState;
+use crate::domain::derived::{Flip, Score};
 use crate::domain::interaction::{Interaction, Tombstone};
 use crate::domain::persona::Persona;
-use crate::domain::profile::Profile;
+use crate::domain::profile::{InSegment, Profile};
+use crate::domain::segment::{Segment, SegmentId};
 use crate::domain::settings::Settings;
 use crate::domain::standing::{Flagging, Preference};
 use crate::domain::value::Number;
+use crate::service::Profiles;
+use crate::service::follow::Told;
 use crate::store::catalogue_entry::Row;
 use crate::store::link::Link;
+use crate::store::score::Given;
 use crate::store::trait_definition::Version;
 
 /// The group that writes the shared context.
 pub const CONTEXT_GROUP: &str = "context";
+/// The group that derives what follows from interactions and scores.
+pub const DERIVE_GROUP: &str = "derive";
+/// The topic of feedback, which tells of scores.
+pub const FEEDBACK: &str = "feedback";
 /// The group that infers what customers prefer.
 pub const CHANNELS_GROUP: &str = "channels";
 /// The topic of this service.
@@ -62,6 +71,9 @@ pub fn context(profile: &Profile) -> CustomerContext {
         restrictions: profile.objections.keys().map(|kind| standing::processing_message(*kind).into()).collect(),
         preferences: preferences(profile),
         flags: profile.flags.iter().map(|(name, (held, _))| flag(name, held)).collect(),
+        segments: profile.segments.iter().map(segment).collect(),
+        lifecycle_stage: profile.derived.stage.clone(),
+        scores: profile.derived.scores.iter().map(score).collect(),
         persona: profile.persona.as_ref().map(|has| has.persona.to_string()).unwrap_or_default(),
         accounts: profile.accounts.iter().map(|(membership, _)| context_account(membership)).collect(),
     }
@@ -73,6 +85,18 @@ fn context_account(membership: &Membership) -> ContextAccount {
         kind: membership.kind.name().to_owned(),
         role: membership.role.clone(),
     }
+}
+
+fn segment(held: &InSegment) -> ContextSegment {
+    ContextSegment {
+        segment_id: held.id.to_string(),
+        name: held.name.clone(),
+        enter_time: Some(timestamp(held.entered_at)),
+    }
+}
+
+fn score((kind, score): (&String, &Score)) -> ContextScore {
+    ContextScore { kind: kind.clone(), score: score.score, time: Some(timestamp(score.at)) }
 }
 
 fn flag(name: &str, held: &Flagging) -> ContextFlag {
@@ -109,14 +133,34 @@ pub fn context_ids(profile: &Profile) -> CustomerContext {
 /// A profile has a new state.
 #[must_use]
 pub fn profile_changed(profile: &Profile, at: Timestamp) -> NewEvent {
-    let changed = ProfileChanged { context: Some(Box::new(context(profile))), merged_into: String::new() };
+    profile_flipped(profile, &[], at)
+}
+
+/// A profile has a new state, by which it entered and left segments.
+#[must_use]
+pub fn profile_flipped(profile: &Profile, flips: &[Flip], at: Timestamp) -> NewEvent {
+    let flip = |flip: &Flip| SegmentFlip {
+        segment_id: flip.segment.to_string(),
+        entered: flip.entered,
+        at: Some(timestamp(flip.at)),
+        founding: flip.founding,
+    };
+    let (context, segment_flips) = (Some(Box::new(context(profile))), flips.iter().map(flip).collect());
+    let changed = ProfileChanged { context, segment_flips, ..ProfileChanged::default() };
     of_profile(profile.customer, profile.revision, at, changed)
 }
 
-/// A customer id was merged away.
+/// A customer id was merged away by a revision at an instant, and left the segments it was in.
 #[must_use]
-pub fn merged_away(id: CustomerId, to: CustomerId, revision: u64, at: Timestamp) -> NewEvent {
-    of_profile(id, revision, at, ProfileChanged { context: None, merged_into: to.to_string() })
+pub fn merged_away(id: CustomerId, to: CustomerId, (revision, at): (u64, Timestamp), left: &[SegmentId]) -> NewEvent {
+    let flip = |segment: &SegmentId| SegmentFlip {
+        segment_id: segment.to_string(),
+        entered: false,
+        at: Some(timestamp(at)),
+        founding: false,
+    };
+    let segment_flips = left.iter().map(flip).collect();
+    of_profile(id, revision, at, ProfileChanged { context: None, merged_into: to.to_string(), segment_flips })
 }
 
 fn of_profile(id: CustomerId, revision: u64, occurred_at: Timestamp, changed: ProfileChanged) -> NewEvent {
@@ -244,6 +288,25 @@ pub fn tenant_settings_changed(tenant: TenantId, settings: &Settings) -> NewEven
         revision: settings.revision,
         occurred_at: settings.updated_at.unwrap_or(Timestamp::MIN),
         payload: Payload::TenantSettingsChanged(changed),
+    }
+}
+
+/// A segment is new or has a new state, or is no more (`None`), by a revision at an instant. It is about nobody.
+#[must_use]
+pub fn segment_changed(
+    tenant: TenantId,
+    id: SegmentId,
+    segment: Option<&Segment>,
+    (revision, at): (u64, Timestamp),
+) -> NewEvent {
+    let name = segment.map(|segment| segment.draft.name.clone()).unwrap_or_default();
+    NewEvent {
+        subject: SubjectId::from_uuid(tenant.uuid()),
+        aggregate: "segment",
+        aggregate_id: id.to_string(),
+        revision,
+        occurred_at: at,
+        payload: Payload::SegmentChanged(SegmentChanged { deleted: segment.is_none(), name }),
     }
 }
 
@@ -392,12 +455,66 @@ fn change(tenant: TenantId, event: Event) -> Option<Change> {
         | Payload::DecisionMade(_)
         | Payload::TraitDefinitionChanged(_)
         | Payload::AccountChanged(_)
+        | Payload::SegmentChanged(_)
         | Payload::PersonaChanged(_)
         | Payload::CatalogueEntryChanged(_)
         | Payload::TenantSettingsChanged(_)
         | Payload::Watermark(_) => return None,
     };
     Some(Change { tenant, customer, revision, recorded_at, kind })
+}
+
+/// Derives customers anew as interactions and scores are told.
+pub struct Derive(pub Profiles);
+
+impl Follower for Derive {
+    fn follow(&self, tenant: TenantId, events: Vec<Event>) -> BoxFuture<'_, Result<(), Fault>> {
+        Box::pin(async move {
+            let mut told = Told::default();
+            for event in events {
+                tell(&mut told, event);
+            }
+            self.0.follow(tenant, told).await
+        })
+    }
+
+    fn watermark<'a>(&'a self, _: &'a str, _: u16, _: Timestamp) -> BoxFuture<'a, Result<(), Fault>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn leave(&self, _: u16) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// An event's id, the customer it is about, and the segments that entered or left by it.
+#[must_use]
+pub fn flips(event: &Event) -> Option<(EventId, CustomerId, Vec<Flip>)> {
+    let Some(Payload::ProfileChanged(changed)) = &event.payload else { return None };
+    let flip = |flip: &SegmentFlip| {
+        let (segment, at) = (flip.segment_id.parse().ok()?, instant(flip.at.as_ref()?).ok()?);
+        Some(Flip { segment, entered: flip.entered, at, founding: flip.founding })
+    };
+    let flips = changed.segment_flips.iter().filter_map(flip).collect();
+    Some((event.event_id.parse().ok()?, event.aggregate_id.parse().ok()?, flips))
+}
+
+fn tell(told: &mut Told, event: Event) {
+    let Ok(subject) = event.subject_id.parse::<SubjectId>() else { return };
+    match event.payload {
+        Some(Payload::InteractionChanged(changed)) => {
+            // What it was before a newer version, or its deletion, is not told: it may have been anything.
+            let kind = (event.revision == 1 && !changed.deleted).then_some(changed.r#type);
+            told.happened.push((subject, kind));
+        }
+        Some(Payload::ResponseChanged(changed)) if !changed.anonymous => {
+            let at = event.occurred_at.as_ref().and_then(|at| instant(at).ok());
+            let (Ok(response), Some(at)) = (event.aggregate_id.parse(), at) else { return };
+            let score = (!changed.deleted && !changed.kind.is_empty()).then_some((changed.kind, changed.score));
+            told.scored.push(Given { subject, response, score, at, revision: event.revision });
+        }
+        _ => {}
+    }
 }
 
 /// The consumer, for [`rapport_data::Database::follow`].

@@ -29,6 +29,7 @@ use rapport_api::profiles::v1::identity_service_server::IdentityServiceServer;
 use rapport_api::profiles::v1::interaction_service_server::InteractionServiceServer;
 use rapport_api::profiles::v1::persona_service_server::PersonaServiceServer;
 use rapport_api::profiles::v1::profile_service_server::ProfileServiceServer;
+use rapport_api::profiles::v1::segment_service_server::SegmentServiceServer;
 use rapport_api::profiles::v1::tenant_settings_service_server::TenantSettingsServiceServer;
 use rapport_api::profiles::v1::trait_service_server::TraitServiceServer;
 use rapport_api::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES};
@@ -91,12 +92,16 @@ pub async fn build<T: Send + Sync + 'static>(
 ) -> Result<Module, Fault> {
     let namespaces = config.namespaces()?;
     let database = Database::open(&config.database, "profiles", migrations::all(), platform).await?;
-    database.relay(platform, Arc::clone(&bus), vec![events::CONTEXT_GROUP, events::CHANNELS_GROUP, "metrics"]);
+    let groups = vec![events::CONTEXT_GROUP, events::CHANNELS_GROUP, events::DERIVE_GROUP, "metrics"];
+    database.relay(platform, Arc::clone(&bus), groups);
     database.follow(platform, Arc::clone(&bus), events::CONTEXT_GROUP, &[events::TOPIC], events::write_context(cache));
     let readiness = Readiness::new();
     database.watch(&readiness);
     let profiles = Profiles::new(database.clone(), namespaces);
-    profiles.follow_time(platform);
+    let derive = Arc::new(events::Derive(profiles.clone()));
+    let told = [events::TOPIC, events::FEEDBACK];
+    database.follow(platform, Arc::clone(&bus), events::DERIVE_GROUP, &told, derive);
+    profiles.keep_time(platform);
     let meeting = Arc::new(service::channels::Meeting(profiles.clone()));
     database.follow(platform, bus, events::CHANNELS_GROUP, &[events::TOPIC], meeting);
     make_room(platform, &profiles);
@@ -165,6 +170,10 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Result<Routes, Fault> {
     let traits = TraitServiceServer::new(rpc::traits::TraitRpc(profiles.clone(), platform.page_key.clone()))
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let segments = rpc::segments::SegmentRpc { profiles: profiles.clone(), page_key: platform.page_key.clone() };
+    let segments = SegmentServiceServer::new(segments)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let settings = TenantSettingsServiceServer::new(rpc::settings::SettingsRpc(profiles.clone()))
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
@@ -198,6 +207,7 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Result<Routes, Fault> {
         .add_service(interactions)
         .add_service(identity)
         .add_service(traits)
+        .add_service(segments)
         .add_service(settings)
         .add_service(personas)
         .add_service(catalogue)

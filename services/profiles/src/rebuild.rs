@@ -15,7 +15,7 @@ use crate::domain::relink::Held;
 use crate::events;
 use crate::service::rules;
 use crate::store::catalogue_entry::{self, Row};
-use crate::store::{account, interaction, link, persona, profile, settings, trait_definition};
+use crate::store::{account, interaction, link, persona, profile, segment, settings, trait_definition};
 
 /// How many aggregates a page tells of.
 const PAGE: u64 = 300;
@@ -51,22 +51,23 @@ impl Rebuild for State {
                 let events = links.iter().map(|link| events::subject_linked(None, link)).collect();
                 return Ok(Retold { events, next: Some(next) });
             }
-            let rules = rules::read(&tx, &self.built_in).await?;
+            let rules = rules::read(&tx, &self.built_in, None).await?;
             let rows = profile::after(&tx, id, PAGE).await?;
             let next = rows.last().map_or("interaction/".to_owned(), |(id, _)| format!("profile/{id}"));
             let event = |(id, row): (_, profile::Row)| match row.held {
                 Held::Live { revision, records } => {
                     let profile = fold(id, revision, row.updated_at, &records, &rules).at(tx.now());
+                    let profile = profile.with(row.derived, &rules);
                     events::profile_changed(&profile, row.updated_at)
                 }
-                Held::Redirect { revision, to } => events::merged_away(id, to, revision, row.updated_at),
+                Held::Redirect { revision, to } => events::merged_away(id, to, (revision, row.updated_at), &[]),
             };
             Ok(Retold { events: rows.into_iter().map(event).collect(), next: Some(next) })
         })
     }
 }
 
-/// A tenant's rules are few: one page.
+/// A tenant's rules and segments are few: one page.
 async fn rules_of(tx: &Tx) -> Result<Retold, Fault> {
     let declared = trait_definition::newest(tx).await?;
     let declared = declared.iter().map(|version| events::trait_definition_changed(tx.tenant(), version));
@@ -74,7 +75,12 @@ async fn rules_of(tx: &Tx) -> Result<Retold, Fault> {
     let personas = personas.iter().map(|persona| events::persona_changed(tx.tenant(), persona));
     let settings = Some(settings::find(tx).await?).filter(|settings| settings.revision > 0);
     let settings = settings.iter().map(|settings| events::tenant_settings_changed(tx.tenant(), settings));
-    let events = declared.chain(personas).chain(settings).collect();
+    let segments = segment::all(tx).await?;
+    let segments = segments.iter().map(|segment| {
+        let moment = (segment.revision, segment.updated_at);
+        events::segment_changed(tx.tenant(), segment.id, Some(segment), moment)
+    });
+    let events = declared.chain(personas).chain(settings).chain(segments).collect();
     Ok(Retold { events, next: Some("catalogue/".to_owned()) })
 }
 

@@ -90,17 +90,20 @@ impl Ground {
         self.surveys(tenant).publish_survey(request).await.expect("a draft opens").into_inner()
     }
 
-    /// What feedback publishes, as the group that must settle it reads it.
+    /// What feedback publishes, as one of the groups that must settle it reads it; what the other one gets is read on.
     pub fn reader(&self) -> Reader {
-        let lane = rapport_data::lane("feedback", "metrics");
-        let subscribe = |partition| self.bus.subscribe(&lane, partition, "metrics");
-        Reader { subscriptions: (0..rapport_data::PARTITIONS).map(subscribe).collect() }
+        let subscribe = |group: &'static str| {
+            let lane = rapport_data::lane("feedback", group);
+            (0..rapport_data::PARTITIONS).map(move |partition| self.bus.subscribe(&lane, partition, group)).collect()
+        };
+        Reader { subscriptions: subscribe("metrics"), others: subscribe("derive") }
     }
 }
 
 /// Reads the topic.
 pub struct Reader {
     subscriptions: Vec<Box<dyn Subscription>>,
+    others: Vec<Box<dyn Subscription>>,
 }
 
 impl Reader {
@@ -108,6 +111,12 @@ impl Reader {
     pub async fn next(&mut self, count: usize) -> Vec<(Event, ResponseChanged)> {
         let mut found = Vec::new();
         for _ in 0..500 {
+            for subscription in &mut self.others {
+                let deliveries = subscription.next(100, Duration::from_millis(1)).await.expect("the bus is up");
+                if let Some(last) = deliveries.last() {
+                    subscription.commit(last.id).await.expect("the bus is up");
+                }
+            }
             for subscription in &mut self.subscriptions {
                 let deliveries = subscription.next(100, Duration::from_millis(2)).await.expect("the bus is up");
                 if let Some(last) = deliveries.last() {

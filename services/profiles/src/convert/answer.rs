@@ -13,7 +13,7 @@ use super::value::state_message;
 use crate::domain::assertion::Assertion;
 use crate::domain::declared::Declared;
 use crate::domain::linking::Cause;
-use crate::domain::preview::{ConsentChange, TraitConflict};
+use crate::domain::preview::{ConsentChange, SegmentChange, TraitConflict};
 use crate::domain::profile::Profile;
 use crate::domain::standing::Processing;
 use crate::events;
@@ -108,6 +108,16 @@ pub fn preview(preview: &Preview) -> message::PreviewMergeResponse {
         trait_conflicts: preview.trait_conflicts.iter().map(conflict).collect(),
         consent_changes: preview.consent_changes.iter().map(change).collect(),
         restriction_changes: preview.restriction_changes.iter().map(restriction).collect(),
+        segment_changes: preview.segment_changes.iter().map(segment_change).collect(),
+    }
+}
+
+fn segment_change(change: &SegmentChange) -> message::MergeSegmentChange {
+    message::MergeSegmentChange {
+        customer_id: change.customer.to_string(),
+        segment_id: change.segment.to_string(),
+        name: change.name.clone(),
+        entered: change.entered,
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod account;
 pub mod answer;
 pub mod catalogue;
+pub mod computed;
 pub mod erasure;
 pub mod identify;
 pub mod identity;
@@ -15,6 +16,7 @@ pub mod potential;
 pub mod profile;
 pub mod request;
 pub mod search;
+pub mod segments;
 pub mod settings;
 pub mod standing;
 pub mod traits;

@@ -9,7 +9,8 @@ use super::standing;
 use super::value::{party_message, state_message, value_message};
 use crate::domain::account::Membership;
 use crate::domain::claims::Consent;
-use crate::domain::profile::{InForce, Profile, Trait};
+use crate::domain::derived::Score;
+use crate::domain::profile::{InForce, InSegment, Profile, Trait};
 use crate::domain::value::SourceRecord;
 
 /// The etag of a revision.
@@ -38,12 +39,27 @@ pub fn profile(profile: &Profile) -> message::Profile {
         records: profile.records.iter().map(record).collect(),
         create_time: Some(timestamp(profile.created_at)),
         update_time: Some(timestamp(profile.updated_at)),
+        segments: profile.segments.iter().map(segment).collect(),
+        lifecycle_stage: profile.derived.stage.clone(),
+        scores: Some(message::ProfileScores { last_scores: profile.derived.scores.iter().map(score).collect() }),
         restrictions: profile.objections.iter().map(standing::restriction).collect(),
         preferences: standing::preferences(profile),
         flags: profile.flags.iter().map(standing::flag).collect(),
         persona: profile.persona.as_ref().map(super::persona::membership),
         accounts: profile.accounts.iter().map(account).collect(),
     }
+}
+
+fn segment(held: &InSegment) -> message::ProfileSegment {
+    message::ProfileSegment {
+        segment_id: held.id.to_string(),
+        name: held.name.clone(),
+        enter_time: Some(timestamp(held.entered_at)),
+    }
+}
+
+fn score((kind, score): (&String, &Score)) -> message::LastScore {
+    message::LastScore { kind: kind.clone(), score: score.score, time: Some(timestamp(score.at)) }
 }
 
 /// A trait with its provenance.

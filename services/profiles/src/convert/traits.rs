@@ -5,7 +5,8 @@ use rapport_api::profiles::v1 as message;
 use rapport_kernel::{Fault, Timestamp, Violations, page_size};
 
 use super::profile::etag;
-use super::{add, mask, revision};
+use super::{add, computed, mask, revision};
+use crate::domain::computed::Recipe;
 use crate::domain::declared::{PiiClass, TraitDefinition};
 use crate::domain::survivorship::Survivorship;
 use crate::domain::value::TraitType;
@@ -23,7 +24,8 @@ pub fn create(message: &message::CreateTraitDefinitionRequest) -> Result<TraitDe
         add(&mut out, "trait_definition.type", "required", "must be set");
     }
     check_sources(&given, &mut out);
-    let definition = kind.map(|kind| read(given, kind));
+    let recipe = recipe(&given, &mut out);
+    let definition = kind.map(|kind| read(given, kind, recipe));
     if let Some((field, rule, text)) = definition.as_ref().and_then(TraitDefinition::refusal) {
         add(&mut out, &format!("trait_definition.{field}"), rule, text);
     }
@@ -39,7 +41,11 @@ fn check_sources(given: &message::TraitDefinition, out: &mut Violations) {
     }
 }
 
-fn read(given: message::TraitDefinition, kind: TraitType) -> TraitDefinition {
+fn recipe(given: &message::TraitDefinition, out: &mut Violations) -> Option<Recipe> {
+    computed::recipe(given.computed.as_ref()?, "trait_definition.computed", out)
+}
+
+fn read(given: message::TraitDefinition, kind: TraitType, computed: Option<Recipe>) -> TraitDefinition {
     let survivorship = match given.survivorship() {
         message::Survivorship::Unspecified | message::Survivorship::Latest => Survivorship::Latest,
         message::Survivorship::MostTrusted => Survivorship::MostTrusted,
@@ -65,6 +71,7 @@ fn read(given: message::TraitDefinition, kind: TraitType) -> TraitDefinition {
         survivorship,
         trusted_sources: given.trusted_sources,
         created_at: Timestamp::MIN,
+        computed,
         updated_at: Timestamp::MIN,
         revision: 0,
     }
@@ -82,6 +89,7 @@ const FIELDS: &[(&str, Change)] = &[
         }
     }),
     ("trusted_sources", |held, new| held.trusted_sources.clone_from(&new.trusted_sources)),
+    ("computed", |held, new| held.computed.clone_from(&new.computed)),
 ];
 
 /// What to change of a declared trait. Its type may be left out.
@@ -95,10 +103,11 @@ pub fn update(message: &message::UpdateTraitDefinitionRequest) -> Result<Updatin
     let known: Vec<&str> = FIELDS.iter().map(|(name, _)| *name).collect();
     mask::check(message.update_mask.as_ref(), &known, &mut out);
     check_sources(&given, &mut out);
+    let recipe = recipe(&given, &mut out);
     out.check()?;
     let changes = FIELDS.iter().filter(|(name, _)| mask::names(message.update_mask.as_ref(), name, true));
     let (changes, expected) = (changes.map(|(_, change)| *change).collect(), revision(&given.etag));
-    Ok(Updating { definition: read(given, stated.unwrap_or(TraitType::Text)), changes, kind: stated, expected })
+    Ok(Updating { definition: read(given, stated.unwrap_or(TraitType::Text), recipe), changes, kind: stated, expected })
 }
 
 /// Which declaration to take back, at which revision.
@@ -136,6 +145,7 @@ pub fn definition(definition: &TraitDefinition) -> message::TraitDefinition {
         metric_dimension: definition.metric_dimension,
         description: definition.description.clone(),
         create_time: Some(timestamp(definition.created_at)),
+        computed: definition.computed.as_ref().map(computed::render),
         pii_class: pii_class.into(),
         survivorship: survivorship.into(),
         trusted_sources: definition.trusted_sources.clone(),

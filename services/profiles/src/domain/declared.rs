@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rapport_kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::computed::Recipe;
 use super::profile::Profile;
 use super::survivorship::Survivorship;
 use super::value::{TraitType, Value};
@@ -48,6 +49,9 @@ pub struct TraitDefinition {
     pub trusted_sources: Vec<String>,
     /// When it was declared.
     pub created_at: Timestamp,
+    /// How it is computed, where no source states it.
+    #[serde(default)]
+    pub computed: Option<Recipe>,
     /// When it last changed.
     pub updated_at: Timestamp,
     /// Counts its changes from 1, over declarations that were taken back.
@@ -66,6 +70,9 @@ impl TraitDefinition {
     #[must_use]
     pub fn refusal(&self) -> Option<(&'static str, &'static str, &'static str)> {
         let is_union = self.survivorship == Survivorship::Union;
+        if let Some(text) = self.computed.as_ref().and_then(|recipe| recipe.refusal(self.kind)) {
+            return Some(("type", "type.computed", text));
+        }
         if let Some(text) = self.survivorship.refusal(self.kind) {
             return Some(("survivorship", "survivorship.type", text));
         }
@@ -109,6 +116,9 @@ impl Declared {
     #[must_use]
     pub fn refusal(&self, name: &str, value: &Value) -> Option<String> {
         let declared = self.0.get(name)?;
+        if declared.computed.is_some() {
+            return Some("must not be stated: the trait is computed".to_owned());
+        }
         let text = || format!("must be {}: the trait is declared so", declared.kind.words());
         (!declared.takes(value.kind())).then(text)
     }

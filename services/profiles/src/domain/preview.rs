@@ -2,11 +2,16 @@
 //! of them would lose or gain.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rapport_kernel::CustomerId;
 
 use super::claims::ConsentState;
+use super::definitions::Compiled;
+use super::derived::Derived;
 use super::profile::{Profile, Trait};
+use super::rules::Rules;
+use super::segment::SegmentId;
 use super::standing::Processing;
 
 /// A trait on which customers differ.
@@ -33,6 +38,31 @@ pub struct ConsentChange {
     pub before: Option<ConsentState>,
     /// As it would be.
     pub after: Option<ConsentState>,
+}
+
+/// A segment that a customer would enter or leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentChange {
+    /// The customer.
+    pub customer: CustomerId,
+    /// The segment.
+    pub segment: SegmentId,
+    /// Its name.
+    pub name: String,
+    /// Whether it would enter.
+    pub entered: bool,
+}
+
+/// The segments that a customer would enter or leave.
+#[must_use]
+pub fn segment_changes(customer: CustomerId, before: &Derived, after: &Derived, rules: &Rules) -> Vec<SegmentChange> {
+    let change = |compiled: &Arc<Compiled>| {
+        let segment = compiled.segment.id;
+        let entered = after.segments.contains_key(&segment);
+        let changes = before.segments.contains_key(&segment) != entered;
+        changes.then(|| SegmentChange { customer, segment, name: compiled.segment.draft.name.clone(), entered })
+    };
+    rules.definitions.segments.iter().filter_map(change).collect()
 }
 
 /// The traits on which customers differ.

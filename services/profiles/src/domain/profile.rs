@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 use super::account::{self, AccountId};
 use super::channels::{self, Inferred};
 use super::claims::{Claims, Consent, ConsentState};
+use super::derived::Derived;
 use super::namespace::Namespaces;
 use super::persona::Membership;
 use super::rules::Rules;
+use super::segment::SegmentId;
 use super::standing::{Basis, Choice, Flagging, Objection, Preference, Preferring, Processing};
 use super::survivorship::{Candidate, survivor};
 use super::value::{Identifier, Party, SourceRecord, Value};
@@ -89,11 +91,52 @@ pub struct Profile {
     pub created_at: Timestamp,
     /// When the profile last changed.
     pub updated_at: Timestamp,
+    /// What is derived of it.
+    pub derived: Arc<Derived>,
+    /// The segments it is in that there still are, by name.
+    pub segments: Vec<InSegment>,
     /// The persona it has by the set in force.
     pub persona: Option<Membership>,
 }
 
+/// A segment that a customer is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InSegment {
+    /// The segment.
+    pub id: SegmentId,
+    /// Its name.
+    pub name: String,
+    /// When the customer entered.
+    pub entered_at: Timestamp,
+}
+
+/// The source that computed traits bear.
+pub const COMPUTED: &str = "computed";
+
 impl Profile {
+    /// The profile with what is derived of it.
+    #[must_use]
+    pub fn with(mut self, derived: Arc<Derived>, rules: &Rules) -> Self {
+        let definitions = &rules.definitions;
+        self.traits.retain(|name, _| !definitions.computed.contains_key(name));
+        for name in definitions.computed.keys() {
+            if let Some(held) = derived.traits.get(name) {
+                let (value, source) = (held.value.clone(), COMPUTED.to_owned());
+                let (subject, observed_at, contributors) = (self.customer, held.since, Vec::new());
+                let held = Trait { value, source, subject, observed_at, contributors };
+                self.traits.insert(name.clone(), held);
+            }
+        }
+        let named = definitions.segments.iter().filter_map(|compiled| {
+            let (id, name) = (compiled.segment.id, compiled.segment.draft.name.clone());
+            derived.segments.get(&id).map(|since| InSegment { id, name, entered_at: *since })
+        });
+        self.segments = named.collect();
+        self.segments.sort_by(|a, b| a.name.cmp(&b.name));
+        self.derived = derived;
+        self
+    }
+
     /// The consents in force by (purpose, channel).
     #[must_use]
     pub fn consent_states(&self) -> BTreeMap<(&str, &str), ConsentState> {
@@ -101,11 +144,18 @@ impl Profile {
         states.map(|held| ((held.purpose.as_str(), held.channel.as_str()), held.decided_by.state)).collect()
     }
 
-    /// The instant at which something here could change without any statement: until then it is as it is.
+    /// The instant at which something here could change though nothing happens: until then it is as it is.
     #[must_use]
     pub fn valid_until(&self) -> Option<Timestamp> {
         let ends = self.flags.values().filter_map(|(flag, _)| flag.until);
-        ends.min().filter(|end| *end < Timestamp::MAX)
+        ends.chain([self.derived.valid_until]).min().filter(|end| *end < Timestamp::MAX)
+    }
+
+    /// The first instant after another at which a flag ends.
+    #[must_use]
+    pub fn flag_ends_after(&self, now: Timestamp) -> Timestamp {
+        let ends = self.flags.values().filter_map(|(flag, _)| flag.until);
+        ends.filter(|end| *end > now).min().unwrap_or(Timestamp::MAX)
     }
 
     /// The profile as it stands at an instant: flags that have ended by then are gone.
@@ -127,7 +177,7 @@ impl Profile {
     }
 }
 
-/// Folds the records of a customer. There is at least one: a customer without records does not exist.
+/// Folds the records of a customer; what is derived of it comes by [`Profile::with`]. There is at least one: a customer without records does not exist.
 #[must_use]
 pub fn fold(customer: CustomerId, revision: u64, updated_at: Timestamp, records: &[Record], rules: &Rules) -> Profile {
     let mut profile = Profile {
@@ -145,6 +195,8 @@ pub fn fold(customer: CustomerId, revision: u64, updated_at: Timestamp, records:
         records: names(customer, records),
         created_at: records.iter().map(|record| record.created_at).min().unwrap_or(updated_at),
         updated_at,
+        derived: Arc::default(),
+        segments: Vec::new(),
         persona: None,
     };
     profile.persona = rules.personas.as_ref().and_then(|personas| personas.membership(&profile));

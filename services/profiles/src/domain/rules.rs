@@ -3,13 +3,19 @@
 
 use std::sync::Arc;
 
+use chrono::Weekday;
+
 use super::catalogue::Catalogue;
+use super::computed::Calendar;
 use super::declared::Declared;
+use super::definitions::Definitions;
 use super::identity::IdentitySettings;
 use super::matching::Matcher;
 use super::namespace::Namespaces;
 use super::persona::Assigner;
+use super::profile::Profile;
 use super::settings::Settings;
+use super::standing::{Choice, Preference};
 use super::value::Value;
 
 /// The rules of one tenant.
@@ -27,11 +33,25 @@ pub struct Rules {
     pub matcher: Option<Arc<Matcher>>,
     /// What interactions are made of.
     pub catalogue: Catalogue,
+    /// What is derived of customers.
+    pub definitions: Arc<Definitions>,
     /// What the tenant set for itself.
     pub settings: Settings,
 }
 
 impl Rules {
+    /// Where a customer's calendar is: in the zone that it prefers, else in the tenant's, else in UTC.
+    #[must_use]
+    pub fn calendar(&self, profile: &Profile) -> Calendar {
+        let preferred = profile.preferences.get(&Preference::Zone).and_then(|(said, _)| match &said.choice {
+            Some(Choice::Text(zone)) => zone.parse().ok(),
+            _ => None,
+        });
+        let zone = preferred.or_else(|| self.settings.zone.parse().ok()).unwrap_or(chrono_tz::Tz::UTC);
+        let week_start = Weekday::try_from(self.settings.week_start.saturating_sub(1)).unwrap_or(Weekday::Mon);
+        Calendar { zone, week_start }
+    }
+
     /// What a value of a trait must be, where it is not that.
     #[must_use]
     pub fn refusal(&self, name: &str, value: &Value) -> Option<String> {

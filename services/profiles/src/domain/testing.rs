@@ -149,6 +149,7 @@ pub fn definition(name: &str, kind: TraitType) -> TraitDefinition {
         survivorship: Survivorship::default(),
         trusted_sources: Vec::new(),
         created_at: Timestamp::MIN,
+        computed: None,
         updated_at: Timestamp::MIN,
         revision: 1,
     }

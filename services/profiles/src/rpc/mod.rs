@@ -10,6 +10,7 @@ pub mod interactions;
 pub mod jobs;
 pub mod personas;
 pub mod profile;
+pub mod segments;
 pub mod settings;
 pub mod traits;
 

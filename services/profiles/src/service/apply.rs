@@ -1,15 +1,17 @@
 //! Writes what a new partition changes: links, profiles, and the events that tell of them. Nothing else.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rapport_data::Tx;
 use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
 
 use super::component::Component;
-use super::{Written, candidates};
+use super::{Written, candidates, derive};
 use crate::domain::claims::Statement;
+use crate::domain::derived::Derived;
 use crate::domain::linking::Partition;
-use crate::domain::profile::{Profile, Record, fold};
+use crate::domain::profile::{Profile, Record};
 use crate::domain::relink::{self, Changes, Held};
 use crate::domain::rules::Rules;
 use crate::domain::search;
@@ -35,15 +37,15 @@ pub async fn write(tx: &Tx, component: &Component, changes: &Changes, rules: &Ru
     let (revision, now) = (changes.revision, component.instant(tx.now()));
     let live = changes.live.iter().map(|(id, records)| (*id, Held::Live { revision, records: records.clone() }));
     let redirects = changes.redirects.iter().map(|(id, to)| (*id, Held::Redirect { revision, to: *to }));
-    profile::put(tx, &live.chain(redirects).collect::<Vec<_>>(), now).await?;
+    let fresh = derive::of_changes(tx, component, changes, rules, now).await?;
+    let derived = fresh.iter().map(|one| (one.profile.customer, Arc::clone(&one.profile.derived))).collect();
+    profile::put(tx, &live.chain(redirects).collect::<Vec<_>>(), &derived, now).await?;
+    derive::write(tx, component, changes, &fresh, now).await?;
     move_links(tx, component, changes, now).await?;
     let mut written = Written::default();
-    for (customer, records) in &changes.live {
-        let profile = Arc::new(fold(*customer, revision, now, records, rules).at(now));
-        tx.publish(events::profile_changed(&profile, now)).await?;
-        if let Some(end) = profile.valid_until() {
-            tx.wake_at(*customer, Some(end)).await?;
-        }
+    for one in fresh {
+        let profile = Arc::new(one.profile);
+        tx.publish(events::profile_flipped(&profile, &one.flips, now)).await?;
         written.live.push(profile);
     }
     index(tx, &written.live, rules).await?;
@@ -56,7 +58,8 @@ pub async fn write(tx: &Tx, component: &Component, changes: &Changes, rules: &Ru
         persona_member::put(tx, &live.chain(gone).collect::<Vec<_>>()).await?;
     }
     for (id, to) in &changes.redirects {
-        tx.publish(events::merged_away(*id, *to, revision, now)).await?;
+        let left = component.derived.get(id).map(|derived| derived.segments.keys().copied().collect::<Vec<_>>());
+        tx.publish(events::merged_away(*id, *to, (revision, now), &left.unwrap_or_default())).await?;
         written.merged.push((*id, *to, revision));
     }
     Ok(written)
@@ -88,18 +91,18 @@ async fn move_links(tx: &Tx, component: &Component, changes: &Changes, now: Time
 /// Writes a customer's new state where no record moves; `held` is the state before.
 pub async fn update(
     tx: &Tx,
-    component: (CustomerId, u64),
+    (customer, before, derived): (CustomerId, u64, Arc<Derived>),
     records: Vec<Record>,
     rules: &Rules,
 ) -> Result<Arc<Profile>, Fault> {
-    let (customer, before) = component;
     let changes = Changes { revision: before + 1, live: vec![(customer, records)], ..Changes::default() };
-    let mut written = write(tx, &Component::default(), &changes, rules).await?;
+    let component = Component { derived: BTreeMap::from([(customer, derived)]), ..Component::default() };
+    let mut written = write(tx, &component, &changes, rules).await?;
     written.live.pop().ok_or_else(|| Fault::internal("the new state of a customer was not written"))
 }
 
 /// Notes by what the customers are found now.
-async fn index(tx: &Tx, live: &[Arc<Profile>], rules: &Rules) -> Result<(), Fault> {
+pub(crate) async fn index(tx: &Tx, live: &[Arc<Profile>], rules: &Rules) -> Result<(), Fault> {
     let words = live.iter().map(|profile| (profile.customer, search::terms(profile, rules))).collect();
     let new = live.iter().filter(|profile| profile.revision == 1).map(|profile| profile.customer).collect();
     search_term::set(tx, &words, &new).await?;
@@ -110,7 +113,7 @@ async fn index(tx: &Tx, live: &[Arc<Profile>], rules: &Rules) -> Result<(), Faul
 /// something ends by itself. That nothing was said is kept as well, so that it is known which revision it had when.
 pub async fn touch(
     tx: &Tx,
-    component: (CustomerId, u64),
+    component: (CustomerId, u64, Arc<Derived>),
     records: Vec<Record>,
     rules: &Rules,
 ) -> Result<Arc<Profile>, Fault> {

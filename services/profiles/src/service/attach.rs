@@ -103,6 +103,7 @@ async fn holders(
     for (customer, row) in profile::by_ids(tx, &customers.into_iter().collect::<Vec<_>>()).await? {
         if let Held::Live { revision, records } = row.held {
             let profile = fold(customer, revision, row.updated_at, &records, rules).at(tx.now());
+            let profile = profile.with(row.derived, rules);
             held.insert(customer, Arc::new(profile));
         }
     }

@@ -57,7 +57,7 @@ impl Meeting {
         let unit = move |tx: Tx| {
             let (built_in, said) = (built_in.clone(), Arc::clone(&said));
             async move {
-                let rules = rules::read(&tx, &built_in).await?;
+                let rules = rules::read(&tx, &built_in, None).await?;
                 let observed_at = said.observed_at;
                 let statement = Statement { preferences: [(*said).clone()].into(), ..Statement::default() };
                 match hear(&tx, &rules, subject, &statement, observed_at).await {

@@ -2,6 +2,7 @@
 //! A relinking looks at all of it, so that its result does not depend on how it came about.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rapport_data::{Engine, Rx, Tx};
@@ -10,6 +11,7 @@ use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp};
 use super::grew;
 use crate::domain::assertion::AssertionId;
 use crate::domain::claims::Claims;
+use crate::domain::derived::Derived;
 use crate::domain::linking::{Evidence, Match, Visit};
 use crate::domain::profile::Record;
 use crate::domain::relink::Held;
@@ -31,6 +33,8 @@ pub struct Component {
     pub links: BTreeMap<SubjectId, Link>,
     /// What is held of each customer id among its records.
     pub held: BTreeMap<CustomerId, Held>,
+    /// What is derived of those that are customers.
+    pub derived: BTreeMap<CustomerId, Arc<Derived>>,
     /// Its records with all they claim.
     pub records: BTreeMap<SubjectId, Record>,
     /// The version of the model that weighed its pairs; 0: none.
@@ -105,7 +109,10 @@ pub async fn explore(rx: &Rx, seeds: &[SubjectId], rules: &Rules) -> Result<Comp
     let (mut found, known) = (search.found, search.known.into_iter().collect::<Vec<_>>());
     found.evidence.assertions = assertions.into_values().collect();
     let rows = profile::by_ids(rx, &known).await?;
-    found.held = rows.into_iter().map(|(customer, row)| (customer, row.held)).collect();
+    for (customer, row) in rows {
+        found.derived.insert(customer, row.derived);
+        found.held.insert(customer, row.held);
+    }
     for held in found.held.values() {
         if let Held::Live { records, .. } = held {
             found.records.extend(records.iter().map(|record| (record.subject, record.clone())));

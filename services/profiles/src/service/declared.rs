@@ -5,6 +5,7 @@ use rapport_data::{Answer, Receipt, Tx, keyset};
 use rapport_kernel::{Fault, Reason};
 use rapport_platform::Call;
 
+use super::segments::definitions_changed;
 use super::{Profiles, refold};
 use crate::domain::declared::TraitDefinition;
 use crate::events;
@@ -120,7 +121,7 @@ impl Profiles {
         Fut: Future<Output = Result<TraitDefinition, Fault>> + Send + 'static,
     {
         let answer = self.database(call).write_once(call.tenant(), receipt, unit).await?;
-        self.rules_changed(call.tenant());
+        self.definitions_changed(call.tenant());
         self.0.hot.refold(call.tenant());
         Ok(answer)
     }
@@ -182,6 +183,10 @@ async fn put(
     definition.revision += 1;
     let version = Version { definition, deleted };
     trait_definition::add(tx, &version).await?;
+    let was_computed = before.is_some_and(|before| before.definition.computed.is_some());
+    if was_computed || version.definition.computed.is_some() {
+        definitions_changed(tx).await?;
+    }
     tx.publish(events::trait_definition_changed(tx.tenant(), &version)).await?;
     let folded = |version: &Version| (!version.deleted).then(|| version.definition.clone());
     let folds_alike = match (before.and_then(folded), folded(&version)) {

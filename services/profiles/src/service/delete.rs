@@ -65,7 +65,8 @@ async fn delete(tx: &Tx, rules: &Rules, input: &Deleting) -> Result<Said, Fault>
     if observation::is_known(tx, subject, input.observed_at, &statement).await? {
         return Ok(Said::new(current(tx, rules, customer).await?, Written::default()));
     }
-    let Some(profile::Row { held: Held::Live { revision, mut records }, .. }) = profile::find(tx, customer).await?
+    let Some(profile::Row { held: Held::Live { revision, mut records }, derived, .. }) =
+        profile::find(tx, customer).await?
     else {
         return Err(Fault::internal("a linked customer has no profile"));
     };
@@ -78,7 +79,7 @@ async fn delete(tx: &Tx, rules: &Rules, input: &Deleting) -> Result<Said, Fault>
         record.claims.memberships.keys().filter(|account| !claims.memberships.contains_key(account)).copied().collect();
     account_member::forget(tx, subject, &left).await?;
     record.claims = claims;
-    let profile = apply::update(tx, (customer, revision), records, rules).await?;
+    let profile = apply::update(tx, (customer, revision, derived), records, rules).await?;
     let (observed_at, recorded_at, profile_revision) = (input.observed_at, tx.now(), profile.revision);
     observation::add(tx, &[Observation { subject, observed_at, recorded_at, profile_revision, statement }]).await?;
     let written = Written { live: vec![Arc::clone(&profile)], ..Written::default() };

@@ -232,7 +232,7 @@ impl Profiles {
             let (this, work, set) = (this.clone(), work.clone(), set.clone());
             async move {
                 work.hold(&tx).await?;
-                let rules = rules::read(&tx, &this.0.built_in).await?;
+                let rules = rules::read(&tx, &this.0.built_in, None).await?;
                 // Another set is in force by now: customers are told of that one.
                 if rules.personas.as_ref().is_none_or(|personas| personas.set != id) {
                     return Ok(None);
@@ -276,7 +276,7 @@ async fn tell(tx: &Tx, rules: &Rules, page: Vec<(CustomerId, profile::Row)>) -> 
     for (customer, row) in profile::by_ids(tx, &stale.into_iter().collect::<Vec<_>>()).await? {
         match row.held {
             Held::Live { revision, records } => {
-                written.live.push(apply::update(tx, (customer, revision), records, rules).await?);
+                written.live.push(apply::update(tx, (customer, revision, row.derived), records, rules).await?);
             }
             Held::Redirect { .. } => {
                 persona_member::delete(tx, &[customer]).await?;

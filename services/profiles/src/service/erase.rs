@@ -17,7 +17,7 @@ use crate::events;
 use crate::store::identifier::Carried;
 use crate::store::{
     account_member, assertion, candidate, identifier, interaction, link, matching, observation, persona_member,
-    profile, quarantine, search_term, subject, trait_value,
+    profile, quarantine, score, search_term, segment_interval, subject, trait_value,
 };
 
 /// What an erasure did.
@@ -98,6 +98,8 @@ async fn erase(tx: &Tx, rules: &Rules, erasure: &str, erased: &[SubjectId]) -> R
     deleted += account_member::delete(tx, erased).await?;
     deleted += persona_member::delete(tx, erased).await?;
     deleted += interaction::erase(tx, erased).await?;
+    deleted += score::delete(tx, erased).await?;
+    deleted += segment_interval::delete(tx, erased).await?;
     deleted += subject::delete(tx, erased).await?;
     tx.erase(erased).await?;
     for value in freed {

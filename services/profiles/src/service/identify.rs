@@ -375,7 +375,7 @@ pub(crate) async fn hear(
         return Err(grew());
     }
     let row = profile::find(tx, customer).await?;
-    let Some(profile::Row { held: Held::Live { revision, mut records }, updated_at }) = row else {
+    let Some(profile::Row { held: Held::Live { revision, mut records }, updated_at, derived }) = row else {
         return Err(Fault::internal("a linked customer has no profile"));
     };
     let record = records.iter_mut().find(|record| record.subject == subject);
@@ -388,10 +388,11 @@ pub(crate) async fn hear(
     let known = observation::is_known(tx, subject, observed_at, statement).await?;
     let (profile, written) = if changed && !known {
         bounds::check(&records)?;
-        let profile = apply::update(tx, (customer, revision), records, rules).await?;
+        let profile = apply::update(tx, (customer, revision, derived), records, rules).await?;
         (Arc::clone(&profile), Written { live: vec![profile], ..Written::default() })
     } else {
-        (Arc::new(fold(customer, revision, updated_at, &records, rules).at(tx.now())), Written::default())
+        let profile = fold(customer, revision, updated_at, &records, rules).at(tx.now());
+        (Arc::new(profile.with(derived, rules)), Written::default())
     };
     if !known {
         let (recorded_at, profile_revision) = (tx.now(), profile.revision);
@@ -405,8 +406,9 @@ pub(crate) async fn hear(
 /// The profile of a customer as it stands in this unit.
 pub(crate) async fn current(tx: &Tx, rules: &Rules, customer: CustomerId) -> Result<Arc<Profile>, Fault> {
     match profile::find(tx, customer).await? {
-        Some(profile::Row { held: Held::Live { revision, records }, updated_at }) => {
-            Ok(Arc::new(fold(customer, revision, updated_at, &records, rules).at(tx.now())))
+        Some(profile::Row { held: Held::Live { revision, records }, updated_at, derived }) => {
+            let profile = fold(customer, revision, updated_at, &records, rules).at(tx.now());
+            Ok(Arc::new(profile.with(derived, rules)))
         }
         _ => Err(Fault::internal("a linked customer has no profile")),
     }

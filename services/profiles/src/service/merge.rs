@@ -10,11 +10,13 @@ use rapport_platform::Call;
 
 use super::component::{self, Component};
 use super::identify::current;
-use super::{Outcome, Profiles, Written, apply, attach, grew};
+use super::{Outcome, Profiles, Written, apply, attach, derive, grew};
 use crate::domain::assertion::{Assertion, AssertionId};
 use crate::domain::bounds;
 use crate::domain::linking::{Partition, counted, partition};
-use crate::domain::preview::{ConsentChange, TraitConflict, consent_changes, restriction_changes, trait_conflicts};
+use crate::domain::preview::{
+    ConsentChange, SegmentChange, TraitConflict, consent_changes, restriction_changes, segment_changes, trait_conflicts,
+};
 use crate::domain::profile::{Profile, Record, fold};
 use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
@@ -62,6 +64,24 @@ pub struct Preview {
     pub consent_changes: Vec<ConsentChange>,
     /// Objections that would come to hold for customers that made none.
     pub restriction_changes: Vec<(CustomerId, Processing)>,
+    /// Segments that customers would enter or leave.
+    pub segment_changes: Vec<SegmentChange>,
+}
+
+impl Preview {
+    /// Adds what is derived of the profile that would result.
+    async fn derive(&mut self, rx: &Rx, component: &Component, rules: &Rules) -> Result<(), Fault> {
+        let profile = &self.profile;
+        let all: Vec<CustomerId> = std::iter::once(profile.customer).chain(self.merged.iter().copied()).collect();
+        let before = component.derived.get(&profile.customer).cloned().unwrap_or_default();
+        let derivation = derive::preview(rx, profile, &before, rules).await?;
+        self.profile = self.profile.clone().with(Arc::new(derivation), rules);
+        for customer in all {
+            let before = component.derived.get(&customer).cloned().unwrap_or_default();
+            self.segment_changes.extend(segment_changes(customer, &before, &self.profile.derived, rules));
+        }
+        Ok(())
+    }
 }
 
 impl Profiles {
@@ -94,7 +114,9 @@ impl Profiles {
             let members = cluster.flat_map(|cluster| cluster.members.keys());
             let records: Vec<Record> = members.filter_map(|subject| component.records.get(subject).cloned()).collect();
             bounds::check(&records)?;
-            Ok(preview(&component, &parties, &planned, rx.now(), &rules))
+            let mut preview = preview(&component, &parties, &planned, rx.now(), &rules);
+            preview.derive(&rx, &component, &rules).await?;
+            Ok(preview)
         });
         read.await
     }
@@ -228,5 +250,6 @@ fn preview(component: &Component, parties: &Parties, planned: &Plan, now: Timest
     let merged = before.iter().map(|profile| profile.customer).filter(|id| *id != parties.target).collect();
     let (trait_conflicts, consent_changes) = (trait_conflicts(&before, &profile), consent_changes(&before, &profile));
     let restriction_changes = restriction_changes(&before, &profile);
-    Preview { profile, merged, trait_conflicts, consent_changes, restriction_changes }
+    let segment_changes = Vec::new();
+    Preview { profile, merged, trait_conflicts, consent_changes, restriction_changes, segment_changes }
 }

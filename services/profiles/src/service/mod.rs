@@ -10,10 +10,12 @@ pub mod channels;
 pub mod component;
 pub mod declared;
 pub mod delete;
+pub mod derive;
 pub mod discovery;
-pub mod due;
 pub mod erase;
+pub mod evidence;
 pub mod explain;
+pub mod follow;
 pub mod health;
 pub mod history;
 pub mod hot;
@@ -36,12 +38,14 @@ pub mod renormalise;
 pub mod rules;
 pub mod say;
 pub mod search;
+pub mod segments;
 pub mod settings;
 mod shared;
 pub mod split;
 pub mod timeline;
 pub mod training;
 pub mod watch;
+pub mod watch_segment;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -54,6 +58,7 @@ use rapport_platform::Call;
 use crate::domain::namespace::Namespaces;
 use crate::domain::profile::Profile;
 use hot::{Hot, Known};
+use tokio::sync::Notify;
 
 /// How often a unit of work is run again whose customers grew while it waited for them.
 const MOST_RUNS: u32 = 10;
@@ -68,6 +73,8 @@ pub(crate) struct Inner {
     pub(crate) built_in: Namespaces,
     pub(crate) hot: Hot,
     pub(crate) rules: rules::Cache,
+    /// Told when something may be due earlier than the clock's next look.
+    pub(crate) wake: Notify,
     /// Until when, in microseconds, what happens has its place in the timeline.
     pub(crate) covered: AtomicI64,
     pub(crate) quality: quality::Quality,
@@ -94,9 +101,9 @@ impl Profiles {
     /// Over a database.
     #[must_use]
     pub fn new(database: Database, built_in: Namespaces) -> Self {
-        let (hot, rules, covered) = (Hot::default(), rules::Cache::default(), AtomicI64::new(i64::MIN));
-        let quality = quality::Quality::default();
-        let inner = Inner { database, built_in, hot, rules, covered, quality };
+        let (hot, rules, wake) = (Hot::default(), rules::Cache::default(), Notify::new());
+        let (covered, quality) = (AtomicI64::new(i64::MIN), quality::Quality::default());
+        let inner = Inner { database, built_in, hot, rules, wake, covered, quality };
         Self(Arc::new(inner))
     }
 

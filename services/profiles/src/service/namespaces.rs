@@ -59,7 +59,7 @@ impl Profiles {
 async fn change(tx: &Tx, built_in: &Namespaces, update: &Update) -> Result<Updated, Fault> {
     let mut wanted = update.namespace.clone();
     tx.lock(&["namespaces".to_owned()]).await?;
-    let namespaces = read(tx, built_in).await?.namespaces;
+    let namespaces = read(tx, built_in, None).await?.namespaces;
     let held = namespaces.find(&wanted.name);
     let revision = held.map_or(0, |held| held.revision);
     if update.expected.is_some_and(|expected| expected != revision) {

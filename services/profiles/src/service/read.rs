@@ -1,6 +1,6 @@
 //! Reading profiles: hot from this process, cold by one key, or as they were known at an instant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,15 +8,18 @@ use rapport_data::Rx;
 use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp};
 use rapport_platform::Call;
 
+use super::derive::Cause;
+use super::evidence::{history, scores};
 use super::hot::Known;
 use super::{Profiles, rules};
 use crate::domain::claims::Claims;
+use crate::domain::derived::{Derived, Inputs, derive};
 use crate::domain::profile::{Profile, Record, fold};
 use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
 use crate::domain::value::Named;
 use crate::store::observation::Observation;
-use crate::store::{identifier, link, observation, profile, subject};
+use crate::store::{identifier, link, observation, profile, segment_interval, subject};
 
 /// How often a read follows an id that moved while it was read.
 const MOST_HOPS: usize = 4;
@@ -31,10 +34,10 @@ impl Profiles {
             && let Some(profile) = self.hot(call, *id)
             && profile.revision >= min_revision
         {
-            return Ok(profile);
+            return self.timely(call, profile).await;
         }
         let (_, profile) = self.load(call, named).await?;
-        reached(profile, min_revision)
+        reached(self.timely(call, profile).await?, min_revision)
     }
 
     /// A customer's profile, and the subject that what is said of it attaches to.
@@ -51,7 +54,7 @@ impl Profiles {
             return Ok((*id, self.get(call, named, min_revision).await?));
         }
         let (subject, profile) = self.load(call, named).await?;
-        Ok((subject, reached(profile, min_revision)?))
+        Ok((subject, reached(self.timely(call, profile).await?, min_revision)?))
     }
 
     /// Many customers' profiles, in the order asked; `None` where there is no such customer.
@@ -95,7 +98,29 @@ impl Profiles {
             }
             Ok(found)
         });
-        read.await
+        let mut found = read.await?;
+        let late = |profile: &Arc<Profile>| profile.valid_until().is_some_and(|until| until <= call.now);
+        let due: BTreeSet<CustomerId> =
+            found.iter().flatten().filter(|profile| late(profile)).map(|profile| profile.customer).collect();
+        if !due.is_empty() {
+            self.derive(call.tenant(), &due.into_iter().collect::<Vec<_>>(), Cause::Clock).await?;
+            for profile in found.iter_mut().flatten().filter(|profile| late(profile)) {
+                *profile = self.get(call, &Named::Id(profile.customer), 0).await?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The profile as of now: where the instant has passed until which it held, it is derived again.
+    async fn timely(&self, call: &Call, profile: Arc<Profile>) -> Result<Arc<Profile>, Fault> {
+        if profile.valid_until().is_none_or(|until| until > call.now) {
+            return Ok(profile);
+        }
+        self.derive(call.tenant(), &[profile.customer], Cause::Clock).await?;
+        match self.hot(call, profile.customer) {
+            Some(derived) => Ok(derived),
+            None => Ok(self.load(call, &Named::Id(profile.customer)).await?.1),
+        }
     }
 
     /// A customer's profile as it was known at an instant: what had been recorded by then, linked as it then was.
@@ -176,7 +201,8 @@ impl Profiles {
     ) -> Result<Arc<Profile>, CustomerId> {
         let (known, answer) = match row.held {
             Held::Live { revision, records } => {
-                let profile = Arc::new(fold(id, revision, row.updated_at, &records, rules).at(rx.now()));
+                let profile = fold(id, revision, row.updated_at, &records, rules).at(rx.now());
+                let profile = Arc::new(profile.with(row.derived, rules));
                 (Known::Live(Arc::clone(&profile)), Ok(profile))
             }
             Held::Redirect { revision, to } => (Known::Merged(to, revision), Err(to)),
@@ -230,6 +256,14 @@ async fn past(rx: &Rx, customer: CustomerId, at: Timestamp, rules: &Rules) -> Re
     }
     let records: Vec<Record> = records.into_values().collect();
     let (revision, std::cmp::Reverse(updated_at)) = reached;
+    let profile = fold(customer, revision, updated_at, &records, rules).at(at);
+    // Segments as it was in them; computed traits and the stage as they are defined now, over what was recorded then.
+    let (before, definitions) = (Derived::default(), &*rules.definitions);
+    let history = history(rx, &members, definitions.reads(), Some(at)).await?;
+    let (scores, calendar) = (scores(rx, &members, at).await?, rules.calendar(&profile));
+    let inputs = Inputs { profile: &profile, history: &history, scores: &scores, calendar, definitions };
+    let segments = segment_interval::at(rx, customer, at).await?;
+    let derived = Derived { segments, ..derive(&before, &inputs, at).derived };
     // Which personas there were then, nobody knows any more.
-    Ok(Profile { persona: None, ..fold(customer, revision, updated_at, &records, rules).at(at) })
+    Ok(Profile { persona: None, ..profile.with(Arc::new(derived), rules) })
 }

@@ -70,7 +70,7 @@ pub(super) async fn page(tx: &Tx, built_in: &Namespaces) -> Result<Written, Faul
         tx.wake_at(tenant, Some(known)).await?;
         return Ok(written);
     }
-    let rules = rules::read(tx, built_in).await?;
+    let rules = rules::read(tx, built_in, None).await?;
     let rows = profile::after(tx, left.after, PAGE).await?;
     let claims = |record: &Record| {
         left.traits.iter().any(|name| record.claims.traits.get(name).is_some_and(|claim| claim.value.is_some()))
@@ -81,7 +81,7 @@ pub(super) async fn page(tx: &Tx, built_in: &Namespaces) -> Result<Written, Faul
     lock_customers(tx, &customers).await?;
     for (customer, row) in profile::by_ids(tx, &customers.into_iter().collect::<Vec<_>>()).await? {
         if let Held::Live { revision, records } = row.held {
-            written.live.push(apply::touch(tx, (customer, revision), records, &rules).await?);
+            written.live.push(apply::touch(tx, (customer, revision, row.derived), records, &rules).await?);
         }
     }
     match rows.last() {

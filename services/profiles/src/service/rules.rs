@@ -4,19 +4,22 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rapport_data::Rx;
+use rapport_data::{Database, Rx};
 use rapport_kernel::{Fault, TenantId, Timestamp};
 use rapport_platform::Call;
 use serde::de::IgnoredAny;
 
 use super::Profiles;
 use crate::domain::catalogue::Catalogue;
+use crate::domain::declared::TraitDefinition;
+use crate::domain::definitions::Definitions;
 use crate::domain::matching::Matcher;
 use crate::domain::namespace::Namespaces;
 use crate::domain::persona::Assigner;
 use crate::domain::rules::Rules;
 use crate::store::{
-    catalogue_entry, identity_settings, match_model, namespace, persona, persona_set, settings, trait_definition,
+    catalogue_entry, derivation, identity_settings, lifecycle, match_model, namespace, persona, persona_set, segment,
+    settings, trait_definition,
 };
 
 /// How long after they were read the rules that are held may be used.
@@ -29,6 +32,8 @@ pub struct Cache(Mutex<Held>);
 #[derive(Default)]
 struct Held {
     tenants: HashMap<TenantId, (Arc<Rules>, Instant)>,
+    /// What was read before a change: most of what it has compiled is used again.
+    compiled: HashMap<TenantId, Arc<Rules>>,
     /// Counts this instance's own changes of rules: what was read before one is not kept after it.
     changed: u64,
 }
@@ -39,9 +44,11 @@ impl Cache {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The tenant's matcher as last read, be it stale: its version tells.
-    fn matcher(&self, tenant: TenantId) -> Option<Arc<Matcher>> {
-        self.held().tenants.get(&tenant).and_then(|(rules, _)| rules.matcher.clone())
+    /// The tenant's rules as last read, be they stale: what of them is dear to make is used again where it still holds.
+    fn known(&self, tenant: TenantId) -> Option<Arc<Rules>> {
+        let mut held = self.held();
+        let known = held.tenants.get(&tenant).map(|(rules, _)| Arc::clone(rules));
+        known.or_else(|| held.compiled.remove(&tenant))
     }
 
     fn fresh(&self, tenant: TenantId) -> Result<Arc<Rules>, u64> {
@@ -53,12 +60,14 @@ impl Cache {
     }
 }
 
-/// A tenant's rules as they stand; `built_in` are those of a tenant that changed nothing.
+/// A tenant's rules as they stand; `built_in` are those of a tenant that changed nothing. What `held` has compiled is
+/// used again where it did not change.
 ///
 /// # Errors
-/// Where the database fails.
-pub async fn read(rx: &Rx, built_in: &Namespaces) -> Result<Rules, Fault> {
-    let declared = trait_definition::all(rx).await?.into_iter().collect();
+/// Where the database fails; as for all that follow.
+pub async fn read(rx: &Rx, built_in: &Namespaces, held: Option<&Rules>) -> Result<Rules, Fault> {
+    let declared = trait_definition::all(rx).await?;
+    let definitions = definitions(rx, &declared, held.map(|held| &held.definitions)).await?;
     let personas = match persona_set::in_force(rx).await? {
         Some(set) => Assigner::new(&set, persona::of_set(rx, set.id).await?).map(Arc::new),
         None => None,
@@ -72,15 +81,42 @@ pub async fn read(rx: &Rx, built_in: &Namespaces) -> Result<Rules, Fault> {
     let namespaces = namespaces.with(namespace::all(rx).await?);
     let identity = identity_settings::get(rx).await?;
     let (entries, strictness) = catalogue_entry::rules(rx).await?;
-    let catalogue = Catalogue::new(entries, strictness);
-    Ok(Rules { namespaces, declared, identity, matcher: None, personas, catalogue, settings })
+    let (declared, catalogue) = (declared.into_iter().collect(), Catalogue::new(entries, strictness));
+    Ok(Rules { namespaces, declared, identity, matcher: None, personas, catalogue, definitions, settings })
+}
+
+async fn definitions(
+    rx: &Rx,
+    declared: &[TraitDefinition],
+    held: Option<&Arc<Definitions>>,
+) -> Result<Arc<Definitions>, Fault> {
+    let (version, _) = derivation::find(rx).await?;
+    if let Some(held) = held.filter(|held| held.version == version) {
+        return Ok(Arc::clone(held));
+    }
+    let (lifecycle, segments) = (lifecycle::find(rx).await?, segment::all(rx).await?);
+    let computed: Vec<_> = declared.iter().filter(|definition| definition.computed.is_some()).cloned().collect();
+    let definitions = Definitions::new(version, &computed, lifecycle, segments, held.map(|held| &**held));
+    Ok(Arc::new(definitions))
+}
+
+/// The rules with definitions of a version at least; `None` where these are. For a unit that finds that another instance
+/// knows newer ones.
+pub async fn renewed(rx: &Rx, rules: &Rules, version: u64) -> Result<Option<Rules>, Fault> {
+    if rules.definitions.version >= version {
+        return Ok(None);
+    }
+    let declared = trait_definition::all(rx).await?;
+    let definitions = definitions(rx, &declared, Some(&rules.definitions)).await?;
+    Ok(Some(Rules { declared: declared.into_iter().collect(), definitions, ..rules.clone() }))
 }
 
 /// The same, with what weighs pairs of records: it is large, so that what was read `before` is kept where it still holds.
-async fn read_all(rx: &Rx, built_in: &Namespaces, before: Option<Arc<Matcher>>) -> Result<Rules, Fault> {
-    let rules = read(rx, built_in).await?;
+async fn read_all(rx: &Rx, built_in: &Namespaces, before: Option<&Rules>) -> Result<Rules, Fault> {
+    let rules = read(rx, built_in, before).await?;
     let Some(version) = match_model::active(rx).await? else { return Ok(rules) };
-    if let Some(matcher) = before.filter(|matcher| matcher.version == version) {
+    let matcher = before.and_then(|before| before.matcher.clone());
+    if let Some(matcher) = matcher.filter(|matcher| matcher.version == version) {
         return Ok(Rules { matcher: Some(matcher), ..rules });
     }
     let Some((model, ..)) = match_model::find::<IgnoredAny>(rx, version).await? else { return Ok(rules) };
@@ -102,13 +138,35 @@ impl Profiles {
     /// # Errors
     /// As [`rapport_data::Database::read`].
     pub async fn rules(&self, call: &Call) -> Result<Arc<Rules>, Fault> {
-        let (tenant, began) = (call.tenant(), Instant::now());
+        match self.0.rules.fresh(call.tenant()) {
+            Ok(rules) => Ok(rules),
+            Err(before) => self.refresh(&self.database(call), call.tenant(), before).await,
+        }
+    }
+
+    /// The rules of a tenant, with the newest definitions there are: for what follows a cause that was committed.
+    ///
+    /// # Errors
+    /// As [`rapport_data::Database::read`].
+    pub(crate) async fn rules_now(&self, tenant: TenantId) -> Result<Arc<Rules>, Fault> {
+        let database = &self.0.database;
         let before = match self.0.rules.fresh(tenant) {
-            Ok(rules) => return Ok(rules),
+            Ok(rules) => {
+                let (version, _) = database.read(tenant, |rx| async move { derivation::find(&rx).await }).await?;
+                if rules.definitions.version >= version {
+                    return Ok(rules);
+                }
+                self.0.rules.held().changed
+            }
             Err(before) => before,
         };
-        let (built_in, known) = (&self.0.built_in, self.0.rules.matcher(tenant));
-        let rules = Arc::new(self.read(call, |rx| async move { read_all(&rx, built_in, known).await }).await?);
+        self.refresh(database, tenant, before).await
+    }
+
+    async fn refresh(&self, database: &Database, tenant: TenantId, before: u64) -> Result<Arc<Rules>, Fault> {
+        let (built_in, began, known) = (&self.0.built_in, Instant::now(), self.0.rules.known(tenant));
+        let read = |rx| async move { read_all(&rx, built_in, known.as_deref()).await };
+        let rules = Arc::new(database.read(tenant, read).await?);
         let mut held = self.0.rules.held();
         if held.changed == before {
             held.tenants.insert(tenant, (Arc::clone(&rules), began));
@@ -121,14 +179,16 @@ impl Profiles {
     /// # Errors
     /// As [`rapport_data::Database::read`].
     pub(crate) async fn rules_of(&self, tenant: TenantId) -> Result<Rules, Fault> {
-        let (built_in, known) = (&self.0.built_in, self.0.rules.matcher(tenant));
-        self.0.database.read(tenant, |rx| async move { read_all(&rx, built_in, known).await }).await
+        let (built_in, known) = (&self.0.built_in, self.0.rules.known(tenant));
+        self.0.database.read(tenant, |rx| async move { read_all(&rx, built_in, known.as_deref()).await }).await
     }
 
     /// A tenant's rules were changed by this instance: its next call sees them.
     pub(crate) fn rules_changed(&self, tenant: TenantId) {
         let mut held = self.0.rules.held();
         held.changed += 1;
-        held.tenants.remove(&tenant);
+        if let Some((rules, _)) = held.tenants.remove(&tenant) {
+            held.compiled.insert(tenant, rules);
+        }
     }
 }

@@ -5,6 +5,7 @@ use rapport_kernel::{Fault, Reason};
 use rapport_platform::Call;
 
 use super::Profiles;
+use super::segments::definitions_changed;
 use crate::domain::settings::Settings;
 use crate::events;
 use crate::store::settings;
@@ -59,12 +60,16 @@ impl Profiles {
                 changed.revision += 1;
                 changed.updated_at = Some(tx.now());
                 settings::put(&tx, &changed).await?;
+                if (&changed.zone, changed.week_start) != (&held.zone, held.week_start) {
+                    // What is computed by the calendar of customers who prefer no zone.
+                    definitions_changed(&tx).await?;
+                }
                 tx.publish(events::tenant_settings_changed(tx.tenant(), &changed)).await?;
                 Ok(changed)
             }
         };
         let answer = self.database(call).write_once(call.tenant(), receipt, unit).await?;
-        self.rules_changed(call.tenant());
+        self.definitions_changed(call.tenant());
         Ok(answer)
     }
 }

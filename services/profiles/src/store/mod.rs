@@ -6,11 +6,13 @@ pub mod account_member;
 pub mod assertion;
 pub mod candidate;
 pub mod catalogue_entry;
+pub mod derivation;
 pub mod health;
 pub mod identifier;
 pub mod identity_settings;
 pub mod interaction;
 mod interaction_key;
+pub mod lifecycle;
 pub mod link;
 pub mod match_model;
 pub mod matching;
@@ -23,7 +25,10 @@ pub mod profile;
 pub mod purchase;
 pub mod quarantine;
 pub mod refold;
+pub mod score;
 pub mod search_term;
+pub mod segment;
+pub mod segment_interval;
 pub mod settings;
 pub mod source_day;
 pub mod subject;
@@ -53,6 +58,14 @@ async fn rows(rx: &Rx, text: &str, values: impl IntoIterator<Item = Value>) -> R
 async fn run(rx: &Rx, text: &str, values: impl IntoIterator<Item = Value>) -> Result<u64, Fault> {
     let statement = Statement::from_sql_and_values(rx.engine().backend(), text, values);
     Ok(rx.conn().execute_raw(statement).await.stored()?.rows_affected())
+}
+
+/// A whole number of a row that was asked for by hand: a sum of Postgres is wider than its parts.
+fn number(row: &QueryResult, at: usize) -> Result<i64, Fault> {
+    match row.try_get_by_index::<i64>(at) {
+        Ok(number) => Ok(number),
+        Err(_) => row.try_get_by_index::<i32>(at).map(i64::from).stored(),
+    }
 }
 
 /// `$n, $n+1, …` for so many values, the first of which is the `from`th.

@@ -2,6 +2,7 @@
 //! that was merged away, where it leads.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rapport_conditions::Sieve;
 use rapport_data::{Rx, Stored as _, Tx};
@@ -12,6 +13,7 @@ use sea_orm::sea_query::{BinOper, Expr, ExprTrait as _, OnConflict};
 use sea_orm::{Condition, Order as Direction, QueryOrder as _, QuerySelect as _};
 
 use super::{CHUNK, search_term, trait_value, uuids};
+use crate::domain::derived::Derived;
 use crate::domain::profile::Record;
 use crate::domain::relink::Held;
 use crate::domain::search::{By, Order};
@@ -29,6 +31,8 @@ pub(crate) struct Model {
     pub records: Vec<u8>,
     pub created_at: i64,
     pub updated_at: i64,
+    pub derived: Option<Vec<u8>>,
+    pub derived_version: i64,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
@@ -53,6 +57,8 @@ pub struct Row {
     pub held: Held,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// What is derived of it.
+    pub derived: Arc<Derived>,
 }
 
 fn row(model: Model) -> Result<Row, Fault> {
@@ -64,7 +70,11 @@ fn row(model: Model) -> Result<Row, Fault> {
             Held::Live { revision, records: records.map_err(|_| Fault::internal("a stored profile is not readable"))? }
         }
     };
-    Ok(Row { held, updated_at })
+    let derived = model.derived.as_deref().filter(|bytes| !bytes.is_empty()).map(serde_json::from_slice::<Derived>);
+    let derived = derived.transpose().map_err(|_| Fault::internal("what is derived of a profile is not readable"))?;
+    let version = model.derived_version.cast_unsigned();
+    let derived = Arc::new(Derived { version, ..derived.unwrap_or_default() });
+    Ok(Row { held, updated_at, derived })
 }
 
 /// What is held of an id.
@@ -125,6 +135,10 @@ pub struct Candidates<'a> {
     pub sieve: &'a Sieve,
     /// Only those of whom a word begins so, and those that are named.
     pub word: Option<Word<'a>>,
+    /// Whoever an older version of what is derived was derived by, whatever the sieve and the word say.
+    pub behind: Option<u64>,
+    /// These as well, whatever the sieve and the word say.
+    pub due: &'a [CustomerId],
     /// How many.
     pub limit: u64,
 }
@@ -158,15 +172,8 @@ pub async fn candidates(rx: &Rx, asked: &Candidates<'_>) -> Result<Vec<(Customer
         };
         query = query.filter(rest);
     }
-    if let Some(sieve) = trait_value::condition(rx, asked.sieve) {
-        query = query.filter(sieve);
-    }
-    if let Some(word) = &asked.word {
-        let mut any = Condition::any().add(Column::CustomerId.in_subquery(search_term::with_prefix(rx, word.prefix)));
-        if !word.named.is_empty() {
-            any = any.add(Column::CustomerId.is_in(uuids(word.named)));
-        }
-        query = query.filter(any);
+    if let Some(narrow) = narrow(rx, asked) {
+        query = query.filter(narrow);
     }
     let direction = if asked.order.descending { Direction::Desc } else { Direction::Asc };
     if let Some(at) = at {
@@ -176,8 +183,33 @@ pub async fn candidates(rx: &Rx, asked: &Candidates<'_>) -> Result<Vec<(Customer
     models.into_iter().map(|model| Ok((CustomerId::from_uuid(model.customer_id), row(model)?))).collect()
 }
 
-/// Sets what is held of ids, as of an instant.
-pub async fn put(tx: &Tx, rows: &[(CustomerId, Held)], at: Timestamp) -> Result<(), Fault> {
+/// What the database can tell of who is found; `None`: nothing.
+fn narrow(rx: &Rx, asked: &Candidates<'_>) -> Option<Condition> {
+    let sieve = trait_value::condition(rx, asked.sieve);
+    let word = asked.word.as_ref().map(|word| {
+        let any = Condition::any().add(Column::CustomerId.in_subquery(search_term::with_prefix(rx, word.prefix)));
+        if word.named.is_empty() { any } else { any.add(Column::CustomerId.is_in(uuids(word.named))) }
+    });
+    if sieve.is_none() && word.is_none() {
+        return None;
+    }
+    let mut any = Condition::any().add(sieve.into_iter().chain(word).fold(Condition::all(), Condition::add));
+    if let Some(version) = asked.behind {
+        any = any.add(Column::DerivedVersion.lt(version.cast_signed()));
+    }
+    if !asked.due.is_empty() {
+        any = any.add(Column::CustomerId.is_in(uuids(asked.due)));
+    }
+    Some(any)
+}
+
+/// Sets what is held of ids, and what is derived of those that name customers, as of an instant.
+pub async fn put(
+    tx: &Tx,
+    rows: &[(CustomerId, Held)],
+    derived: &BTreeMap<CustomerId, Arc<Derived>>,
+    at: Timestamp,
+) -> Result<(), Fault> {
     let mut models = Vec::with_capacity(rows.len());
     for (customer, held) in rows {
         let (merged_into, records, created_at) = match held {
@@ -195,15 +227,92 @@ pub async fn put(tx: &Tx, rows: &[(CustomerId, Held)], at: Timestamp) -> Result<
             records: Set(records.map_err(|_| Fault::internal("a profile could not be encoded"))?),
             created_at: Set(created_at.micros()),
             updated_at: Set(at.micros()),
+            derived: Set(derived.get(customer).map(|derived| encoded(derived)).transpose()?),
+            derived_version: Set(derived.get(customer).map_or(0, |derived| derived.version.cast_signed())),
         });
     }
     for some in models.chunks(CHUNK) {
-        let changed = [Column::Revision, Column::MergedInto, Column::Records, Column::CreatedAt, Column::UpdatedAt];
+        let changed = [
+            Column::Revision,
+            Column::MergedInto,
+            Column::Records,
+            Column::CreatedAt,
+            Column::UpdatedAt,
+            Column::Derived,
+            Column::DerivedVersion,
+        ];
         let there = OnConflict::columns([Column::Tenant, Column::CustomerId]).update_columns(changed).to_owned();
         let insert = Entity::insert_many(some.to_vec()).on_conflict(there);
         insert.exec_without_returning(tx.conn()).await.stored()?;
     }
     Ok(())
+}
+
+fn encoded(derived: &Derived) -> Result<Vec<u8>, Fault> {
+    serde_json::to_vec(derived).map_err(|_| Fault::internal("what is derived of a profile could not be encoded"))
+}
+
+/// Sets what is derived of a customer, by a revision, as of an instant. Its records stay as they are.
+pub async fn derive(
+    tx: &Tx,
+    customer: CustomerId,
+    revision: u64,
+    derived: &Derived,
+    at: Timestamp,
+) -> Result<(), Fault> {
+    let update = Entity::update_many()
+        .col_expr(Column::Revision, Expr::value(revision.cast_signed()))
+        .col_expr(Column::UpdatedAt, Expr::value(at.micros()))
+        .col_expr(Column::Derived, Expr::value(encoded(derived)?))
+        .col_expr(Column::DerivedVersion, Expr::value(derived.version.cast_signed()))
+        .filter(Column::Tenant.eq(tx.tenant().uuid()))
+        .filter(Column::CustomerId.eq(customer.uuid()));
+    update.exec(tx.conn()).await.stored().map(drop)
+}
+
+/// The customers after one that were last derived by an older version of the definitions, in the order of their ids.
+pub async fn behind(rx: &Rx, version: u64, after: Uuid, limit: u64) -> Result<Vec<(CustomerId, Row)>, Fault> {
+    let query = live(rx).filter(Column::DerivedVersion.lt(version.cast_signed())).filter(Column::CustomerId.gt(after));
+    let models = query.order_by_asc(Column::CustomerId).limit(limit).all(rx.conn()).await.stored()?;
+    models.into_iter().map(|model| Ok((CustomerId::from_uuid(model.customer_id), row(model)?))).collect()
+}
+
+/// How many customers were last derived by an older version of the definitions.
+pub async fn count_behind(rx: &Rx, version: u64) -> Result<u64, Fault> {
+    live(rx).filter(Column::DerivedVersion.lt(version.cast_signed())).count(rx.conn()).await.stored()
+}
+
+/// How many customers there are.
+pub async fn count_live(rx: &Rx) -> Result<u64, Fault> {
+    live(rx).count(rx.conn()).await.stored()
+}
+
+/// Customers after one, in the order of their ids.
+pub async fn customers_after(rx: &Rx, after: Uuid, limit: u64) -> Result<Vec<(CustomerId, Row)>, Fault> {
+    let query = live(rx).filter(Column::CustomerId.gt(after)).order_by_asc(Column::CustomerId).limit(limit);
+    let models = query.all(rx.conn()).await.stored()?;
+    models.into_iter().map(|model| Ok((CustomerId::from_uuid(model.customer_id), row(model)?))).collect()
+}
+
+/// Notes that customers, which still are at these revisions, are as a version of the definitions derives them.
+pub async fn confirm(tx: &Tx, seen: &[(CustomerId, u64)], version: u64) -> Result<(), Fault> {
+    for some in seen.chunks(CHUNK / 2) {
+        let those = some.iter().fold(Condition::any(), |any, (customer, revision)| {
+            let one = Column::CustomerId.eq(customer.uuid()).and(Column::Revision.eq(revision.cast_signed()));
+            any.add(one)
+        });
+        let update = Entity::update_many()
+            .col_expr(Column::DerivedVersion, Expr::value(version.cast_signed()))
+            .filter(Column::Tenant.eq(tx.tenant().uuid()))
+            .filter(Column::DerivedVersion.lt(version.cast_signed()))
+            .filter(those);
+        update.exec(tx.conn()).await.stored()?;
+    }
+    Ok(())
+}
+
+fn live(rx: &Rx) -> Select<Entity> {
+    Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid())).filter(Column::MergedInto.is_null())
 }
 
 /// Deletes what is held of ids; answers how many rows there were.

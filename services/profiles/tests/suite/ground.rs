@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -40,6 +41,8 @@ pub struct Ground {
     pub platform: Platform,
     pub cache: ContextCache<Bytes>,
     bus: Arc<dyn Bus>,
+    /// How many events of one subject another service told.
+    told: AtomicU64,
     /// Of the Postgres database.
     pub url: String,
     /// Where SQLite's files lie.
@@ -64,7 +67,8 @@ impl Ground {
         let config = Config { database, phone_region: "DE".to_owned() };
         let module = rapport_profiles::build(&platform, Arc::clone(&bus), cache.clone(), config.clone()).await;
         platform.peers.link("profiles", stack(module.expect("profiles builds").routes, &platform));
-        Self { clock, platform, cache, bus, url: address.unwrap_or_default(), folder, config }
+        let told = AtomicU64::new(0);
+        Self { clock, platform, cache, bus, told, url: address.unwrap_or_default(), folder, config }
     }
 
     pub fn channel(&self, tenant: TenantId) -> PeerChannel {
@@ -131,6 +135,17 @@ impl Ground {
     pub async fn get(&self, tenant: TenantId, customer: CustomerRef) -> Result<Profile, Status> {
         let request = GetProfileRequest { customer: Some(customer), ..GetProfileRequest::default() };
         self.profiles(tenant).get_profile(request).await.map(Response::into_inner)
+    }
+
+    /// An event that another service publishes, on its way to a group.
+    pub async fn tell(&self, service: &str, group: &str, event: Event) {
+        let lane = rapport_data::lane(service, group);
+        let subject: rapport_kernel::SubjectId = event.subject_id.parse().expect("a UUID");
+        let partition = subject.partition(rapport_data::PARTITIONS);
+        let epoch = self.bus.epoch(&lane, partition).await.expect("the bus is up");
+        let position = self.told.fetch_add(1, Ordering::Relaxed) + 1;
+        let entry = rapport_bus::Entry { position, body: Bytes::from(event.encode_to_vec()) };
+        self.bus.publish(&lane, partition, &epoch, vec![entry]).await.expect("the bus takes it");
     }
 
     /// The profile as it was known at an instant.

@@ -22,6 +22,7 @@ mod personas;
 mod potential;
 mod races;
 mod searches;
+mod segments;
 mod settings;
 mod standing;
 mod survivors;

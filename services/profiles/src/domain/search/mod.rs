@@ -27,7 +27,7 @@ impl Search {
     #[must_use]
     pub fn finds(&self, profile: &Profile, rules: &Rules, now: Timestamp) -> bool {
         self.query.as_ref().is_none_or(|query| query.finds(profile, rules))
-            && self.filter.as_ref().is_none_or(|filter| filter.matches(&Facts::new(profile), now).value)
+            && self.filter.as_ref().is_none_or(|filter| filter.matches(&Facts::new(profile, now), now).value)
     }
 }
 

@@ -1,0 +1,405 @@
+//! What the conditions of segments and stages read, and how: borrowed from the profile and from what happened, so that a
+//! thousand conditions are evaluated without copying anything. The names are documented at `SegmentService`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use rapport_kernel::Timestamp;
+
+use super::claims::ConsentState;
+use super::derived::{Computed, Score};
+use super::happened::{self, Event, History};
+use super::profile::{InForce, Profile, Trait};
+use super::standing::{Choice, Flagging, Processing, Tone};
+use super::value::{Party, Value};
+use rapport_conditions::{
+    Activation, AsValue, CompileErrors, Environment, Limits, Map, Object, Program, Type, Value as Read,
+};
+
+/// How dear a condition may be: it may look at every event of a customer a few times.
+const LIMITS: Limits = Limits {
+    length: 4_096,
+    depth: 48,
+    nodes: 1_000,
+    cost: 2_000_000,
+    assumed_length: 100,
+    events: happened::MOST as u64,
+    fuel: 2_000_000,
+};
+
+static OF_STAGES: LazyLock<Environment> = LazyLock::new(|| variables().build());
+static OF_SEGMENTS: LazyLock<Environment> =
+    LazyLock::new(|| variables().variable("lifecycle_stage", Type::String).build());
+static OF_EVENTS: LazyLock<Environment> = LazyLock::new(|| {
+    let event = Type::object("event", happened::fields());
+    Environment::builder().variable("event", event).without_now().build()
+});
+
+fn variables() -> rapport_conditions::EnvironmentBuilder {
+    let events = Type::events("event", happened::fields());
+    let customer = Type::object("customer", fields());
+    let plain = fields().into_iter();
+    let declared =
+        plain.fold(Environment::builder().limits(LIMITS), |builder, (name, kind)| builder.variable(name, kind));
+    declared.variable("events", Type::map(events.clone())).variable("timeline", events).variable("customer", customer)
+}
+
+/// The places of the variables that follow the fields of the customer.
+const EVENTS: usize = 11;
+const TIMELINE: usize = 12;
+const CUSTOMER: usize = 13;
+const STAGE: usize = 14;
+
+/// What is read of a customer.
+pub(crate) fn fields() -> [(&'static str, Type); 11] {
+    [
+        ("traits", Type::map(Type::Dyn)),
+        ("consents", Type::map(Type::Bool)),
+        ("party", Type::String),
+        ("scores", Type::map(Type::Double)),
+        ("scored_at", Type::map(Type::Timestamp)),
+        ("identifiers", Type::map(Type::list(Type::String))),
+        ("create_time", Type::Timestamp),
+        ("restrictions", Type::list(Type::String)),
+        ("flags", Type::list(Type::String)),
+        ("preferences", Type::map(Type::Dyn)),
+        ("sources", Type::list(Type::String)),
+    ]
+}
+
+/// Checks the condition of a segment and compiles it.
+///
+/// # Errors
+/// What is wrong with it, and where; as for all that follow.
+pub fn compile(source: &str) -> Result<Program, CompileErrors> {
+    OF_SEGMENTS.compile(source, Type::Bool)
+}
+
+/// Checks the condition of a stage and compiles it.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_stage(source: &str) -> Result<Program, CompileErrors> {
+    OF_STAGES.compile(source, Type::Bool)
+}
+
+/// Checks a condition over one event and compiles it.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_event(source: &str) -> Result<Program, CompileErrors> {
+    OF_EVENTS.compile(source, Type::Bool)
+}
+
+/// What a condition over one event reads.
+pub struct One<'a>(pub &'a Event);
+
+impl Activation for One<'_> {
+    fn variable(&self, index: usize) -> Option<Read<'_>> {
+        (index == 0).then_some(Read::Object(self.0))
+    }
+}
+
+/// What one customer's conditions read.
+pub struct Facts<'a> {
+    profile: &'a Profile,
+    traits: Traits<'a>,
+    consents: Consents,
+    identifiers: BTreeMap<String, Texts>,
+    restrictions: Vec<String>,
+    flags: Vec<String>,
+    preferences: Preferences,
+    sources: Vec<String>,
+    scores: Scores<'a>,
+    scored_at: ScoredAt<'a>,
+    history: &'a History,
+    stage: &'a str,
+}
+
+impl<'a> Facts<'a> {
+    /// Over a profile, what was computed of it, and what happened, as of an instant.
+    #[must_use]
+    pub fn new(
+        profile: &'a Profile,
+        now: Timestamp,
+        computed: &'a BTreeMap<String, Computed>,
+        scores: &'a BTreeMap<String, Score>,
+        history: &'a History,
+    ) -> Self {
+        let mut identifiers = BTreeMap::<String, Texts>::new();
+        for (identifier, _) in &profile.identifiers {
+            let of = identifiers.entry(identifier.namespace.clone()).or_default();
+            of.0.push(identifier.value.expose().clone());
+        }
+        let stands = |(_, (flag, _)): &(&String, &(Flagging, _))| flag.until.is_some_and(|until| until > now);
+        let flags = profile.flags.iter().filter(stands);
+        let sources: BTreeSet<&str> = profile.records.iter().map(|(_, name, ..)| name.source.as_str()).collect();
+        Self {
+            profile,
+            traits: Traits { golden: &profile.traits, computed },
+            consents: Consents::new(&profile.consents),
+            identifiers,
+            restrictions: profile.objections.keys().map(|kind| restriction(*kind).to_owned()).collect(),
+            flags: flags.map(|(name, _)| name.clone()).collect(),
+            preferences: Preferences::new(profile),
+            sources: sources.into_iter().map(str::to_owned).collect(),
+            scores: Scores(scores),
+            scored_at: ScoredAt(scores),
+            history,
+            stage: "",
+        }
+    }
+
+    /// The same with the stage that was found.
+    #[must_use]
+    pub fn at_stage(mut self, stage: &'a str) -> Self {
+        self.stage = stage;
+        self
+    }
+}
+
+impl Activation for Facts<'_> {
+    fn variable(&self, index: usize) -> Option<Read<'_>> {
+        match index {
+            EVENTS => Some(Read::Map(self.history.by_kind())),
+            TIMELINE => Some(self.history.timeline()),
+            CUSTOMER => Some(Read::Object(self)),
+            STAGE => Some(Read::String(self.stage)),
+            _ if index < EVENTS => self.field(index),
+            _ => None,
+        }
+    }
+}
+
+/// The fields, in the order of [`fields`].
+impl Object for Facts<'_> {
+    fn field(&self, index: usize) -> Option<Read<'_>> {
+        match index {
+            0 => Some(Read::Map(&self.traits)),
+            1 => Some(Read::Map(&self.consents)),
+            2 => Some(Read::String(party(self.profile.party))),
+            3 => Some(Read::Map(&self.scores)),
+            4 => Some(Read::Map(&self.scored_at)),
+            5 => Some(Read::Map(&self.identifiers)),
+            6 => Some(Read::Timestamp(self.profile.created_at)),
+            7 => Some(Read::List(&self.restrictions)),
+            8 => Some(Read::List(&self.flags)),
+            9 => Some(Read::Map(&self.preferences)),
+            10 => Some(Read::List(&self.sources)),
+            _ => None,
+        }
+    }
+}
+
+/// A kind of processing as conditions name it.
+const fn restriction(processing: Processing) -> &'static str {
+    match processing {
+        Processing::Marketing => "marketing",
+        Processing::Profiling => "profiling",
+        Processing::AutomatedDecisions => "automated_decisions",
+    }
+}
+
+/// How a customer prefers to be met, by the names of the contract; when it wants to be left alone is not among them.
+#[derive(Default)]
+struct Preferences(BTreeMap<String, Value>);
+
+impl Preferences {
+    fn new(profile: &Profile) -> Self {
+        let value = |choice: &Choice| match choice {
+            Choice::Text(text) => Some(Value::Text(text.clone())),
+            Choice::Texts(texts) => Some(Value::List(texts.clone())),
+            Choice::Tone(Tone::Formal) => Some(Value::Text("formal".to_owned())),
+            Choice::Tone(Tone::Informal) => Some(Value::Text("informal".to_owned())),
+            Choice::Minutes(..) | Choice::Met(_) => None,
+        };
+        let held = profile
+            .preferences
+            .iter()
+            .filter_map(|(preference, (said, _))| Some((preference.name().to_owned(), value(said.choice.as_ref()?)?)));
+        Self(held.collect())
+    }
+}
+
+impl Map for Preferences {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+    fn value(&self, key: &str) -> Option<Read<'_>> {
+        self.0.get(key).map(AsValue::as_value)
+    }
+    fn key_after(&self, key: Option<&str>) -> Option<&str> {
+        next(&self.0, key)
+    }
+}
+
+/// The values of a namespace.
+#[derive(Default)]
+struct Texts(Vec<String>);
+
+impl AsValue for Texts {
+    fn as_value(&self) -> Read<'_> {
+        Read::List(&self.0)
+    }
+}
+
+/// A party as conditions name it.
+#[must_use]
+pub const fn party(party: Party) -> &'static str {
+    match party {
+        Party::Customer => "customer",
+        Party::Lead => "lead",
+        Party::Partner => "partner",
+        Party::Employee => "employee",
+    }
+}
+
+/// The golden record and what is computed; of one name what is computed.
+struct Traits<'a> {
+    golden: &'a BTreeMap<String, Trait>,
+    computed: &'a BTreeMap<String, Computed>,
+}
+
+impl Map for Traits<'_> {
+    fn count(&self) -> usize {
+        let more = self.golden.keys().filter(|name| !self.computed.contains_key(*name)).count();
+        self.computed.len() + more
+    }
+    fn value(&self, key: &str) -> Option<Read<'_>> {
+        let golden = || self.golden.get(key).map(|held| held.value.as_value());
+        self.computed.get(key).map(|computed| computed.value.as_value()).or_else(golden)
+    }
+    fn key_after(&self, key: Option<&str>) -> Option<&str> {
+        let (golden, computed) = (next(self.golden, key), next(self.computed, key));
+        golden.into_iter().chain(computed).min()
+    }
+}
+
+fn next<'a, T>(map: &'a BTreeMap<String, T>, key: Option<&str>) -> Option<&'a str> {
+    use std::ops::Bound::{Excluded, Unbounded};
+    let mut after = match key {
+        Some(key) => map.range::<str, _>((Excluded(key), Unbounded)),
+        None => map.range::<str, _>((Unbounded, Unbounded)),
+    };
+    after.next().map(|(key, _)| key.as_str())
+}
+
+struct Scores<'a>(&'a BTreeMap<String, Score>);
+
+impl Map for Scores<'_> {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+    fn value(&self, key: &str) -> Option<Read<'_>> {
+        self.0.get(key).map(|score| Read::Double(f64::from(score.score)))
+    }
+    fn key_after(&self, key: Option<&str>) -> Option<&str> {
+        next(self.0, key)
+    }
+}
+
+struct ScoredAt<'a>(&'a BTreeMap<String, Score>);
+
+impl Map for ScoredAt<'_> {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+    fn value(&self, key: &str) -> Option<Read<'_>> {
+        self.0.get(key).map(|score| Read::Timestamp(score.at))
+    }
+    fn key_after(&self, key: Option<&str>) -> Option<&str> {
+        next(self.0, key)
+    }
+}
+
+/// Consents by purpose, and by purpose and channel: as decisions read them. What is said of all channels holds on each.
+struct Consents(BTreeMap<String, bool>);
+
+impl Consents {
+    fn new(consents: &[InForce]) -> Self {
+        let key = |held: &InForce| match held.channel.as_str() {
+            "" => held.purpose.clone(),
+            channel => format!("{}/{channel}", held.purpose),
+        };
+        Self(consents.iter().map(|held| (key(held), held.decided_by.state == ConsentState::Granted)).collect())
+    }
+}
+
+impl Map for Consents {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+    fn value(&self, key: &str) -> Option<Read<'_>> {
+        let general = || self.0.get(key.split_once('/')?.0);
+        self.0.get(key).or_else(general).map(|granted| Read::Bool(*granted))
+    }
+    fn key_after(&self, key: Option<&str>) -> Option<&str> {
+        next(&self.0, key)
+    }
+}
+
+/// What a condition reads of what happened, and whether it reads anything else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// Interactions of these types.
+    pub kinds: BTreeSet<String>,
+    /// Interactions of all types.
+    pub timeline: bool,
+    /// Anything of the profile, the scores, the stage.
+    pub profile: bool,
+}
+
+impl Reads {
+    /// What a program of [`compile`] or [`compile_stage`] reads.
+    #[must_use]
+    pub fn of(program: &Program) -> Self {
+        let mut reads = Self::default();
+        for input in program.inputs() {
+            match (input.variable, input.path.get(1)) {
+                (EVENTS, Some(kind)) => drop(reads.kinds.insert(kind.clone())),
+                (EVENTS | TIMELINE, _) => reads.timeline = true,
+                _ => reads.profile = true,
+            }
+        }
+        reads
+    }
+
+    /// Both together.
+    pub fn join(&mut self, other: &Self) {
+        self.kinds.extend(other.kinds.iter().cloned());
+        self.timeline |= other.timeline;
+        self.profile |= other.profile;
+    }
+
+    /// Whether it reads interactions of a type.
+    #[must_use]
+    pub fn sees(&self, kind: &str) -> bool {
+        self.timeline || self.kinds.contains(kind)
+    }
+
+    /// Whether it reads any interactions.
+    #[must_use]
+    pub fn sees_any(&self) -> bool {
+        self.timeline || !self.kinds.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_tells_what_it_reads() {
+        let program = compile("events.purchase.size() > 0 && traits.plan == 'gold'").expect("it compiles");
+        let reads = Reads::of(&program);
+        assert!(reads.sees("purchase") && !reads.sees("visit") && reads.profile);
+        let program = compile("timeline.size() > 0").expect("it compiles");
+        assert!(Reads::of(&program).sees("visit") && !Reads::of(&program).profile);
+    }
+
+    #[test]
+    fn a_stage_cannot_read_the_stage() {
+        assert!(compile_stage("lifecycle_stage == 'new'").is_err());
+        assert!(compile("lifecycle_stage == 'new'").is_ok());
+    }
+}

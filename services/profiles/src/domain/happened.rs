@@ -1,0 +1,183 @@
+//! What happened, as conditions and computed traits read it: a customer's interactions, oldest first, by their type.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rapport_conditions::{AsValue, Map, Object, Type, Value as Read};
+use rapport_kernel::{Money, Timestamp};
+
+use super::interaction::Interaction;
+use super::value::Value;
+
+/// How many of each type of interaction are read, the newest.
+pub const MOST: usize = 10_000;
+
+/// One interaction as conditions read it.
+pub struct Event {
+    /// Its type.
+    pub kind: String,
+    /// When it happened.
+    pub at: Timestamp,
+    /// By which channel; empty where unknown.
+    pub channel: String,
+    /// At which touchpoint; empty where unknown.
+    pub touchpoint: String,
+    /// At which stage; empty where unknown.
+    pub stage: String,
+    /// The product; empty where none.
+    pub product: String,
+    /// Who told of it.
+    pub source: String,
+    /// Anything else.
+    pub attributes: BTreeMap<String, Value>,
+    /// What it was worth.
+    pub value: Option<Money>,
+    /// The same as conditions read it: by currency.
+    money: BTreeMap<String, f64>,
+}
+
+impl From<&Interaction> for Event {
+    fn from(interaction: &Interaction) -> Self {
+        let content = &interaction.content;
+        let amount = |value: Money| (value.currency.to_string(), units(i128::from(value.micros)));
+        Self {
+            kind: content.kind.clone(),
+            at: content.occurred_at,
+            channel: content.channel.clone(),
+            touchpoint: content.touchpoint.clone(),
+            stage: content.stage.clone(),
+            product: content.product.clone(),
+            source: interaction.key.source.clone(),
+            attributes: content.attributes.clone(),
+            value: content.value,
+            money: content.value.map(amount).into_iter().collect(),
+        }
+    }
+}
+
+/// Micros of a currency as conditions and traits have them: in units.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "traits and conditions count in doubles")]
+pub fn units(micros: i128) -> f64 {
+    micros as f64 / 1_000_000.0
+}
+
+/// The fields of an event, in the order in which [`Event`] answers them.
+#[must_use]
+pub fn fields() -> [(&'static str, Type); 9] {
+    [
+        ("type", Type::String),
+        ("at", Type::Timestamp),
+        ("channel", Type::String),
+        ("touchpoint", Type::String),
+        ("stage", Type::String),
+        ("product", Type::String),
+        ("source", Type::String),
+        ("attributes", Type::map(Type::Dyn)),
+        ("money", Type::map(Type::Double)),
+    ]
+}
+
+impl Object for Event {
+    fn field(&self, index: usize) -> Option<Read<'_>> {
+        match index {
+            0 => Some(Read::String(&self.kind)),
+            1 => Some(Read::Timestamp(self.at)),
+            2 => Some(Read::String(&self.channel)),
+            3 => Some(Read::String(&self.touchpoint)),
+            4 => Some(Read::String(&self.stage)),
+            5 => Some(Read::String(&self.product)),
+            6 => Some(Read::String(&self.source)),
+            7 => Some(Read::Map(&self.attributes)),
+            8 => Some(Read::Map(&self.money)),
+            _ => None,
+        }
+    }
+}
+
+impl AsValue for Value {
+    fn as_value(&self) -> Read<'_> {
+        match self {
+            Self::Bool(value) => Read::Bool(*value),
+            Self::Number(number) => Read::Double(number.get()),
+            Self::Text(text) => Read::String(text),
+            Self::Time(at) => Read::Timestamp(*at),
+            Self::List(texts) => Read::List(texts),
+        }
+    }
+}
+
+/// An event among others.
+#[derive(Clone)]
+pub struct Shared(Arc<Event>);
+
+impl AsValue for Shared {
+    fn as_value(&self) -> Read<'_> {
+        Read::Object(&*self.0)
+    }
+}
+
+/// Events, oldest first.
+#[derive(Clone, Default)]
+pub struct Events(Vec<Shared>);
+
+impl AsValue for Events {
+    fn as_value(&self) -> Read<'_> {
+        Read::List(&self.0)
+    }
+}
+
+impl Events {
+    /// The events, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Event> {
+        self.0.iter().map(|shared| &*shared.0)
+    }
+
+    /// Keeps the newest.
+    fn cut(&mut self) {
+        let over = self.0.len().saturating_sub(MOST);
+        self.0.drain(..over);
+    }
+}
+
+/// What happened to a customer.
+#[derive(Clone, Default)]
+pub struct History {
+    by_kind: BTreeMap<String, Events>,
+    all: Events,
+}
+
+impl History {
+    /// From interactions in any order; those of one instant stand in the order of their ids.
+    #[must_use]
+    pub fn of(mut interactions: Vec<Interaction>) -> Self {
+        interactions.sort_by_key(|one| (one.content.occurred_at, one.id));
+        let mut history = Self::default();
+        for interaction in &interactions {
+            let shared = Shared(Arc::new(Event::from(interaction)));
+            history.by_kind.entry(interaction.content.kind.clone()).or_default().0.push(shared.clone());
+            history.all.0.push(shared);
+        }
+        history.by_kind.values_mut().for_each(Events::cut);
+        history.all.cut();
+        history
+    }
+
+    /// Those of a type; of all types where it is empty.
+    pub fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Event> {
+        let events = if kind.is_empty() { Some(&self.all) } else { self.by_kind.get(kind) };
+        events.into_iter().flat_map(Events::iter)
+    }
+
+    /// By type, as a condition reads them.
+    #[must_use]
+    pub fn by_kind(&self) -> &dyn Map {
+        &self.by_kind
+    }
+
+    /// All of them, as a condition reads them.
+    #[must_use]
+    pub fn timeline(&self) -> Read<'_> {
+        self.all.as_value()
+    }
+}

@@ -1,0 +1,121 @@
+//! What feedback told of scores, by the subject that gave them: the last of each kind is read, and the one before it where
+//! the last is deleted.
+
+use std::collections::BTreeMap;
+
+use rapport_data::{Rx, Stored as _, Tx};
+use rapport_kernel::{Fault, SubjectId, Timestamp};
+use sea_orm::ActiveValue::Set;
+use sea_orm::QueryOrder as _;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::OnConflict;
+
+use super::{CHUNK, delete_subjects, uuids};
+use crate::domain::derived::Score;
+
+#[sea_orm::model]
+#[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "score")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub subject_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub response_id: Uuid,
+    pub kind: String,
+    pub score: i32,
+    pub occurred_at: i64,
+    pub revision: i64,
+    pub deleted: bool,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The row holds personal data: it prints its id only.
+        f.debug_struct("Score").field("response_id", &self.response_id).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for ModelEx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Score")
+    }
+}
+
+/// A response's score, as of a revision of the response.
+#[derive(Clone)]
+pub struct Given {
+    /// Who gave it.
+    pub subject: SubjectId,
+    /// The response.
+    pub response: Uuid,
+    /// The kind of survey and the score; `None` where the response was deleted.
+    pub score: Option<(String, i32)>,
+    /// When it was given.
+    pub at: Timestamp,
+    /// The response's revision.
+    pub revision: u64,
+}
+
+/// Takes what was told; of each response the highest revision stays.
+pub async fn put(tx: &Tx, given: &[Given]) -> Result<(), Fault> {
+    // One statement touches no row twice.
+    let mut newest = BTreeMap::<(SubjectId, Uuid), &Given>::new();
+    for one in given {
+        let held = newest.entry((one.subject, one.response)).or_insert(one);
+        if held.revision < one.revision {
+            *held = one;
+        }
+    }
+    let row = |given: &&Given| {
+        let (kind, score) = given.score.clone().unwrap_or_default();
+        ActiveModel {
+            tenant: Set(tx.tenant().uuid()),
+            subject_id: Set(given.subject.uuid()),
+            response_id: Set(given.response),
+            kind: Set(kind),
+            score: Set(score),
+            occurred_at: Set(given.at.micros()),
+            revision: Set(given.revision.cast_signed()),
+            deleted: Set(given.score.is_none()),
+        }
+    };
+    for some in newest.into_values().collect::<Vec<_>>().chunks(CHUNK) {
+        let changed = [Column::Kind, Column::Score, Column::OccurredAt, Column::Revision, Column::Deleted];
+        let newer = OnConflict::columns([Column::Tenant, Column::SubjectId, Column::ResponseId])
+            .update_columns(changed)
+            .action_and_where(Expr::cust("excluded.revision > score.revision"))
+            .to_owned();
+        let insert = Entity::insert_many(some.iter().map(row)).on_conflict(newer);
+        insert.exec_without_returning(tx.conn()).await.stored()?;
+    }
+    Ok(())
+}
+
+/// The last score of each kind that subjects gave, by subject; of one instant that of the later response.
+pub async fn last(
+    rx: &Rx,
+    subjects: &[SubjectId],
+    until: Timestamp,
+) -> Result<BTreeMap<SubjectId, BTreeMap<String, Score>>, Fault> {
+    let mut found = BTreeMap::<SubjectId, BTreeMap<String, Score>>::new();
+    for some in subjects.chunks(CHUNK) {
+        let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid()));
+        let query = query.filter(Column::SubjectId.is_in(uuids(some))).filter(Column::Deleted.eq(false));
+        let query = query.filter(Column::OccurredAt.lte(until.micros()));
+        let query = query.order_by_asc(Column::OccurredAt).order_by_asc(Column::ResponseId);
+        for row in query.all(rx.conn()).await.stored()? {
+            let score = Score { score: row.score, at: Timestamp::from_column(row.occurred_at) };
+            found.entry(SubjectId::from_uuid(row.subject_id)).or_default().insert(row.kind, score);
+        }
+    }
+    Ok(found)
+}
+
+/// Deletes the scores of subjects; answers how many there were.
+pub async fn delete(tx: &Tx, subjects: &[SubjectId]) -> Result<u64, Fault> {
+    delete_subjects(tx, "score", subjects).await
+}
