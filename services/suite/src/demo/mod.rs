@@ -17,13 +17,17 @@ use rapport_api::feedback::v1::{
     CreateSurveyRequest, ListResponsesRequest, ListSurveysRequest, PublishSurveyRequest, SubmitResponseRequest, Survey,
     SurveyKind, SurveyState,
 };
+use rapport_api::google::longrunning::operations_client::OperationsClient;
+use rapport_api::google::longrunning::{WaitOperationRequest, operation};
 use rapport_api::personalisation::v1::action_service_client::ActionServiceClient;
 use rapport_api::personalisation::v1::{Action, ActionKind, CreateActionRequest, ListActionsRequest};
+use rapport_api::profiles::v1::identity_service_client::IdentityServiceClient;
 use rapport_api::profiles::v1::interaction_service_client::InteractionServiceClient;
 use rapport_api::profiles::v1::profile_service_client::ProfileServiceClient;
 use rapport_api::profiles::v1::trait_service_client::TraitServiceClient;
 use rapport_api::profiles::v1::{
-    CreateTraitDefinitionRequest, IdentifyRequest, RecordInteractionsRequest, TraitDefinition, TraitType,
+    CreateTraitDefinitionRequest, GetMatcherRequest, IdentifyRequest, RecordInteractionsRequest, TrainMatcherRequest,
+    TraitDefinition, TraitType,
 };
 use tonic::{Code, Status};
 
@@ -70,7 +74,8 @@ pub async fn load(address: &str, key: &str) -> Result<Loaded, Status> {
     bar.set_message("customers");
     introduce(&client, people.iter().map(identify).chain(febrl::records()), &bar).await?;
     bar.set_message("purchases and feedback");
-    let (purchases, responses) = tokio::try_join!(buy(&client, &bar), ask(&client, &people, &bar))?;
+    let (purchases, responses, ()) =
+        tokio::try_join!(buy(&client, &bar), ask(&client, &people, &bar), match_records(&client))?;
     let actions = offer(&client).await?;
     bar.finish_and_clear();
     let example = people.first().map(|person| person.number.to_owned()).unwrap_or_default();
@@ -149,6 +154,26 @@ fn identify(person: &Person) -> IdentifyRequest {
         // The day before the first purchase: told twice, it is the same statement.
         observed_at: Some(prost_types::Timestamp { seconds: synthetic::KNOWN_SINCE, nanos: 0 }),
         ..IdentifyRequest::default()
+    }
+}
+
+/// Lets the matcher learn, unless it has, and find who of FEBRL's people are one.
+async fn match_records(client: &Client) -> Result<(), Status> {
+    let mut identity = IdentityServiceClient::new(client.clone());
+    match identity.get_matcher(GetMatcherRequest {}).await {
+        Err(status) if status.code() == Code::NotFound => {}
+        known => return known.map(drop),
+    }
+    let mut operation = identity.train_matcher(TrainMatcherRequest::default()).await?.into_inner();
+    let mut operations = OperationsClient::new(client.clone());
+    while !operation.done {
+        let timeout = Some(prost_types::Duration { seconds: 10, nanos: 0 });
+        let wait = WaitOperationRequest { name: operation.name, timeout };
+        operation = operations.wait_operation(wait).await?.into_inner();
+    }
+    match operation.result {
+        Some(operation::Result::Error(error)) => Err(Status::internal(error.message)),
+        Some(operation::Result::Response(_)) | None => Ok(()),
     }
 }
 
