@@ -68,6 +68,7 @@ pub fn read(event: Event) -> Result<Option<Change>, Fault> {
             | Payload::ProfileChanged(_)
             | Payload::PersonaChanged(_)
             | Payload::DecisionMade(_)
+            | Payload::AccountChanged(_)
             | Payload::CatalogueEntryChanged(_)
             | Payload::SegmentChanged(_)
             | Payload::Watermark(_),

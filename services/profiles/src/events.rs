@@ -8,9 +8,9 @@ use prost::Message as _;
 use rapport_api::convert::{instant, money, timestamp};
 use rapport_api::events::v1::event::Payload;
 use rapport_api::events::v1::{
-    CatalogueEntryChanged, ContextConsent, ContextFlag, ContextPreferences, ContextScore, ContextSegment,
-    CustomerContext, Event, InteractionChanged, PersonaChanged, ProfileChanged, SegmentChanged, SegmentFlip,
-    SubjectErased, SubjectLinked, TenantSettingsChanged, TraitDefinitionChanged,
+    AccountChanged, CatalogueEntryChanged, ContextAccount, ContextConsent, ContextFlag, ContextPreferences,
+    ContextScore, ContextSegment, CustomerContext, Event, InteractionChanged, PersonaChanged, ProfileChanged,
+    SegmentChanged, SegmentFlip, SubjectErased, SubjectLinked, TenantSettingsChanged, TraitDefinitionChanged,
 };
 use rapport_cache::{Change, ChangeKind, ContextCache};
 use rapport_data::{Follower, NewEvent};
@@ -18,6 +18,7 @@ use rapport_kernel::{CustomerId, EventId, Fault, SubjectId, TenantId, Timestamp}
 
 use crate::convert::standing;
 use crate::convert::value::{party_message, value_message};
+use crate::domain::account::{Account, AccountId, Membership};
 use crate::domain::catalogue::{Details, Entry};
 use crate::domain::claims::ConsentState;
 use crate::domain::derived::{Flip, Score};
@@ -74,6 +75,15 @@ pub fn context(profile: &Profile) -> CustomerContext {
         lifecycle_stage: profile.derived.stage.clone(),
         scores: profile.derived.scores.iter().map(score).collect(),
         persona: profile.persona.as_ref().map(|has| has.persona.to_string()).unwrap_or_default(),
+        accounts: profile.accounts.iter().map(|(membership, _)| context_account(membership)).collect(),
+    }
+}
+
+fn context_account(membership: &Membership) -> ContextAccount {
+    ContextAccount {
+        account_id: membership.account.to_string(),
+        kind: membership.kind.name().to_owned(),
+        role: membership.role.clone(),
     }
 }
 
@@ -156,6 +166,34 @@ pub fn merged_away(id: CustomerId, to: CustomerId, (revision, at): (u64, Timesta
 fn of_profile(id: CustomerId, revision: u64, occurred_at: Timestamp, changed: ProfileChanged) -> NewEvent {
     let payload = Payload::ProfileChanged(changed);
     NewEvent { subject: id, aggregate: "profile", aggregate_id: id.to_string(), revision, occurred_at, payload }
+}
+
+/// What happened to a profile, as an event of this service tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happened {
+    /// It is new, or has another state.
+    Changed,
+    /// It was merged away into another.
+    Merged(String),
+    /// Its record was erased.
+    Erased,
+}
+
+/// Of an event that tells of a profile: of whose, at which revision, what happened, and when.
+#[must_use]
+pub fn of_profile_change(event: &Event) -> Option<(CustomerId, u64, Happened, Timestamp)> {
+    let customer = event.subject_id.parse().ok()?;
+    let at = event.recorded_at.as_ref().and_then(|at| instant(at).ok())?;
+    match event.payload.as_ref()? {
+        Payload::ProfileChanged(changed) if changed.context.is_some() => {
+            Some((customer, event.revision, Happened::Changed, at))
+        }
+        Payload::ProfileChanged(changed) => {
+            Some((customer, event.revision, Happened::Merged(changed.merged_into.clone()), at))
+        }
+        Payload::SubjectErased(_) => Some((customer, 0, Happened::Erased, at)),
+        _ => None,
+    }
 }
 
 /// A subject belongs to another customer.
@@ -288,6 +326,26 @@ pub fn persona_changed(tenant: TenantId, persona: &Persona) -> NewEvent {
     }
 }
 
+/// An account has a new state; `None`: it was deleted.
+#[must_use]
+pub fn account_changed(id: AccountId, revision: u64, at: Timestamp, account: Option<&Account>) -> NewEvent {
+    let told = |account: &Account| AccountChanged {
+        deleted: false,
+        kind: account.kind.name().to_owned(),
+        name: account.name.clone(),
+        traits: account.traits.iter().map(|(name, value)| (name.clone(), value_message(value))).collect(),
+    };
+    let deleted = || AccountChanged { deleted: true, ..AccountChanged::default() };
+    NewEvent {
+        subject: SubjectId::from_uuid(id.uuid()),
+        aggregate: "account",
+        aggregate_id: id.to_string(),
+        revision,
+        occurred_at: at,
+        payload: Payload::AccountChanged(account.map_or_else(deleted, told)),
+    }
+}
+
 /// An entry of the catalogue was added, changed or deleted. As a trait, it is about nobody.
 #[must_use]
 pub fn catalogue_entry_changed(tenant: TenantId, row: &Row) -> NewEvent {
@@ -396,6 +454,7 @@ fn change(tenant: TenantId, event: Event) -> Option<Change> {
         | Payload::ResponseChanged(_)
         | Payload::DecisionMade(_)
         | Payload::TraitDefinitionChanged(_)
+        | Payload::AccountChanged(_)
         | Payload::SegmentChanged(_)
         | Payload::PersonaChanged(_)
         | Payload::CatalogueEntryChanged(_)

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rapport_api::common::v1::erasure_service_server::ErasureServiceServer;
+use rapport_api::profiles::v1::account_service_server::AccountServiceServer;
 use rapport_api::profiles::v1::catalogue_service_server::CatalogueServiceServer;
 use rapport_api::profiles::v1::context_service_server::ContextServiceServer;
 use rapport_api::profiles::v1::identity_service_server::IdentityServiceServer;
@@ -40,6 +41,7 @@ use rapport_platform::config::{About, Describe};
 use rapport_platform::{Module, OnFailure, Platform, Readiness, Routes};
 use serde::{Deserialize, Serialize};
 
+use crate::convert::mask::ProfileFields;
 use crate::domain::namespace::Namespaces;
 use crate::service::Profiles;
 
@@ -106,7 +108,7 @@ pub async fn build<T: Send + Sync + 'static>(
     write_quality(platform, &profiles);
     database.run_operations(platform, rpc::jobs::all(&profiles, &platform.clock));
     let operations = rapport_operations::server("profiles", database, platform);
-    let routes = routes(&profiles, platform).add_service(operations);
+    let routes = routes(&profiles, platform)?.add_service(operations);
     Ok(Module { name: "profiles", routes, readiness })
 }
 
@@ -152,8 +154,13 @@ fn write_quality(platform: &Platform, profiles: &Profiles) {
     });
 }
 
-fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
-    let profile = rpc::profile::ProfileRpc { profiles: profiles.clone(), page_key: platform.page_key.clone() };
+fn routes(profiles: &Profiles, platform: &Platform) -> Result<Routes, Fault> {
+    let profile = rpc::profile::ProfileRpc {
+        profiles: profiles.clone(),
+        page_key: platform.page_key.clone(),
+        clock: Arc::clone(&platform.clock),
+        fields: ProfileFields::of_contract()?,
+    };
     let profile = ProfileServiceServer::new(profile)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
@@ -191,7 +198,12 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
     let interactions = InteractionServiceServer::new(interactions)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    Routes::new(profile)
+    let accounts = rpc::accounts::AccountRpc { profiles: profiles.clone(), page_key: platform.page_key.clone() };
+    let accounts = AccountServiceServer::new(accounts)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    Ok(Routes::new(profile)
+        .add_service(accounts)
         .add_service(interactions)
         .add_service(identity)
         .add_service(traits)
@@ -200,7 +212,7 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Routes {
         .add_service(personas)
         .add_service(catalogue)
         .add_service(context)
-        .add_service(erasure)
+        .add_service(erasure))
 }
 
 /// Tells the current state of every profile and link again, so that consumers that lost theirs become whole. Answers

@@ -1,12 +1,13 @@
 //! Tells the current state of this service again: every declared trait, every persona, the tenant's settings, every
-//! entry of the catalogue, every link, every profile, every id that was merged away, every interaction, every deletion
-//! of one.
+//! entry of the catalogue, every account, every link, every profile, every id that was merged away, every interaction,
+//! every deletion of one.
 
 use futures::future::BoxFuture;
 use rapport_data::{Rebuild, Retold, Tx};
 use rapport_kernel::Fault;
 use uuid::Uuid;
 
+use crate::domain::account::{Account, AccountId};
 use crate::domain::catalogue::Kind;
 use crate::domain::namespace::Namespaces;
 use crate::domain::profile::fold;
@@ -14,7 +15,7 @@ use crate::domain::relink::Held;
 use crate::events;
 use crate::service::rules;
 use crate::store::catalogue_entry::{self, Row};
-use crate::store::{interaction, link, persona, profile, segment, settings, trait_definition};
+use crate::store::{account, interaction, link, persona, profile, segment, settings, trait_definition};
 
 /// How many aggregates a page tells of.
 const PAGE: u64 = 300;
@@ -32,6 +33,9 @@ impl Rebuild for State {
             let (kind, id) = after.split_once('/').ok_or_else(|| Fault::internal("a cursor of a rebuild"))?;
             if kind == "catalogue" {
                 return catalogue(&tx, id).await;
+            }
+            if kind == "account" {
+                return accounts(&tx, id).await;
             }
             if kind == "interaction" {
                 return interactions(&tx, id).await;
@@ -91,7 +95,15 @@ async fn catalogue(tx: &Tx, after: &str) -> Result<Retold, Fault> {
         Row::Deleted(kind, name, ..) => format!("catalogue/{}/{name}", kind.name()),
     });
     let events = rows.iter().map(|row| events::catalogue_entry_changed(tx.tenant(), row)).collect();
-    Ok(Retold { events, next: Some(next.unwrap_or_else(|| format!("link/{}", Uuid::nil()))) })
+    Ok(Retold { events, next: Some(next.unwrap_or_else(|| format!("account/{}", Uuid::nil()))) })
+}
+
+async fn accounts(tx: &Tx, after: &str) -> Result<Retold, Fault> {
+    let after: AccountId = after.parse().map_err(Fault::internal)?;
+    let rows = account::page(tx, Some(after), (None, None), usize::try_from(PAGE).unwrap_or(usize::MAX)).await?;
+    let next = rows.last().map_or(format!("link/{}", Uuid::nil()), |last| format!("account/{}", last.id));
+    let event = |row: &Account| events::account_changed(row.id, row.revision, row.updated_at, Some(row));
+    Ok(Retold { events: rows.iter().map(event).collect(), next: Some(next) })
 }
 
 async fn interactions(tx: &Tx, after: &str) -> Result<Retold, Fault> {

@@ -31,6 +31,9 @@ pub enum Command {
     Serve(Serve),
     /// Publish a role's state again, so that consumers rebuild what they derived from it.
     Replay(Serve),
+    /// Import customers, or what they did, from a file (CSV, NDJSON, or a tracker's calls by Segment's spec). A second run
+    /// goes on where the first one was cut off.
+    Import(Import),
     /// Make one call of the contract, JSON in and out.
     Call(Call),
     /// Tenants, on the gateway's database.
@@ -75,6 +78,67 @@ pub struct Serve {
     pub role: Role,
 }
 
+/// What to import, from where, to where.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// What the file holds. (A tracker's file holds both: either word imports all of it.)
+    #[arg(value_enum)]
+    pub what: Subject,
+    /// The file, in UTF-8. Beside it are kept how far it was imported (FILE.import.json), and the lines that were refused,
+    /// each with its reasons (FILE.errors.ndjson).
+    pub file: PathBuf,
+    /// Where the suite is.
+    #[arg(long, default_value = "127.0.0.1:50051", value_name = "HOST:PORT")]
+    pub address: String,
+    /// The API key.
+    #[arg(long, value_name = "KEY")]
+    pub key: String,
+    /// The format; by the file's ending where it is left out.
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// The source of lines that name none, as crm.
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
+    /// What a column means, as Mail=identifier.email, or Mail=- to pass it over; may be repeated. Fields of profiles: source,
+    /// external_id, party, observed_at, unset_traits, identifier.NAMESPACE, trait.NAME, consent.PURPOSE[.CHANNEL]; of
+    /// interactions: source, external_id, version, type, channel, touchpoint, stage, product, occurred_at, customer_id,
+    /// customer.NAMESPACE, value, currency, attribute.NAME. trait.age:number says a type (bool, number, text, time, list).
+    #[arg(long, value_name = "COLUMN=FIELD", value_parser = column_field)]
+    pub map: Vec<(String, String)>,
+}
+
+/// What a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Subject {
+    /// Who customers are.
+    Profiles,
+    /// What they did.
+    Interactions,
+}
+
+/// How a file holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A header, and a record a line; comma, semicolon or tabulator between the cells.
+    Csv,
+    /// An object of JSON a line.
+    Ndjson,
+    /// A tracker's call a line, by Segment's spec: identify, track, page, screen, group, alias.
+    Segment,
+}
+
+impl Format {
+    /// The one that a file's name tells.
+    #[must_use]
+    pub fn of(file: &std::path::Path) -> Option<Self> {
+        match file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "csv" | "tsv" => Some(Self::Csv),
+            "ndjson" | "jsonl" => Some(Self::Ndjson),
+            _ => None,
+        }
+    }
+}
+
 /// One call.
 #[derive(Debug, Args)]
 pub struct Call {
@@ -108,6 +172,11 @@ pub enum Config {
     Show,
     /// Print every key with its default and meaning, as a Markdown table.
     Reference,
+}
+
+fn column_field(text: &str) -> Result<(String, String), String> {
+    let (column, field) = text.rsplit_once('=').ok_or("COLUMN=FIELD is needed, as Mail=identifier.email")?;
+    Ok((column.trim().to_owned(), field.trim().to_owned()))
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

@@ -8,6 +8,7 @@ pub mod call;
 pub mod cli;
 pub mod client;
 pub mod demo;
+pub mod import;
 pub mod secrets;
 pub mod settings;
 pub mod up;

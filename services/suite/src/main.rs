@@ -13,7 +13,7 @@ use rapport_platform::{Contract, Platform, telemetry};
 use rapport_suite::assembly::{Roles, asked_to_stop};
 use rapport_suite::cli::{Cli, Command, Config, Tenant};
 use rapport_suite::settings::{Role, Settings};
-use rapport_suite::{call, secrets, up};
+use rapport_suite::{call, import, secrets, up};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -40,6 +40,7 @@ async fn run(cli: Cli) -> Result<(), Fault> {
         Command::Serve(arguments) => serve(&cli, arguments.role).await,
         Command::Replay(arguments) => replay(&cli, arguments.role).await,
         Command::Call(arguments) => call::call(arguments).await,
+        Command::Import(arguments) => import::import(arguments).await,
         Command::Tenant(Tenant::Create { name }) => create_tenant(&cli, name).await,
         Command::Config(Config::Show) => {
             print!("{}", load(&cli, Vec::new(), Vec::new())?.show()?);

@@ -43,12 +43,12 @@ pub(crate) struct Inner {
     pub(crate) holder: Uuid,
     /// Told after each commit that published something.
     pub(crate) published: Notify,
+    /// Told after positions were given by this process.
+    pub(crate) placed: watch::Sender<()>,
     /// Told after each commit by which an operation may be taken.
     pub(crate) begun: Notify,
     /// Told after each commit by which an operation ended.
     pub(crate) ended: Notify,
-    /// Told after positions were given by this process.
-    pub(crate) placed: watch::Sender<()>,
     backend: Backend,
     /// Tenants that are registered in this database.
     known: RwLock<HashSet<TenantId>>,
@@ -121,9 +121,9 @@ impl Database {
             metrics,
             holder: Uuid::now_v7(),
             published: Notify::new(),
+            placed: watch::Sender::new(()),
             begun: Notify::new(),
             ended: Notify::new(),
-            placed: watch::Sender::new(()),
             backend,
             known: RwLock::default(),
         };

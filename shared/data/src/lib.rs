@@ -3,8 +3,8 @@
 //! [`Database`] is opened once (which brings the schema up to date) and then read ([`Database::read`]) and written
 //! ([`Database::write`], [`Database::write_once`]) through units of work: state, events and the stored answer of a
 //! call are committed together or not at all. [`Database::relay`] publishes what was committed; [`Database::consume`]
-//! applies what others published; [`Database::run_operations`] does what takes longer than a call ([`Tx::begin_operation`]).
-//! [`Database::tail`] reads what was published by a tenant, from any place on and for as long as somebody watches.
+//! applies what others published; [`Database::tail`] reads along what a tenant publishes, from any place on, for as long as
+//! somebody watches; [`Database::run_operations`] does what takes longer than a call ([`Tx::begin_operation`]).
 //! [`SystemStore`] is for what works over all tenants.
 //!
 //! Nothing outside this crate asks which engine it is on, but for a few statements that differ ([`Rx::engine`]).

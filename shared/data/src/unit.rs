@@ -81,6 +81,14 @@ impl Rx {
         }
         Ok(found)
     }
+
+    /// Those who asked to be woken by now and were not yet, in no order, some of them where they are many.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn due(&self, limit: u64) -> Result<Vec<SubjectId>, Fault> {
+        wakeup::due(&self.conn, self.tenant, self.now, limit).await.stored()
+    }
 }
 
 /// A unit of work: all of it is committed, or nothing. Reads as [`Rx`] does. Cheap to clone.

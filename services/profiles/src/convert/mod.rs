@@ -1,6 +1,7 @@
 //! Between the contract and the domain. Each function starts with the contract's own rules and adds what only we know;
 //! one answer names every broken rule, and past it an invalid value cannot exist.
 
+pub mod account;
 pub mod answer;
 pub mod catalogue;
 pub mod computed;
@@ -14,6 +15,7 @@ pub mod persona;
 pub mod potential;
 pub mod profile;
 pub mod request;
+pub mod search;
 pub mod segments;
 pub mod settings;
 pub mod standing;

@@ -4,8 +4,10 @@ use rapport_api::convert::timestamp;
 use rapport_api::profiles::v1 as message;
 use rapport_kernel::{SubjectId, Timestamp};
 
+use super::account::kind_message;
 use super::standing;
 use super::value::{party_message, state_message, value_message};
+use crate::domain::account::Membership;
 use crate::domain::claims::Consent;
 use crate::domain::derived::Score;
 use crate::domain::profile::{InForce, InSegment, Profile, Trait};
@@ -44,6 +46,7 @@ pub fn profile(profile: &Profile) -> message::Profile {
         preferences: standing::preferences(profile),
         flags: profile.flags.iter().map(standing::flag).collect(),
         persona: profile.persona.as_ref().map(super::persona::membership),
+        accounts: profile.accounts.iter().map(account).collect(),
     }
 }
 
@@ -90,6 +93,17 @@ pub fn record(
         record: Some(name),
         create_time: Some(timestamp(*created_at)),
         delete_time: deleted_at.map(timestamp),
+    }
+}
+
+fn account((membership, subject): &(Membership, SubjectId)) -> message::ProfileAccount {
+    message::ProfileAccount {
+        account_id: membership.account.to_string(),
+        kind: kind_message(membership.kind).into(),
+        role: membership.role.clone(),
+        start_time: Some(timestamp(membership.since)),
+        source: membership.source.clone(),
+        subject_id: subject.to_string(),
     }
 }
 

@@ -7,6 +7,7 @@ use rapport_api::profiles::v1::{
 };
 use rapport_kernel::{Fault, Private, Timestamp, Violations};
 
+use super::mask::{Mask, ProfileFields};
 use super::value::consent;
 use super::{named, revision};
 use crate::domain::claims::Statement;
@@ -31,11 +32,15 @@ fn several(
     messages.iter().enumerate().filter_map(of).collect()
 }
 
-/// Which profile, as of when, at which revision.
+/// Which profile, as of when, at which revision, and which of its fields.
 ///
 /// # Errors
 /// INVALID_ARGUMENT with every broken rule; as for all that follow.
-pub fn get(message: &GetProfileRequest, namespaces: &Namespaces) -> Result<(Named, Option<Timestamp>, u64), Fault> {
+pub fn get(
+    message: &GetProfileRequest,
+    namespaces: &Namespaces,
+    fields: &ProfileFields,
+) -> Result<(Named, Option<Timestamp>, u64, Mask), Fault> {
     let mut out = rapport_api::check(message);
     let customer = named(message.customer.as_ref(), "customer", namespaces, &mut out);
     if message.as_of.is_some() && message.min_revision > 0 {
@@ -45,10 +50,10 @@ pub fn get(message: &GetProfileRequest, namespaces: &Namespaces) -> Result<(Name
             "must be 0 where as_of is set: what was known then does not change",
         );
     }
-    super::mask::check_read(message.read_mask.as_ref(), &mut out);
+    let mask = fields.mask(message.read_mask.as_ref(), &mut out);
     out.check()?;
     let as_of = message.as_of.as_ref().and_then(|at| instant(at).ok());
-    Ok((customer.ok_or_else(unnamed)?, as_of, message.min_revision))
+    Ok((customer.ok_or_else(unnamed)?, as_of, message.min_revision, mask))
 }
 
 /// Whose context, at which revision.

@@ -17,6 +17,8 @@ pub const RECORD_CONSENTS: usize = 500;
 pub const RECORD_IDENTIFIERS: usize = 500;
 /// Bytes of one record, by [`weight`].
 pub const RECORD_BYTES: usize = 384 * 1024;
+/// Accounts that one record belongs to, or belonged to.
+pub const RECORD_ACCOUNTS: usize = 100;
 /// Names of traits of one customer, over all its records.
 pub const CUSTOMER_TRAITS: usize = 2_000;
 /// Consents of one customer.
@@ -29,6 +31,7 @@ const TRAIT: usize = 160;
 const IDENTIFIER: usize = 64;
 const CONSENT: usize = 100;
 const RECORD: usize = 100;
+const ACCOUNT: usize = 160;
 
 /// Refuses records that claim more than they may, apart or together as one customer.
 ///
@@ -44,6 +47,7 @@ pub fn check(records: &[Record]) -> Result<(), Fault> {
             (claims.traits.len(), RECORD_TRAITS, "names of traits"),
             (claims.consents.len(), RECORD_CONSENTS, "consents"),
             (claims.identifiers.len(), RECORD_IDENTIFIERS, "identifiers"),
+            (claims.memberships.len(), RECORD_ACCOUNTS, "accounts"),
             (weight(claims), RECORD_BYTES, "bytes"),
         ];
         if let Some((_, limit, what)) = held.into_iter().find(|(held, limit, _)| held > limit) {
@@ -88,7 +92,8 @@ pub fn weight(claims: &Claims) -> usize {
     let standing = claims.objections.values().map(objection).sum::<usize>()
         + claims.flags.values().map(flag).sum::<usize>()
         + claims.preferences.values().map(preferring).sum::<usize>();
-    traits + identifiers + claims.consents.values().map(consent).sum::<usize>() + standing
+    let accounts: usize = claims.memberships.values().map(|held| ACCOUNT + held.role.len() + held.source.len()).sum();
+    traits + identifiers + claims.consents.values().map(consent).sum::<usize>() + standing + accounts
 }
 
 #[cfg(test)]

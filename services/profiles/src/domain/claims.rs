@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rapport_kernel::{Private, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::account::{AccountId, Membership};
 use super::standing::{Basis, Flagging, Objection, Preference, Preferring, Processing};
 use super::value::{Identifier, Party, Value};
 
@@ -32,6 +33,9 @@ pub struct Statement {
     /// Consents given and refused.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub consents: BTreeSet<Consent>,
+    /// Accounts it belongs to, or belonged to.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub memberships: BTreeSet<Membership>,
     /// Objections made and withdrawn.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub objections: BTreeSet<Objection>,
@@ -111,6 +115,9 @@ pub struct Claims {
     /// The latest consent for each (purpose, channel).
     #[serde(with = "pairs", default)]
     pub consents: BTreeMap<(String, String), Consent>,
+    /// The latest word on each account.
+    #[serde(with = "pairs", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub memberships: BTreeMap<AccountId, Membership>,
     /// The latest objection or withdrawal of each kind.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub objections: BTreeMap<Processing, Objection>,
@@ -176,6 +183,9 @@ impl Claims {
                 let key = (consent.purpose.clone(), consent.channel.clone());
                 changed |= raise(&mut self.consents, &key, consent.clone());
             }
+        }
+        for said in statement.memberships.iter().filter(|said| !gone(&said.source, said.observed_at)) {
+            changed |= raise(&mut self.memberships, &said.account, said.clone());
         }
         for objection in &statement.objections {
             changed |= raise(&mut self.objections, &objection.processing, objection.clone());

@@ -123,6 +123,12 @@ impl Declared {
         (!declared.takes(value.kind())).then(text)
     }
 
+    /// Whether text searches look at a trait: at declared texts they do. `None` where it is not declared.
+    #[must_use]
+    pub fn searchable(&self, name: &str) -> Option<bool> {
+        self.0.get(name).map(|declared| matches!(declared.kind, TraitType::Text | TraitType::List))
+    }
+
     /// The dimensions of metrics of a profile: its traits that are declared as such and have that type.
     #[must_use]
     pub fn dimensions(&self, profile: &Profile) -> BTreeMap<String, String> {

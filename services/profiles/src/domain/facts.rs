@@ -50,7 +50,8 @@ const TIMELINE: usize = 12;
 const CUSTOMER: usize = 13;
 const STAGE: usize = 14;
 
-fn fields() -> [(&'static str, Type); 11] {
+/// What is read of a customer.
+pub(crate) fn fields() -> [(&'static str, Type); 11] {
     [
         ("traits", Type::map(Type::Dyn)),
         ("consents", Type::map(Type::Bool)),

@@ -1,6 +1,7 @@
 //! Pure types and decisions: what records claim, how claims fold into a profile, which records are one customer, and
 //! what a change of links does to customers. No clock, no randomness, no I/O; neither proto types nor rows.
 
+pub mod account;
 pub mod assertion;
 pub mod bounds;
 pub mod candidate;
@@ -29,6 +30,7 @@ pub mod profile;
 pub mod quality;
 pub mod relink;
 pub mod rules;
+pub mod search;
 pub mod segment;
 pub mod settings;
 pub mod standing;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rapport_kernel::{CustomerId, SubjectId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::account::{self, AccountId};
 use super::channels::{self, Inferred};
 use super::claims::{Claims, Consent, ConsentState};
 use super::derived::Derived;
@@ -82,6 +83,8 @@ pub struct Profile {
     pub preferences: BTreeMap<Preference, (Preferring, SubjectId)>,
     /// The channels it was met on, the most used first.
     pub inferred_channels: Vec<Inferred>,
+    /// The accounts it belongs to, by id, each with the record that says so.
+    pub accounts: Vec<(account::Membership, SubjectId)>,
     /// Subject, name and first recording of each record, and when its source deleted it; the home record first.
     pub records: Vec<(SubjectId, SourceRecord, Timestamp, Option<Timestamp>)>,
     /// When the first record was recorded.
@@ -188,6 +191,7 @@ pub fn fold(customer: CustomerId, revision: u64, updated_at: Timestamp, records:
         flags: flags(records),
         preferences: preferences(records),
         inferred_channels: inferred_channels(records),
+        accounts: accounts(records),
         records: names(customer, records),
         created_at: records.iter().map(|record| record.created_at).min().unwrap_or(updated_at),
         updated_at,
@@ -318,6 +322,18 @@ fn consents(records: &[Record]) -> Vec<InForce> {
             InForce { purpose: purpose.to_owned(), channel: channel.to_owned(), decided_by: consent.clone() }
         })
         .collect()
+}
+
+/// Of each account that any record belongs to, what was told last.
+fn accounts(records: &[Record]) -> Vec<(account::Membership, SubjectId)> {
+    let mut latest = BTreeMap::<AccountId, (&account::Membership, &SourceRecord, SubjectId)>::new();
+    for record in records {
+        for (account, membership) in record.claims.memberships.iter().filter(|(_, it)| it.until.is_none()) {
+            let said = (membership, &record.name, record.subject);
+            latest.entry(*account).and_modify(|held| *held = (*held).max(said)).or_insert(said);
+        }
+    }
+    latest.into_values().map(|(membership, _, subject)| (membership.clone(), subject)).collect()
 }
 
 fn stricter<'a>(

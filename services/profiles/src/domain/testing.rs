@@ -8,6 +8,7 @@ use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 use rapport_kernel::{Private, SubjectId, Timestamp};
 
+use super::account::{AccountId, AccountKind, Membership};
 use super::claims::{Claims, Consent, ConsentState, Statement};
 use super::declared::{PiiClass, TraitDefinition};
 use super::profile::Record;
@@ -52,6 +53,20 @@ fn consent() -> impl Strategy<Value = Consent> {
     )
 }
 
+fn membership() -> impl Strategy<Value = Membership> {
+    (at(), proptest::option::of(at()), at(), 1_u128..4, "[rs]", "[st]").prop_map(
+        |(observed_at, until, since, account, role, source)| Membership {
+            observed_at,
+            until,
+            since,
+            account: AccountId::from_uuid(uuid::Uuid::from_u128(account)),
+            kind: AccountKind::Company,
+            role,
+            source,
+        },
+    )
+}
+
 pub fn any_identifier() -> impl Strategy<Value = Identifier> {
     let namespace = prop_oneof![Just("customer_number"), Just("user_id"), Just("email"), Just("phone")];
     (namespace, 0_usize..4).prop_map(|(namespace, value)| identifier(namespace, value))
@@ -60,10 +75,28 @@ pub fn any_identifier() -> impl Strategy<Value = Identifier> {
 pub fn statement() -> impl Strategy<Value = (Statement, Timestamp)> {
     let party = prop_oneof![Just(None), Just(Some(Party::Lead)), Just(Some(Party::Employee))];
     let (traits, unset) = (btree_map("[xyz]", value(), 0..3), btree_set("[xyz]", 0..2));
-    let standing = (btree_set(objection(), 0..2), btree_set(flag(), 0..2), btree_set(preference(), 0..2));
+    let standing = (
+        btree_set(objection(), 0..2),
+        btree_set(flag(), 0..2),
+        btree_set(preference(), 0..2),
+        btree_set(membership(), 0..2),
+    );
     let parts = (party, btree_set(any_identifier(), 0..3), traits, unset, btree_set(consent(), 0..3), standing);
-    let whole = parts.prop_map(|(party, identifiers, traits, unset, consents, (objections, flags, preferences))| {
-        Statement { party, identifiers, traits, unset, consents, objections, flags, preferences, deleted_by: None }
+    let whole = parts.prop_map(|(party, identifiers, traits, unset, consents, standing)| {
+        let (objections, flags, preferences, memberships) = standing;
+        let deleted_by = None;
+        Statement {
+            party,
+            identifiers,
+            traits,
+            unset,
+            consents,
+            memberships,
+            objections,
+            flags,
+            preferences,
+            deleted_by,
+        }
     });
     (whole, at())
 }

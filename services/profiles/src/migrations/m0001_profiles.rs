@@ -33,7 +33,20 @@ const TABLES: &[&str] = &[
      is_left BOOLEAN NOT NULL, PRIMARY KEY (tenant, subject_id, assertion_id)) {clustered}",
     "CREATE INDEX assertion_sides ON assertion_subject (tenant, assertion_id)",
     "CREATE TABLE profile (tenant {id} NOT NULL, customer_id {id} NOT NULL, revision BIGINT NOT NULL, \
-     merged_into {id}, records {bytes} NOT NULL, updated_at BIGINT NOT NULL, PRIMARY KEY (tenant, customer_id))",
+     merged_into {id}, records {bytes} NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, \
+     PRIMARY KEY (tenant, customer_id))",
+    "CREATE INDEX profile_created ON profile (tenant, created_at, customer_id) WHERE merged_into IS NULL",
+    "CREATE INDEX profile_updated ON profile (tenant, updated_at, customer_id) WHERE merged_into IS NULL",
+    "CREATE TABLE search_term (tenant {id} NOT NULL, term {text} NOT NULL, customer_id {id} NOT NULL, \
+     PRIMARY KEY (tenant, term, customer_id)) {clustered}",
+    "CREATE INDEX search_term_customer ON search_term (tenant, customer_id)",
+    "CREATE TABLE trait_value (tenant {id} NOT NULL, customer_id {id} NOT NULL, name {text} NOT NULL, \
+     place INTEGER NOT NULL, number DOUBLE PRECISION, text {text}, instant BIGINT, flag BOOLEAN, item {text}, \
+     PRIMARY KEY (tenant, customer_id, name, place)) {clustered}",
+    "CREATE INDEX trait_value_text ON trait_value (tenant, name, text)",
+    "CREATE INDEX trait_value_number ON trait_value (tenant, name, number) WHERE number IS NOT NULL",
+    "CREATE INDEX trait_value_instant ON trait_value (tenant, name, instant) WHERE instant IS NOT NULL",
+    "CREATE INDEX trait_value_item ON trait_value (tenant, name, item) WHERE item IS NOT NULL",
     "CREATE INDEX profile_redirect ON profile (tenant, merged_into) WHERE merged_into IS NOT NULL",
     "CREATE TABLE trait_definition (tenant {id} NOT NULL, name {text} NOT NULL, revision BIGINT NOT NULL, \
      started_at BIGINT NOT NULL, ended_at BIGINT, deleted BOOLEAN NOT NULL, body {bytes} NOT NULL, \
@@ -52,6 +65,8 @@ const OF_TENANTS: &[&str] = &[
     "assertion",
     "assertion_subject",
     "profile",
+    "search_term",
+    "trait_value",
     "trait_definition",
     "tenant_settings",
     "refold",

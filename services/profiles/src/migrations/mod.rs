@@ -7,6 +7,7 @@ mod m0007_segments;
 mod m0010_personas;
 mod m0011_identity;
 mod m0012_matching;
+mod m0013_accounts;
 
 use sea_orm_migration::MigrationTrait;
 
@@ -21,5 +22,6 @@ pub fn all() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m0010_personas::Migration),
         Box::new(m0011_identity::Migration),
         Box::new(m0012_matching::Migration),
+        Box::new(m0013_accounts::Migration),
     ]
 }

@@ -1,9 +1,7 @@
 //! `rapport.profiles.v1.InteractionService`; its bulk call is [`super::bulk`].
 
-use std::pin::Pin;
 use std::sync::Arc;
 
-use futures::Stream;
 use prost::Message as _;
 use rapport_api::profiles::v1 as pb;
 use rapport_api::profiles::v1::interaction_service_server::InteractionService;
@@ -11,7 +9,7 @@ use rapport_kernel::{Clock, PageKey};
 use rapport_platform::{rpc, status};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::bulk::Import;
+use super::bulk::{Acks, Import, Interactions};
 use super::{answered, receipt};
 use crate::convert::interaction as convert;
 use crate::service::Profiles;
@@ -44,19 +42,16 @@ impl InteractionService for InteractionRpc {
         .await
     }
 
-    type RecordInteractionsStream = Pin<Box<dyn Stream<Item = Result<pb::RecordInteractionsResponse, Status>> + Send>>;
+    type RecordInteractionsStream = Acks<pb::RecordInteractionsResponse>;
 
     async fn record_interactions(
         &self,
         request: Request<Streaming<pb::RecordInteractionsRequest>>,
     ) -> Result<Response<Self::RecordInteractionsStream>, Status> {
         let call = rpc::call_of(&request).map_err(status)?;
-        let import = Import::new(request.into_inner(), self.profiles.clone(), Arc::clone(&self.clock), call);
-        let acks = futures::stream::unfold(import, |mut import| async move {
-            let ack = import.commit_next().await.transpose()?;
-            Some((ack.map(|ack| pb::RecordInteractionsResponse { ack: Some(ack) }), import))
-        });
-        Ok(Response::new(Box::pin(acks)))
+        let (profiles, clock) = (self.profiles.clone(), Arc::clone(&self.clock));
+        let import = Import::<Interactions>::new(request.into_inner(), profiles, clock, call);
+        Ok(Response::new(import.acks(|ack| pb::RecordInteractionsResponse { ack: Some(ack) })))
     }
 
     async fn update_interaction(

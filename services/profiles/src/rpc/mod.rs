@@ -1,5 +1,6 @@
 //! The calls, a file per proto service: parse, do, render.
 
+pub mod accounts;
 mod bulk;
 pub mod catalogue;
 pub mod context;

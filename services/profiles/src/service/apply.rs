@@ -14,10 +14,11 @@ use crate::domain::linking::Partition;
 use crate::domain::profile::{Profile, Record};
 use crate::domain::relink::{self, Changes, Held};
 use crate::domain::rules::Rules;
+use crate::domain::search;
 use crate::events;
 use crate::store::link::Link;
 use crate::store::observation::Observation;
-use crate::store::{link, observation, persona_member, profile};
+use crate::store::{link, observation, persona_member, profile, search_term, trait_value};
 
 /// Writes the difference between a component as it is held and a partition of it.
 pub async fn relink(
@@ -47,6 +48,9 @@ pub async fn write(tx: &Tx, component: &Component, changes: &Changes, rules: &Ru
         tx.publish(events::profile_flipped(&profile, &one.flips, now)).await?;
         written.live.push(profile);
     }
+    index(tx, &written.live, rules).await?;
+    search_term::delete(tx, &changes.merged).await?;
+    trait_value::delete(tx, &changes.merged).await?;
     if rules.personas.is_some() {
         let live =
             written.live.iter().map(|profile| (profile.customer, profile.persona.as_ref().map(|has| has.persona)));
@@ -95,6 +99,14 @@ pub async fn update(
     let component = Component { derived: BTreeMap::from([(customer, derived)]), ..Component::default() };
     let mut written = write(tx, &component, &changes, rules).await?;
     written.live.pop().ok_or_else(|| Fault::internal("the new state of a customer was not written"))
+}
+
+/// Notes by what the customers are found now.
+pub(crate) async fn index(tx: &Tx, live: &[Arc<Profile>], rules: &Rules) -> Result<(), Fault> {
+    let words = live.iter().map(|profile| (profile.customer, search::terms(profile, rules))).collect();
+    let new = live.iter().filter(|profile| profile.revision == 1).map(|profile| profile.customer).collect();
+    search_term::set(tx, &words, &new).await?;
+    trait_value::set(tx, &live.iter().map(AsRef::as_ref).collect::<Vec<_>>(), &new).await
 }
 
 /// Writes a customer's state anew though nobody said anything: what it is folded by changed, or the time came at which

@@ -13,12 +13,13 @@ use super::component::lock_customers;
 use super::identify::{current, record_key};
 use super::say::Said;
 use super::{Profiles, Written, apply, grew};
+use crate::domain::account::AccountId;
 use crate::domain::claims::{Claims, Statement};
 use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
 use crate::domain::value::SourceRecord;
 use crate::store::observation::Observation;
-use crate::store::{link, observation, profile, subject};
+use crate::store::{account_member, link, observation, profile, subject};
 
 /// Which record.
 #[derive(Clone, Debug)]
@@ -73,7 +74,11 @@ async fn delete(tx: &Tx, rules: &Rules, input: &Deleting) -> Result<Said, Fault>
     let told = history.iter().map(|heard| (&heard.statement, heard.observed_at));
     let claims = Claims::told(told.chain([(&statement, input.observed_at)]));
     let record = records.iter_mut().find(|record| record.subject == subject);
-    record.ok_or_else(|| Fault::internal("a customer lacks a record"))?.claims = claims;
+    let record = record.ok_or_else(|| Fault::internal("a customer lacks a record"))?;
+    let left: Vec<AccountId> =
+        record.claims.memberships.keys().filter(|account| !claims.memberships.contains_key(account)).copied().collect();
+    account_member::forget(tx, subject, &left).await?;
+    record.claims = claims;
     let profile = apply::update(tx, (customer, revision, derived), records, rules).await?;
     let (observed_at, recorded_at, profile_revision) = (input.observed_at, tx.now(), profile.revision);
     observation::add(tx, &[Observation { subject, observed_at, recorded_at, profile_revision, statement }]).await?;

@@ -10,7 +10,7 @@ use rapport_kernel::{CustomerId, Fault, SubjectId, TenantId, Timestamp};
 
 use super::component::{Component, lock_customers};
 use super::evidence::{histories, history, scores, subjects};
-use super::{Profiles, Written, again, rules};
+use super::{Profiles, Written, again, apply, rules};
 use crate::domain::claims::Statement;
 use crate::domain::definitions::Compiled;
 use crate::domain::derived::{Derivation, Derived, Flip, Inputs, Score, derive};
@@ -365,6 +365,7 @@ async fn rederive(tx: &Tx, rules: &Rules, customers: &[CustomerId], cause: Cause
         written.live.push(profile);
     }
     segment_interval::write(tx, &flips).await?;
+    apply::index(tx, &written.live, rules).await?;
     Ok(written)
 }
 

@@ -16,8 +16,8 @@ use crate::domain::value::Identifier;
 use crate::events;
 use crate::store::identifier::Carried;
 use crate::store::{
-    assertion, candidate, identifier, interaction, link, matching, observation, persona_member, profile, quarantine,
-    score, segment_interval, subject,
+    account_member, assertion, candidate, identifier, interaction, link, matching, observation, persona_member,
+    profile, quarantine, score, search_term, segment_interval, subject, trait_value,
 };
 
 /// What an erasure did.
@@ -93,6 +93,9 @@ async fn erase(tx: &Tx, rules: &Rules, erasure: &str, erased: &[SubjectId]) -> R
     deleted += identifier::delete(tx, erased).await?;
     deleted += link::delete(tx, erased).await?;
     deleted += profile::delete(tx, erased).await?;
+    deleted += search_term::delete(tx, erased).await?;
+    deleted += trait_value::delete(tx, erased).await?;
+    deleted += account_member::delete(tx, erased).await?;
     deleted += persona_member::delete(tx, erased).await?;
     deleted += interaction::erase(tx, erased).await?;
     deleted += score::delete(tx, erased).await?;

@@ -98,13 +98,14 @@ impl Profiles {
             async move { Unit::new(&tx, &rules, &input).run().await }
         };
         let answer = self.change(call, receipt, unit).await;
-        self.stated(call, &rules, &input, &answer);
+        self.stated(call.tenant(), &rules, (&input, call.now), &answer);
         answer
     }
 }
 
 /// One run.
-struct Unit<'a> {
+/// One run.
+pub(super) struct Unit<'a> {
     tx: &'a Tx,
     rules: &'a Rules,
     input: &'a Identification,
@@ -113,13 +114,13 @@ struct Unit<'a> {
 }
 
 impl<'a> Unit<'a> {
-    fn new(tx: &'a Tx, rules: &'a Rules, input: &'a Identification) -> Self {
+    pub(super) fn new(tx: &'a Tx, rules: &'a Rules, input: &'a Identification) -> Self {
         let stated = input.statement.identifiers.iter().filter_map(|it| rules.namespaces.effective(it));
         let stated: BTreeSet<Identifier> = stated.map(Cow::into_owned).collect();
         Self { tx, rules, input, stated: stated.into_iter().collect() }
     }
 
-    async fn run(&self) -> Result<Identified, Fault> {
+    pub(super) async fn run(&self) -> Result<Identified, Fault> {
         let (tx, input) = (self.tx, self.input);
         let observed_at = input.observed_at;
         let locked = self.lock().await?;

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use rapport_data::{Answer, Receipt, Rx, Tx};
 use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp, Violations};
@@ -11,7 +10,7 @@ use rapport_platform::Call;
 
 use super::batch::{self, Batch, take};
 use super::quality::Tally;
-use super::{MOST_RUNS, Profiles, Written};
+use super::{Profiles, Written, again};
 use crate::domain::correction::Field;
 use crate::domain::interaction::{Content, Held, Interaction, InteractionId, InteractionKey, Outcome, Said, Telling};
 use crate::domain::rules::Rules;
@@ -108,29 +107,21 @@ impl Profiles {
         }
         self.cover(newest(&tellings)).await?;
         let (rules, tellings) = (self.rules(call).await?, Arc::new(tellings));
-        let mut runs = 0;
-        loop {
-            runs += 1;
+        let database = self.database(call);
+        let (results, written, tally, now) = again(|| {
             let (rules, tellings) = (Arc::clone(&rules), Arc::clone(&tellings));
-            let unit = move |tx: Tx| {
+            database.write(call.tenant(), move |tx: Tx| {
                 let (rules, tellings) = (Arc::clone(&rules), Arc::clone(&tellings));
                 async move {
                     let (mut batch, written) = take(&tx, &rules, tellings.to_vec()).await?;
                     Ok((batch.outcomes(), written, batch.tally, tx.now()))
                 }
-            };
-            match self.database(call).write(call.tenant(), unit).await {
-                Ok((results, written, tally, now)) => {
-                    self.show(call.tenant(), &written);
-                    self.tallied(call.tenant(), tally, now);
-                    return Ok(results);
-                }
-                Err(fault) if fault.reason == Reason::Contention && runs < MOST_RUNS => {
-                    tokio::time::sleep(Duration::from_millis(u64::from(runs))).await;
-                }
-                Err(fault) => return Err(fault),
-            }
-        }
+            })
+        })
+        .await?;
+        self.show(call.tenant(), &written);
+        self.tallied(call.tenant(), tally, now);
+        Ok(results)
     }
 
     /// Corrects an interaction that stands.

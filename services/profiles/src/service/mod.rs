@@ -1,5 +1,6 @@
 //! The use cases, a file per noun. [`Profiles`] is what they share.
 
+pub mod accounts;
 pub mod apply;
 pub mod attach;
 mod batch;
@@ -20,9 +21,11 @@ pub mod history;
 pub mod hot;
 pub mod identify;
 pub mod identity_settings;
+pub mod import;
 pub mod interactions;
 pub mod lineage;
 pub mod matching;
+pub mod members;
 pub mod merge;
 pub mod namespaces;
 pub mod personas;
@@ -34,12 +37,14 @@ pub mod refold;
 pub mod renormalise;
 pub mod rules;
 pub mod say;
+pub mod search;
 pub mod segments;
 pub mod settings;
 mod shared;
 pub mod split;
 pub mod timeline;
 pub mod training;
+pub mod watch;
 pub mod watch_segment;
 
 use std::sync::Arc;

@@ -130,25 +130,25 @@ impl Profiles {
         self.0.quality.add(tenant, tally.0.into_iter().map(|(source, counts)| ((source, day), counts)).collect());
     }
 
-    /// Counts a statement of a record.
+    /// Counts a statement of a record, made at an instant.
     pub(crate) fn stated(
         &self,
-        call: &Call,
+        tenant: TenantId,
         rules: &Rules,
-        input: &Identification,
+        (input, now): (&Identification, Timestamp),
         answer: &Result<Answer<Identified>, Fault>,
     ) {
-        let (source, times) = (&input.name.source, (input.observed_at, call.now));
+        let (source, times) = (&input.name.source, (input.observed_at, now));
         match answer {
             Ok(Answer::Fresh(identified)) => {
                 let mut identifiers = identified.profile.identifiers.iter();
                 let is_strong = identifiers.any(|(of, _)| rules.namespaces.strong(&of.namespace).is_some());
                 let mut tally = Tally::default();
                 tally.stated(&rules.catalogue, source, is_strong, times);
-                self.tallied(call.tenant(), tally, call.now);
+                self.tallied(tenant, tally, now);
             }
             Ok(Answer::Replayed(_)) => {}
-            Err(fault) => self.refused(call.tenant(), source, fault, call.now),
+            Err(fault) => self.refused(tenant, source, fault, now),
         }
     }
 

@@ -98,6 +98,46 @@ pub async fn carriers(rx: &Rx, identifier: &Identifier, limit: usize) -> Result<
     Ok(found.into_iter().map(Carried::from).collect())
 }
 
+/// Those who carry each of many identifiers, at most `limit` of each; those that nobody carries are left out.
+pub async fn carriers_of(
+    rx: &Rx,
+    identifiers: impl Iterator<Item = &Identifier>,
+    limit: usize,
+) -> Result<BTreeMap<Identifier, Vec<Carried>>, Fault> {
+    let mut values = BTreeMap::<&str, Vec<&str>>::new();
+    for identifier in identifiers {
+        values.entry(&identifier.namespace).or_default().push(identifier.value.expose());
+    }
+    const ONE: &str = "SELECT subject_id, first_seen FROM identifier WHERE tenant = $1 AND namespace = $2";
+    let text = match rx.engine() {
+        Engine::Sqlite => format!(
+            "SELECT i.value, i.subject_id, i.first_seen FROM json_each($3) AS asked JOIN identifier i ON i.tenant = $1 \
+             AND i.namespace = $2 AND i.value = asked.value AND i.subject_id IN (SELECT one.subject_id FROM ({ONE} AND \
+             value = asked.value ORDER BY subject_id LIMIT {limit}) AS one)"
+        ),
+        Engine::Postgres => format!(
+            "SELECT asked.value, one.subject_id, one.first_seen FROM jsonb_array_elements_text($3::jsonb) AS asked \
+             (value) CROSS JOIN LATERAL ({ONE} AND value = asked.value COLLATE \"C\" ORDER BY subject_id LIMIT {limit}) \
+             AS one"
+        ),
+    };
+    let mut found = BTreeMap::<Identifier, Vec<Carried>>::new();
+    for (namespace, values) in values {
+        for some in values.chunks(CHUNK) {
+            let list = serde_json::to_string(some).map_err(Fault::internal)?;
+            for row in rows(rx, &text, [rx.tenant().uuid().into(), namespace.to_owned().into(), list.into()]).await? {
+                let value = Private::new(row.try_get_by_index::<String>(0).stored()?);
+                let identifier = Identifier { namespace: namespace.to_owned(), value };
+                let subject = SubjectId::from_uuid(row.try_get_by_index(1).stored()?);
+                let first_seen = Timestamp::from_column(row.try_get_by_index(2).stored()?);
+                let carried = Carried { subject, identifier: identifier.clone(), first_seen };
+                found.entry(identifier).or_default().push(carried);
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// For each identifier of one namespace that anybody carries, the subject that first did.
 pub async fn first_carriers(rx: &Rx, namespace: &str, values: &[String]) -> Result<BTreeMap<String, SubjectId>, Fault> {
     let mut found = BTreeMap::new();

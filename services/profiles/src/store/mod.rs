@@ -1,6 +1,8 @@
 //! The tables, a file each. Every function takes the unit of work or the read, which know the tenant; nothing outside
 //! sees a row.
 
+pub mod account;
+pub mod account_member;
 pub mod assertion;
 pub mod candidate;
 pub mod catalogue_entry;
@@ -24,12 +26,14 @@ pub mod purchase;
 pub mod quarantine;
 pub mod refold;
 pub mod score;
+pub mod search_term;
 pub mod segment;
 pub mod segment_interval;
 pub mod settings;
 pub mod source_day;
 pub mod subject;
 pub mod trait_definition;
+pub mod trait_value;
 
 use rapport_kernel::{Fault, Id, SubjectId};
 use sea_orm::{ConnectionTrait as _, QueryResult, Statement, Value};

@@ -4,17 +4,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rapport_conditions::Sieve;
 use rapport_data::{Rx, Stored as _, Tx};
 use rapport_kernel::{CustomerId, Fault, Timestamp};
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait as _, OnConflict};
-use sea_orm::{Condition, QueryOrder as _, QuerySelect as _};
+use sea_orm::sea_query::{BinOper, Expr, ExprTrait as _, OnConflict};
+use sea_orm::{Condition, Order as Direction, QueryOrder as _, QuerySelect as _};
 
-use super::{CHUNK, uuids};
+use super::{CHUNK, search_term, trait_value, uuids};
 use crate::domain::derived::Derived;
 use crate::domain::profile::Record;
 use crate::domain::relink::Held;
+use crate::domain::search::{By, Order};
 
 #[sea_orm::model]
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -27,6 +29,7 @@ pub(crate) struct Model {
     pub revision: i64,
     pub merged_into: Option<Uuid>,
     pub records: Vec<u8>,
+    pub created_at: i64,
     pub updated_at: i64,
     pub derived: Option<Vec<u8>>,
     pub derived_version: i64,
@@ -122,6 +125,84 @@ pub async fn after(rx: &Rx, id: Uuid, limit: u64) -> Result<Vec<(CustomerId, Row
     models.into_iter().map(|model| Ok((CustomerId::from_uuid(model.customer_id), row(model)?))).collect()
 }
 
+/// Which customers a search looks at: the next ones in its order, narrowed by what the database can tell.
+pub struct Candidates<'a> {
+    /// The order.
+    pub order: Order,
+    /// After this place in it.
+    pub after: Option<(Timestamp, CustomerId)>,
+    /// Only those that a sieve lets through.
+    pub sieve: &'a Sieve,
+    /// Only those of whom a word begins so, and those that are named.
+    pub word: Option<Word<'a>>,
+    /// Whoever an older version of what is derived was derived by, whatever the sieve and the word say.
+    pub behind: Option<u64>,
+    /// These as well, whatever the sieve and the word say.
+    pub due: &'a [CustomerId],
+    /// How many.
+    pub limit: u64,
+}
+
+/// How a text narrows a search.
+pub struct Word<'a> {
+    /// The beginning of a word.
+    pub prefix: &'a str,
+    /// Customers that may be found by an identifier.
+    pub named: &'a [CustomerId],
+}
+
+/// Customers that a search may find, in its order.
+pub async fn candidates(rx: &Rx, asked: &Candidates<'_>) -> Result<Vec<(CustomerId, Row)>, Fault> {
+    let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid())).filter(Column::MergedInto.is_null());
+    let at = match asked.order.by {
+        By::Id => None,
+        By::Created => Some(Column::CreatedAt),
+        By::Updated => Some(Column::UpdatedAt),
+    };
+    let mut query = query;
+    if let Some((instant, id)) = asked.after {
+        let beyond = if asked.order.descending { BinOper::SmallerThan } else { BinOper::GreaterThan };
+        let id = Expr::value(id.uuid());
+        let rest = match at {
+            None => Expr::col(Column::CustomerId).binary(beyond, id),
+            Some(at) => {
+                let place = Expr::tuple([Expr::col(at), Expr::col(Column::CustomerId)]);
+                place.binary(beyond, Expr::tuple([Expr::value(instant.micros()), id]))
+            }
+        };
+        query = query.filter(rest);
+    }
+    if let Some(narrow) = narrow(rx, asked) {
+        query = query.filter(narrow);
+    }
+    let direction = if asked.order.descending { Direction::Desc } else { Direction::Asc };
+    if let Some(at) = at {
+        query = query.order_by(at, direction.clone());
+    }
+    let models = query.order_by(Column::CustomerId, direction).limit(asked.limit).all(rx.conn()).await.stored()?;
+    models.into_iter().map(|model| Ok((CustomerId::from_uuid(model.customer_id), row(model)?))).collect()
+}
+
+/// What the database can tell of who is found; `None`: nothing.
+fn narrow(rx: &Rx, asked: &Candidates<'_>) -> Option<Condition> {
+    let sieve = trait_value::condition(rx, asked.sieve);
+    let word = asked.word.as_ref().map(|word| {
+        let any = Condition::any().add(Column::CustomerId.in_subquery(search_term::with_prefix(rx, word.prefix)));
+        if word.named.is_empty() { any } else { any.add(Column::CustomerId.is_in(uuids(word.named))) }
+    });
+    if sieve.is_none() && word.is_none() {
+        return None;
+    }
+    let mut any = Condition::any().add(sieve.into_iter().chain(word).fold(Condition::all(), Condition::add));
+    if let Some(version) = asked.behind {
+        any = any.add(Column::DerivedVersion.lt(version.cast_signed()));
+    }
+    if !asked.due.is_empty() {
+        any = any.add(Column::CustomerId.is_in(uuids(asked.due)));
+    }
+    Some(any)
+}
+
 /// Sets what is held of ids, and what is derived of those that name customers, as of an instant.
 pub async fn put(
     tx: &Tx,
@@ -131,9 +212,12 @@ pub async fn put(
 ) -> Result<(), Fault> {
     let mut models = Vec::with_capacity(rows.len());
     for (customer, held) in rows {
-        let (merged_into, records) = match held {
-            Held::Live { records, .. } => (None, serde_json::to_vec(records)),
-            Held::Redirect { to, .. } => (Some(to.uuid()), Ok(Vec::new())),
+        let (merged_into, records, created_at) = match held {
+            Held::Live { records, .. } => {
+                let first = records.iter().map(|record| record.created_at).min();
+                (None, serde_json::to_vec(records), first.unwrap_or(at))
+            }
+            Held::Redirect { to, .. } => (Some(to.uuid()), Ok(Vec::new()), at),
         };
         models.push(ActiveModel {
             tenant: Set(tx.tenant().uuid()),
@@ -141,6 +225,7 @@ pub async fn put(
             revision: Set(held.revision().cast_signed()),
             merged_into: Set(merged_into),
             records: Set(records.map_err(|_| Fault::internal("a profile could not be encoded"))?),
+            created_at: Set(created_at.micros()),
             updated_at: Set(at.micros()),
             derived: Set(derived.get(customer).map(|derived| encoded(derived)).transpose()?),
             derived_version: Set(derived.get(customer).map_or(0, |derived| derived.version.cast_signed())),
@@ -151,6 +236,7 @@ pub async fn put(
             Column::Revision,
             Column::MergedInto,
             Column::Records,
+            Column::CreatedAt,
             Column::UpdatedAt,
             Column::Derived,
             Column::DerivedVersion,

@@ -13,6 +13,7 @@ use rapport_api::convert::timestamp;
 use rapport_api::events::v1::Event;
 use rapport_api::google::longrunning::operations_client::OperationsClient;
 use rapport_api::google::longrunning::{Operation, WaitOperationRequest};
+use rapport_api::profiles::v1::account_service_client::AccountServiceClient;
 use rapport_api::profiles::v1::catalogue_service_client::CatalogueServiceClient;
 use rapport_api::profiles::v1::context_service_client::ContextServiceClient;
 use rapport_api::profiles::v1::identity_service_client::IdentityServiceClient;
@@ -81,6 +82,9 @@ impl Ground {
     }
     pub fn settings(&self, tenant: TenantId) -> TenantSettingsServiceClient<PeerChannel> {
         TenantSettingsServiceClient::new(self.channel(tenant))
+    }
+    pub fn accounts(&self, tenant: TenantId) -> AccountServiceClient<PeerChannel> {
+        AccountServiceClient::new(self.channel(tenant))
     }
     pub fn identity(&self, tenant: TenantId) -> IdentityServiceClient<PeerChannel> {
         IdentityServiceClient::new(self.channel(tenant))

@@ -1,5 +1,6 @@
 //! What profiles promises, through its calls, on both engines.
 
+mod accounts;
 mod batch_and_bounds;
 mod catalogue;
 mod catalogue_entries;
@@ -12,6 +13,7 @@ mod history;
 mod hygiene;
 mod identify;
 mod identity;
+mod imports;
 mod interactions;
 mod matching;
 mod merges;
@@ -19,9 +21,11 @@ mod operations;
 mod personas;
 mod potential;
 mod races;
+mod searches;
 mod segments;
 mod settings;
 mod standing;
 mod survivors;
 mod timeline;
 mod told;
+mod watches;

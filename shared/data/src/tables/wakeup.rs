@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use rapport_kernel::{SubjectId, TenantId, Timestamp};
-use sea_orm::ExprTrait as _;
 use sea_orm::entity::prelude::*;
+use sea_orm::{ExprTrait as _, QuerySelect as _};
 use uuid::Uuid;
 
 use super::{run, sql, uuids};
@@ -37,6 +37,13 @@ pub(crate) async fn set(conn: &Conn, tenant: TenantId, subject: SubjectId, due: 
 pub(crate) async fn clear(conn: &Conn, tenant: TenantId, subjects: &[SubjectId]) -> Result<(), DbErr> {
     let those = Column::Tenant.eq(tenant.uuid()).and(Column::SubjectId.is_in(uuids(subjects)));
     Entity::delete_many().filter(those).exec(conn).await.map(|_| ())
+}
+
+/// Who is due, in no order.
+pub(crate) async fn due(conn: &Conn, tenant: TenantId, now: Timestamp, limit: u64) -> Result<Vec<SubjectId>, DbErr> {
+    let query = Entity::find().select_only().column(Column::SubjectId).filter(Column::Tenant.eq(tenant.uuid()));
+    let due = query.filter(Column::DueAt.lte(now.micros())).limit(limit).into_tuple::<Uuid>().all(conn).await?;
+    Ok(due.into_iter().map(SubjectId::from_uuid).collect())
 }
 
 /// Takes what is due and not leased, the longest due first.

@@ -1,0 +1,95 @@
+//! The words by which customers are found, as their profiles have them: a sieve for searches by text. What it lets through
+//! is decided on by the profile itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rapport_data::{Rx, Stored as _, Tx};
+use rapport_kernel::{CustomerId, Fault};
+use sea_orm::ActiveValue::Set;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{ExprTrait as _, SelectStatement};
+use sea_orm::{QuerySelect as _, QueryTrait as _};
+
+use super::{CHUNK, uuids};
+
+#[sea_orm::model]
+#[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "search_term")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub term: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub customer_id: Uuid,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // A word of a name is personal data: the row prints its id only.
+        f.debug_struct("SearchTerm").field("customer_id", &self.customer_id).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for ModelEx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SearchTerm")
+    }
+}
+
+/// The customers of whom a word begins so, as part of another query.
+pub(crate) fn with_prefix(rx: &Rx, prefix: &str) -> SelectStatement {
+    let query = Entity::find().select_only().column(Column::CustomerId);
+    let query = query.filter(Column::Tenant.eq(rx.tenant().uuid()));
+    // Words are compared byte by byte, and none has the last character there is.
+    let query = query.filter(Column::Term.gte(prefix)).filter(Column::Term.lt(format!("{prefix}\u{10ffff}")));
+    query.into_query()
+}
+
+/// Sets the words of customers; of those that are new nothing is held.
+pub async fn set(
+    tx: &Tx,
+    wanted: &BTreeMap<CustomerId, BTreeSet<String>>,
+    new: &BTreeSet<CustomerId>,
+) -> Result<(), Fault> {
+    let known: Vec<CustomerId> = wanted.keys().filter(|customer| !new.contains(customer)).copied().collect();
+    let mut held = BTreeMap::<CustomerId, BTreeSet<String>>::new();
+    for some in known.chunks(CHUNK) {
+        let query = Entity::find().filter(Column::Tenant.eq(tx.tenant().uuid()));
+        for row in query.filter(Column::CustomerId.is_in(uuids(some))).all(tx.conn()).await.stored()? {
+            held.entry(CustomerId::from_uuid(row.customer_id)).or_default().insert(row.term);
+        }
+    }
+    let mut rows = Vec::new();
+    for (customer, terms) in wanted {
+        let before = held.remove(customer).unwrap_or_default();
+        let row = |term: &String| ActiveModel {
+            tenant: Set(tx.tenant().uuid()),
+            term: Set(term.clone()),
+            customer_id: Set(customer.uuid()),
+        };
+        rows.extend(terms.difference(&before).map(row));
+        let gone: Vec<&String> = before.difference(terms).collect();
+        for some in gone.chunks(CHUNK) {
+            let those = Column::Tenant.eq(tx.tenant().uuid()).and(Column::CustomerId.eq(customer.uuid()));
+            let those = those.and(Column::Term.is_in(some.iter().copied()));
+            Entity::delete_many().filter(those).exec(tx.conn()).await.stored()?;
+        }
+    }
+    for some in rows.chunks(CHUNK) {
+        Entity::insert_many(some.to_vec()).exec_without_returning(tx.conn()).await.stored()?;
+    }
+    Ok(())
+}
+
+/// Deletes the words of customers; answers how many rows there were.
+pub async fn delete(tx: &Tx, customers: &[CustomerId]) -> Result<u64, Fault> {
+    let mut deleted = 0;
+    for some in customers.chunks(CHUNK) {
+        let those = Column::Tenant.eq(tx.tenant().uuid()).and(Column::CustomerId.is_in(uuids(some)));
+        deleted += Entity::delete_many().filter(those).exec(tx.conn()).await.stored()?.rows_affected;
+    }
+    Ok(deleted)
+}

@@ -1,0 +1,246 @@
+//! The traits of customers in columns of their kind: what the sieve of a search asks. What it lets through is decided on by
+//! the profile itself. Texts are cut, and compared as such: nothing that matches is left out for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rapport_conditions::{Comparison, Constant, Kind, Sieve, SieveSchema};
+use rapport_data::{Rx, Stored as _, Tx};
+use rapport_kernel::{CustomerId, Fault};
+use sea_orm::ActiveValue::Set;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{BinOper, Expr, ExprTrait as _, SelectStatement};
+use sea_orm::{Condition, QueryOrder as _, QuerySelect as _, QueryTrait as _};
+
+use super::{CHUNK, profile, uuids};
+use crate::domain::profile::Profile;
+use crate::domain::value::Value as Held;
+
+/// How much of a text is kept here, in characters.
+const TEXT: usize = 128;
+
+#[sea_orm::model]
+#[derive(Clone, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "trait_value")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub customer_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub name: String,
+    /// 0; of the further texts of a list 1, 2, …
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub place: i32,
+    pub number: Option<f64>,
+    pub text: Option<String>,
+    pub instant: Option<i64>,
+    pub flag: Option<bool>,
+    /// One text of a list.
+    pub item: Option<String>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The row holds personal data: it prints its id only.
+        f.debug_struct("TraitValue").field("customer_id", &self.customer_id).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for ModelEx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TraitValue")
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(TEXT).collect()
+}
+
+/// The rows of a trait.
+fn rows(tenant: Uuid, customer: CustomerId, name: &str, value: &Held) -> Vec<Model> {
+    let customer_id = customer.uuid();
+    let row = |place: i32| Model {
+        tenant,
+        customer_id,
+        name: name.to_owned(),
+        place,
+        number: None,
+        text: None,
+        instant: None,
+        flag: None,
+        item: None,
+    };
+    match value {
+        Held::Bool(flag) => vec![Model { flag: Some(*flag), ..row(0) }],
+        Held::Number(number) => vec![Model { number: Some(number.get()), ..row(0) }],
+        Held::Text(text) => vec![Model { text: Some(cut(text)), ..row(0) }],
+        Held::Time(at) => vec![Model { instant: Some(at.micros()), ..row(0) }],
+        Held::List(texts) if texts.is_empty() => vec![row(0)],
+        Held::List(texts) => (0..).zip(texts).map(|(at, text)| Model { item: Some(cut(text)), ..row(at) }).collect(),
+    }
+}
+
+/// Sets the rows of customers; of those that are new nothing is held.
+pub async fn set(tx: &Tx, live: &[&Profile], new: &BTreeSet<CustomerId>) -> Result<(), Fault> {
+    let tenant = tx.tenant().uuid();
+    let known: Vec<CustomerId> = live.iter().map(|it| it.customer).filter(|id| !new.contains(id)).collect();
+    let mut held = BTreeMap::<(Uuid, String), Vec<Model>>::new();
+    for some in known.chunks(CHUNK) {
+        let query = Entity::find().filter(Column::Tenant.eq(tenant)).filter(Column::CustomerId.is_in(uuids(some)));
+        for row in query.order_by_asc(Column::Place).all(tx.conn()).await.stored()? {
+            held.entry((row.customer_id, row.name.clone())).or_default().push(row);
+        }
+    }
+    let (mut added, mut gone) = (Vec::new(), BTreeMap::<Uuid, Vec<String>>::new());
+    for profile in live {
+        for (name, said) in &profile.traits {
+            let wanted = rows(tenant, profile.customer, name, &said.value);
+            match held.remove(&(profile.customer.uuid(), name.clone())) {
+                Some(before) if before == wanted => continue,
+                Some(_) => gone.entry(profile.customer.uuid()).or_default().push(name.clone()),
+                None => {}
+            }
+            added.extend(wanted);
+        }
+    }
+    for (customer, name) in held.into_keys() {
+        gone.entry(customer).or_default().push(name);
+    }
+    for (customer, names) in gone {
+        for some in names.chunks(CHUNK) {
+            let those = Column::Tenant.eq(tenant).and(Column::CustomerId.eq(customer));
+            let those = those.and(Column::Name.is_in(some.iter().map(String::as_str)));
+            Entity::delete_many().filter(those).exec(tx.conn()).await.stored()?;
+        }
+    }
+    for some in added.chunks(CHUNK) {
+        let rows = some.iter().cloned().map(|row| ActiveModel {
+            tenant: Set(row.tenant),
+            customer_id: Set(row.customer_id),
+            name: Set(row.name),
+            place: Set(row.place),
+            number: Set(row.number),
+            text: Set(row.text),
+            instant: Set(row.instant),
+            flag: Set(row.flag),
+            item: Set(row.item),
+        });
+        Entity::insert_many(rows).exec_without_returning(tx.conn()).await.stored()?;
+    }
+    Ok(())
+}
+
+/// Deletes the rows of customers; answers how many there were.
+pub async fn delete(tx: &Tx, customers: &[CustomerId]) -> Result<u64, Fault> {
+    let mut deleted = 0;
+    for some in customers.chunks(CHUNK) {
+        let those = Column::Tenant.eq(tx.tenant().uuid()).and(Column::CustomerId.is_in(uuids(some)));
+        deleted += Entity::delete_many().filter(those).exec(tx.conn()).await.stored()?.rows_affected;
+    }
+    Ok(deleted)
+}
+
+/// What the conditions of searches read that columns hold.
+#[must_use]
+pub fn schema() -> SieveSchema {
+    let kinds = [Kind::Number, Kind::Text, Kind::Time, Kind::Bool, Kind::List];
+    let schema = SieveSchema::new().keys(&["traits"], &kinds).keys(&["customer", "traits"], &kinds);
+    ["create_time", "update_time"]
+        .into_iter()
+        .fold(schema, |schema, name| schema.path(&[name], &[Kind::Time]).path(&["customer", name], &[Kind::Time]))
+}
+
+/// A sieve as a condition on profiles; `None`: it lets all through. What no column tells is let through.
+pub(crate) fn condition(rx: &Rx, sieve: &Sieve) -> Option<Condition> {
+    match sieve {
+        Sieve::True | Sieve::Lacks { .. } => None,
+        Sieve::False => Some(Condition::all().add(profile::Column::CustomerId.is_null())),
+        Sieve::And(parts) => {
+            let parts: Vec<Condition> = parts.iter().filter_map(|part| condition(rx, part)).collect();
+            (!parts.is_empty()).then(|| parts.into_iter().fold(Condition::all(), Condition::add))
+        }
+        Sieve::Or(parts) => {
+            let parts: Option<Vec<Condition>> = parts.iter().map(|part| condition(rx, part)).collect();
+            Some(parts?.into_iter().fold(Condition::any(), Condition::add))
+        }
+        Sieve::Compare { path, how, value } => match (name(path)?, value) {
+            (Name::Time(column), Constant::Time(at)) => {
+                Some(Condition::all().add(Expr::col(column).binary(binary(*how), Expr::value(at.micros()))))
+            }
+            (Name::Time(_), _) => None,
+            (Name::Trait(name), value) => Some(of_trait(rx, name, compare(*how, value))),
+        },
+        Sieve::In { path, values } => {
+            let Name::Trait(name) = name(path)? else { return None };
+            let any =
+                values.iter().map(|value| compare(Comparison::Equal, value)).fold(Condition::any(), Condition::add);
+            Some(of_trait(rx, name, any))
+        }
+        Sieve::Holds { path, value } => match (name(path)?, value) {
+            (Name::Trait(name), Constant::Text(text)) => {
+                Some(of_trait(rx, name, Condition::all().add(Column::Item.eq(cut(text)))))
+            }
+            _ => None,
+        },
+        Sieve::Has { path, .. } => match name(path)? {
+            Name::Trait(name) => Some(of_trait(rx, name, Condition::all())),
+            Name::Time(_) => None,
+        },
+    }
+}
+
+/// What a path of a condition names.
+enum Name<'a> {
+    Trait(&'a str),
+    Time(profile::Column),
+}
+
+fn name(path: &[String]) -> Option<Name<'_>> {
+    let path = if path.first().is_some_and(|first| first == "customer") { &path[1..] } else { path };
+    match path {
+        [of, name] if of == "traits" => Some(Name::Trait(name)),
+        [name] if name == "create_time" => Some(Name::Time(profile::Column::CreatedAt)),
+        [name] if name == "update_time" => Some(Name::Time(profile::Column::UpdatedAt)),
+        _ => None,
+    }
+}
+
+/// The customers of whom a row of a trait is so.
+fn of_trait(rx: &Rx, name: &str, is: Condition) -> Condition {
+    let query = Entity::find().select_only().column(Column::CustomerId);
+    let query = query.filter(Column::Tenant.eq(rx.tenant().uuid())).filter(Column::Name.eq(name)).filter(is);
+    let customers: SelectStatement = query.into_query();
+    Condition::all().add(profile::Column::CustomerId.in_subquery(customers))
+}
+
+fn compare(how: Comparison, value: &Constant) -> Condition {
+    let compared = match value {
+        Constant::Number(number) => Expr::col(Column::Number).binary(binary(how), Expr::value(*number)),
+        Constant::Time(at) => Expr::col(Column::Instant).binary(binary(how), Expr::value(at.micros())),
+        Constant::Bool(flag) => Expr::col(Column::Flag).binary(binary(how), Expr::value(*flag)),
+        Constant::Text(text) => {
+            // Of texts that are cut alike nothing is known but that.
+            let how = match how {
+                Comparison::Equal => BinOper::Equal,
+                Comparison::NotEqual => return Condition::all().add(Column::Text.is_not_null()),
+                Comparison::Less | Comparison::LessOrEqual => BinOper::SmallerThanOrEqual,
+                Comparison::Greater | Comparison::GreaterOrEqual => BinOper::GreaterThanOrEqual,
+            };
+            Expr::col(Column::Text).binary(how, Expr::value(cut(text)))
+        }
+    };
+    Condition::all().add(compared)
+}
+
+const fn binary(how: Comparison) -> BinOper {
+    match how {
+        Comparison::Equal => BinOper::Equal,
+        Comparison::NotEqual => BinOper::NotEqual,
+        Comparison::Less => BinOper::SmallerThan,
+        Comparison::LessOrEqual => BinOper::SmallerThanOrEqual,
+        Comparison::Greater => BinOper::GreaterThan,
+        Comparison::GreaterOrEqual => BinOper::GreaterThanOrEqual,
+    }
+}
