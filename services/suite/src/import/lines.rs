@@ -202,7 +202,9 @@ impl Iterator for Lines {
 mod tests {
     use super::*;
 
-    fn read(bytes: &[u8], format: Format) -> Result<Vec<(u64, Result<Content, Wrong>)>, Fault> {
+    type Numbered = (u64, Result<Content, Wrong>);
+
+    fn read(bytes: &[u8], format: Format) -> Result<Vec<Numbered>, Fault> {
         let folder = std::env::temp_dir().join(format!("rapport-lines-{}", uuid::Uuid::now_v7()));
         std::fs::write(&folder, bytes).expect("a temporary file");
         let lines = open(&folder, format).map(|lines| lines.map(|line| (line.number, line.content)).collect());

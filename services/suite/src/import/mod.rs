@@ -88,7 +88,7 @@ fn item(line: &Line, format: Format, what: Subject, mapping: &Mapping) -> Result
     match (format, what) {
         (Format::Segment, _) => segment::items(&json::object(content)?, mapping.source()),
         (_, Subject::Profiles) => Ok(vec![Item::Profile(mapping.profile(content)?)]),
-        (_, Subject::Interactions) => Ok(vec![Item::Interaction(mapping.interaction(content)?)]),
+        (_, Subject::Interactions) => Ok(vec![Item::Interaction(Box::new(mapping.interaction(content)?))]),
     }
 }
 

@@ -40,7 +40,7 @@ pub fn items(call: &Map<String, Json>, source: &str) -> Result<Vec<Item>, Wrong>
     let call = Call { call, source };
     match text(call.call, "type").unwrap_or_default().to_ascii_lowercase().as_str() {
         "identify" => Ok(vec![Item::Profile(call.identify()?)]),
-        "track" | "page" | "screen" => Ok(vec![Item::Interaction(call.interaction()?)]),
+        "track" | "page" | "screen" => Ok(vec![Item::Interaction(Box::new(call.interaction()?))]),
         "group" => call.group(),
         "alias" => Ok(vec![Item::Profile(call.alias()?)]),
         _ => Err(Wrong::one("type", "must be identify, track, page, screen, group or alias")),

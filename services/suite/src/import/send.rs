@@ -24,7 +24,7 @@ pub enum Item {
     /// A statement of a source.
     Profile(IdentifyRequest),
     /// Something that happened.
-    Interaction(Interaction),
+    Interaction(Box<Interaction>),
     /// An account, and who belongs to it.
     Account(Box<UpsertAccountRequest>, Option<Box<AddMemberRequest>>),
 }
@@ -50,7 +50,7 @@ impl Sender {
             match item {
                 Item::Profile(profile) => profiles.push((line, profile)),
                 Item::Account(account, member) => accounts.push((line, account, member)),
-                Item::Interaction(interaction) => interactions.push((line, interaction)),
+                Item::Interaction(interaction) => interactions.push((line, *interaction)),
             }
         }
         let mut refused = self.profiles(&profiles).await.map_err(|status| rapport_platform::fault(&status))?;
@@ -121,8 +121,7 @@ impl Sender {
         if items.is_empty() {
             return Ok(Vec::new());
         }
-        let requests: Vec<_> =
-            items.iter().map(|(_, item)| RecordInteractionsRequest { interaction: Some(item.clone()) }).collect();
+        let requests: Vec<_> = items.iter().map(|(_, item)| RecordInteractionsRequest::from(item.clone())).collect();
         let mut client = InteractionServiceClient::new(self.client.clone());
         let mut answers = client.record_interactions(stream::iter(requests)).await?.into_inner();
         let mut acks = Vec::new();

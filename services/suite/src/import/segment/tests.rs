@@ -16,7 +16,7 @@ fn profile(call: Json) -> IdentifyRequest {
 
 fn interaction(call: Json) -> Interaction {
     match one(call).expect("sound").pop() {
-        Some(Item::Interaction(interaction)) => interaction,
+        Some(Item::Interaction(interaction)) => *interaction,
         _ => panic!("it is an interaction"),
     }
 }
