@@ -246,7 +246,7 @@ async fn an_account_is_told_by_sources_and_changed_by_people_and_each_change_is_
     assert_eq!(accounts.create_account(once).await.expect("the same").into_inner(), made);
     let list = |kind: AccountKind| ListAccountsRequest { kind: kind.into(), ..ListAccountsRequest::default() };
     let listed = async |kind| ground.accounts(tenant).list_accounts(list(kind)).await.map(Response::into_inner);
-    assert_eq!(listed(AccountKind::Company).await.expect("a page").accounts, [made.clone()]);
+    assert_eq!(listed(AccountKind::Company).await.expect("a page").accounts, std::slice::from_ref(&made));
     assert_eq!(listed(AccountKind::Unspecified).await.expect("a page").accounts, [all.clone(), made]);
     assert_eq!(
         reason(ground.accounts(TenantId::new()).get_account(GetAccountRequest { account: of(&all.account_id) }).await),
