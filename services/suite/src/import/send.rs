@@ -5,6 +5,7 @@ use rapport_api::common::v1::{BulkAck, BulkError};
 use rapport_api::profiles::v1::account_service_client::AccountServiceClient;
 use rapport_api::profiles::v1::interaction_service_client::InteractionServiceClient;
 use rapport_api::profiles::v1::profile_service_client::ProfileServiceClient;
+use rapport_api::profiles::v1::record_interactions_request::Item as Told;
 use rapport_api::profiles::v1::{
     AddMemberRequest, IdentifyRequest, ImportProfilesRequest, Interaction, RecordInteractionsRequest,
     UpsertAccountRequest,
@@ -121,8 +122,9 @@ impl Sender {
         if items.is_empty() {
             return Ok(Vec::new());
         }
-        let requests: Vec<_> =
-            items.iter().map(|(_, item)| RecordInteractionsRequest { interaction: Some(item.clone()) }).collect();
+        let request =
+            |item: &Interaction| RecordInteractionsRequest { item: Some(Told::Interaction(Box::new(item.clone()))) };
+        let requests: Vec<_> = items.iter().map(|(_, item)| request(item)).collect();
         let mut client = InteractionServiceClient::new(self.client.clone());
         let mut answers = client.record_interactions(stream::iter(requests)).await?.into_inner();
         let mut acks = Vec::new();
