@@ -95,7 +95,7 @@ assert len(points) == 1 and points[0]["suppressed"] and "value" not in points[0]
 page = call(interactions + "ListInteractions", {"customer": customer, "pageSize": 60})
 rest = call(interactions + "ListInteractions", {"customer": customer, "pageSize": 60, "pageToken": page["nextPageToken"]})
 assert len(page["interactions"]) == 60 and len(rest["interactions"]) == 40 and not rest["nextPageToken"]
-refused(interactions + "ListInteractions", {"customer": customer, "type": "x", "pageToken": page["nextPageToken"]},
+refused(interactions + "ListInteractions", {"customer": customer, "types": ["x"], "pageToken": page["nextPageToken"]},
         grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PAGE_TOKEN")
 
 refused(profiles + "GetProfile", {"customer": customer}, grpc.StatusCode.UNAUTHENTICATED, "INVALID_CREDENTIALS", metadata=())

@@ -212,19 +212,19 @@ impl Held {
 
     /// What is held after a telling. The highest version holds, and at one version the deletion: neither the order nor
     /// a repetition of tellings can show. `stamp` is where it attaches; it may be absent for a deletion, and for what
-    /// stands on the timeline.
+    /// stands on the timeline. `new` is the id of what was not held.
     ///
     /// # Errors
     /// Where the stamp is missing.
     pub fn hear(
         before: Option<Self>,
         telling: Telling,
-        stamp: Option<Stamp>,
+        (new, stamp): (InteractionId, Option<Stamp>),
         now: Timestamp,
     ) -> Result<(Self, Outcome), Fault> {
         let Telling { key, version, said } = telling;
         let content = match said {
-            Said::Deleted => return Ok(Self::delete(before, key, version)),
+            Said::Deleted => return Ok(Self::delete(before, new, (key, version))),
             Said::Recorded { content, .. } => content,
         };
         let (id, revision) = match before {
@@ -238,7 +238,7 @@ impl Held {
                 return Ok((Self::Deleted(tombstone), Outcome::Unchanged));
             }
             Some(Self::Deleted(tombstone)) => (tombstone.id, tombstone.revision + 1),
-            None => (InteractionId::new(), 1),
+            None => (new, 1),
         };
         let Stamp { subject, party, dimensions } =
             stamp.ok_or_else(|| Fault::internal("what is recorded attaches somewhere"))?;
@@ -248,10 +248,9 @@ impl Held {
         Ok((Self::Live(live), Outcome::Created))
     }
 
-    fn delete(before: Option<Self>, key: InteractionKey, version: i64) -> (Self, Outcome) {
+    fn delete(before: Option<Self>, id: InteractionId, (key, version): (InteractionKey, i64)) -> (Self, Outcome) {
         match before {
             None => {
-                let id = InteractionId::new();
                 let tombstone = Tombstone { id, subject: None, key, version, occurred_at: None, revision: 0 };
                 (Self::Deleted(tombstone), Outcome::Deleted)
             }
@@ -330,8 +329,13 @@ mod tests {
         for (version, deleted) in tellings {
             let before = held.as_ref().map_or(0, Held::revision);
             let stamp = Stamp { subject, party: Party::Customer, dimensions: BTreeMap::new() };
-            let (after, _) = Held::hear(held.take(), telling(*version, *deleted), Some(stamp), Timestamp::MIN)
-                .expect("it is stamped");
+            let (after, _) = Held::hear(
+                held.take(),
+                telling(*version, *deleted),
+                (InteractionId::new(), Some(stamp)),
+                Timestamp::MIN,
+            )
+            .expect("it is stamped");
             if after.revision() > before {
                 let product = match &after {
                     Held::Live(interaction) => Some(interaction.content.product.clone()),

@@ -171,9 +171,9 @@ pub struct Persona {
 impl Persona {
     /// The persona of a group that was found.
     #[must_use]
-    pub fn found(set: PersonaSetId, place: usize, cluster: Cluster, at: Timestamp) -> Self {
+    pub fn found(id: PersonaId, set: PersonaSetId, place: usize, cluster: Cluster, at: Timestamp) -> Self {
         Self {
-            id: PersonaId::new(),
+            id,
             set,
             place,
             name: cluster.name,

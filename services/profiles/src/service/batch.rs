@@ -9,7 +9,7 @@ use rapport_kernel::{CustomerId, Fault, SubjectId};
 use super::attach::{Attached, Wanted, attach};
 use super::quality::Tally;
 use super::{Written, stripe};
-use crate::domain::interaction::{Content, Held, InteractionKey, Outcome, Said, Stamp, Telling};
+use crate::domain::interaction::{Content, Held, InteractionId, InteractionKey, Outcome, Said, Stamp, Telling};
 use crate::domain::rules::Rules;
 use crate::domain::value::{Identifier, Named};
 use crate::events;
@@ -96,7 +96,7 @@ impl Batch {
             }
         }
         let before = self.held.remove(&key);
-        let (after, outcome) = Held::hear(before.clone(), telling, stamp, tx.now())?;
+        let (after, outcome) = Held::hear(before.clone(), telling, (InteractionId::new(), stamp), tx.now())?;
         match before {
             None => {
                 self.new.push(key.clone());

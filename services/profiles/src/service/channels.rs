@@ -6,10 +6,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
-use rapport_api::events::v1::Event;
-use rapport_data::{Follower, Rx, Tx};
-use rapport_kernel::{Fault, Reason, SubjectId, TenantId, Timestamp};
+use rapport_data::{Rx, Tx};
+use rapport_kernel::{Fault, Reason, SubjectId, TenantId};
 
 use super::identify::hear;
 use super::{Profiles, Written, again, rules};
@@ -17,7 +15,6 @@ use crate::domain::channels::{LOOKED_AT, met};
 use crate::domain::claims::Statement;
 use crate::domain::relink::Held;
 use crate::domain::standing::{Basis, Choice, Preference, Preferring};
-use crate::events;
 use crate::store::{interaction, link, profile};
 
 /// Who says so.
@@ -26,32 +23,23 @@ const SOURCE: &str = "interactions";
 /// Infers channels.
 pub struct Meeting(pub Profiles);
 
-impl Follower for Meeting {
-    fn follow(&self, tenant: TenantId, events: Vec<Event>) -> BoxFuture<'_, Result<(), Fault>> {
-        Box::pin(async move {
-            let subjects: BTreeSet<SubjectId> = events.iter().filter_map(events::met_subject).collect();
-            if subjects.is_empty() {
-                return Ok(());
-            }
-            let database = &self.0.0.database;
-            let looked = database.read(tenant, |rx| async move { look(&rx, subjects).await });
-            for (subject, said) in looked.await? {
-                self.say(tenant, subject, said).await?;
-            }
-            Ok(())
-        })
-    }
-
-    fn watermark<'a>(&'a self, _: &'a str, _: u16, _: Timestamp) -> BoxFuture<'a, Result<(), Fault>> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn leave(&self, _: u16) -> BoxFuture<'_, ()> {
-        Box::pin(async {})
-    }
-}
-
 impl Meeting {
+    /// Looks at what happened to subjects, and says of them what is new.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn look_at(&self, tenant: TenantId, subjects: BTreeSet<SubjectId>) -> Result<(), Fault> {
+        if subjects.is_empty() {
+            return Ok(());
+        }
+        let database = &self.0.0.database;
+        let looked = database.read(tenant, |rx| async move { look(&rx, subjects).await });
+        for (subject, said) in looked.await? {
+            self.say(tenant, subject, said).await?;
+        }
+        Ok(())
+    }
+
     async fn say(&self, tenant: TenantId, subject: SubjectId, said: Preferring) -> Result<(), Fault> {
         let (built_in, said) = (self.0.0.built_in.clone(), Arc::new(said));
         let unit = move |tx: Tx| {

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::component::lock_customers;
 use super::{Profiles, Written, apply, rules};
-use crate::domain::persona::{Filter, Found, Persona, PersonaSet, PersonaSetId, State};
+use crate::domain::persona::{Filter, Found, Persona, PersonaId, PersonaSet, PersonaSetId, State};
 use crate::domain::profile::{Profile, fold};
 use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
@@ -167,8 +167,9 @@ impl Profiles {
                 let (found, clusters) = &*found;
                 persona_set::put(&tx, &PersonaSet { state, found: Some(found.clone()), in_force_at, ..set }).await?;
                 let personas = clusters.iter().cloned().enumerate();
-                let personas: Vec<Persona> =
-                    personas.map(|(place, cluster)| Persona::found(id, place, cluster, tx.now())).collect();
+                let personas: Vec<Persona> = personas
+                    .map(|(place, cluster)| Persona::found(PersonaId::new(), id, place, cluster, tx.now()))
+                    .collect();
                 persona::put(&tx, &personas).await?;
                 for persona in &personas {
                     tx.publish(events::persona_changed(tx.tenant(), persona)).await?;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rapport_api::events::v1::Event;
 use rapport_data::{Places, Tail};
 use rapport_kernel::{Clock, CustomerId, Fault, Reason, Timestamp};
 use rapport_platform::Call;
@@ -83,7 +82,7 @@ impl Watch {
             let Some(tailed) = self.tail.next(left).await? else {
                 return Ok(Told { places: self.tail.places().clone(), change: None });
             };
-            if let Some(change) = self.change(tailed.event).await? {
+            if let Some(change) = self.change(events::of_profile_change(&tailed.event)).await? {
                 return Ok(Told { places: tailed.places, change: Some(change) });
             }
             if left.is_zero() {
@@ -92,8 +91,8 @@ impl Watch {
         }
     }
 
-    async fn change(&self, event: Event) -> Result<Option<Change>, Fault> {
-        let Some((customer, revision, happened, at)) = events::of_profile_change(&event) else { return Ok(None) };
+    async fn change(&self, told: Option<events::ProfileChange>) -> Result<Option<Change>, Fault> {
+        let Some((customer, revision, happened, at)) = told else { return Ok(None) };
         let mut change = Change { customer, revision, happened, at, profile: None };
         if change.happened != Happened::Changed {
             return Ok(Some(change));

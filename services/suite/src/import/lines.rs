@@ -61,8 +61,10 @@ pub fn open(path: &Path, format: Format) -> Result<Lines, Fault> {
         return Ok(Lines { reader, header: Vec::new(), bytes, utf8: None });
     }
     let first = start[usize::try_from(mark).unwrap_or(0)..].split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(delimiter(first)).flexible(true).from_reader(BufReader::new(file));
+    // Lines end with \n; of \r\n the reader would count a line only when it comes to the next.
+    let mut reader = csv::ReaderBuilder::new();
+    let reader = reader.delimiter(delimiter(first)).flexible(true).terminator(csv::Terminator::Any(b'\n'));
+    let mut reader = reader.from_reader(BufReader::new(file));
     let header = reader.byte_headers().map_err(|why| refused(format!("the header cannot be read: {why}")))?;
     let header: Result<Vec<String>, _> = header.iter().map(|cell| String::from_utf8(cell.to_vec())).collect();
     let header = header.map_err(|_| refused(format!("the header (line 1) {}", NOT_UTF8)))?;
@@ -152,9 +154,17 @@ impl Lines {
             let text = format!("has {found} cells, the header has {wanted}: quote cells that hold the delimiter");
             return Err(Wrong::one("line", text));
         }
-        let cells = record.iter().map(|cell| self.text(number, cell.to_vec())).collect::<Result<_, _>>()?;
+        let last = record.len() - 1;
+        let whole = |(at, cell): (usize, &[u8])| if at == last { without_return(cell).to_vec() } else { cell.to_vec() };
+        let cells: Vec<Vec<u8>> = record.iter().enumerate().map(whole).collect();
+        let cells = cells.into_iter().map(|cell| self.text(number, cell)).collect::<Result<_, _>>()?;
         Ok(Content::Cells(cells))
     }
+}
+
+/// The last cell of a line that ended with \r\n.
+fn without_return(cell: &[u8]) -> &[u8] {
+    cell.strip_suffix(b"\r").unwrap_or(cell)
 }
 
 impl Iterator for Lines {
@@ -163,7 +173,8 @@ impl Iterator for Lines {
     fn next(&mut self) -> Option<Line> {
         match &mut self.reader {
             Reader::Csv(records, read) => {
-                let record = records.next()?;
+                let is_blank = |record: &csv::ByteRecord| record.len() == 1 && without_return(&record[0]).is_empty();
+                let record = records.find(|record| !record.as_ref().is_ok_and(is_blank))?;
                 let (number, content) = match record {
                     Ok(record) => {
                         let at = record.position();
@@ -218,11 +229,11 @@ mod tests {
 
     #[test]
     fn csv_is_read_with_its_mark_its_delimiter_its_quotes_and_its_line_numbers() {
-        let text = "\u{feff}a;b\r\n1;\"x;\ny\"\r\n2;é\r\n3\r\n";
+        let text = "\u{feff}a;b\r\n1;\"x;\ny\"\r\n2;é\r\n\r\n3\r\n";
         let found = read(text.as_bytes(), Format::Csv).expect("it opens");
         assert_eq!(found[0], (2, cells(&["1", "x;\ny"])));
         assert_eq!(found[1], (4, cells(&["2", "é"])));
-        assert!(found[2].0 == 5 && found[2].1.is_err());
+        assert!(found[2].0 == 6 && found[2].1.is_err());
     }
 
     #[test]
