@@ -15,9 +15,18 @@ use rapport_suite::cli::{Cli, Command, Config, Tenant};
 use rapport_suite::settings::{Role, Settings};
 use rapport_suite::{call, import, secrets, up};
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match run(Cli::parse()).await {
+/// In one process a call passes from service to service on one stack, each with its layers; an unoptimised build's frames
+/// are large. It is address space, not memory.
+const STACK: usize = 8 * 1024 * 1024;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK).enable_all().build();
+    let ended = match runtime {
+        Ok(runtime) => runtime.block_on(run(cli)),
+        Err(why) => Err(Fault::internal(why)),
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             // The operator sits here: it may see the cause.

@@ -103,7 +103,7 @@ impl Profiles {
         let due: BTreeSet<CustomerId> =
             found.iter().flatten().filter(|profile| late(profile)).map(|profile| profile.customer).collect();
         if !due.is_empty() {
-            self.derive(call.tenant(), &due.into_iter().collect::<Vec<_>>(), Cause::Clock).await?;
+            Box::pin(self.derive(call.tenant(), &due.into_iter().collect::<Vec<_>>(), Cause::Clock)).await?;
             for profile in found.iter_mut().flatten().filter(|profile| late(profile)) {
                 *profile = self.get(call, &Named::Id(profile.customer), 0).await?;
             }
@@ -116,7 +116,8 @@ impl Profiles {
         if profile.valid_until().is_none_or(|until| until > call.now) {
             return Ok(profile);
         }
-        self.derive(call.tenant(), &[profile.customer], Cause::Clock).await?;
+        // A unit of work that is seldom needed is not part of every read's own future.
+        Box::pin(self.derive(call.tenant(), &[profile.customer], Cause::Clock)).await?;
         match self.hot(call, profile.customer) {
             Some(derived) => Ok(derived),
             None => Ok(self.load(call, &Named::Id(profile.customer)).await?.1),
@@ -158,8 +159,7 @@ impl Profiles {
     async fn load(&self, call: &Call, named: &Named) -> Result<(SubjectId, Arc<Profile>), Fault> {
         let began = Instant::now();
         let (this, rules) = (self.clone(), self.rules(call).await?);
-        let read = self.read(call, |rx| async move { this.find(&rx, named, (&rules, began)).await });
-        read.await
+        Box::pin(self.read(call, |rx| async move { this.find(&rx, named, (&rules, began)).await })).await
     }
 
     /// The customer that holds a subject now, by a read that began at an instant.
