@@ -255,9 +255,9 @@ pub const fn party(party: Party) -> &'static str {
 }
 
 /// The golden record and what is computed; of one name what is computed.
-struct Traits<'a> {
-    golden: &'a BTreeMap<String, Trait>,
-    computed: &'a BTreeMap<String, Computed>,
+pub(super) struct Traits<'a> {
+    pub(super) golden: &'a BTreeMap<String, Trait>,
+    pub(super) computed: &'a BTreeMap<String, Computed>,
 }
 
 impl Map for Traits<'_> {
@@ -313,10 +313,10 @@ impl Map for ScoredAt<'_> {
 }
 
 /// Consents by purpose, and by purpose and channel: as decisions read them. What is said of all channels holds on each.
-struct Consents(BTreeMap<String, bool>);
+pub(super) struct Consents(BTreeMap<String, bool>);
 
 impl Consents {
-    fn new(consents: &[InForce]) -> Self {
+    pub(super) fn new(consents: &[InForce]) -> Self {
         let key = |held: &InForce| match held.channel.as_str() {
             "" => held.purpose.clone(),
             channel => format!("{}/{channel}", held.purpose),

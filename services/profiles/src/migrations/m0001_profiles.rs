@@ -1,8 +1,6 @@
 //! Subjects, observations, links, identifiers, assertions, profiles; trait definitions and settings, and what is folded
 //! anew where they changed.
 
-use rapport_data::rls;
-use sea_orm::{ConnectionTrait as _, DbBackend};
 use sea_orm_migration::prelude::*;
 
 /// The tables as SQL for both engines: `{id}`, `{text}` (compared byte by byte), `{bytes}` and `{clustered}` (rows
@@ -83,14 +81,6 @@ impl MigrationName for Migration {
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let [id, text, bytes, clustered] = match manager.get_database_backend() {
-            DbBackend::Postgres => ["UUID", "TEXT COLLATE \"C\"", "BYTEA", ""],
-            _ => ["BLOB", "TEXT", "BLOB", "WITHOUT ROWID"],
-        };
-        for table in TABLES {
-            let table = table.replace("{id}", id).replace("{text}", text).replace("{bytes}", bytes);
-            manager.get_connection().execute_unprepared(&table.replace("{clustered}", clustered)).await?;
-        }
-        rls::tenant_tables(manager, OF_TENANTS).await
+        super::make(manager, TABLES, OF_TENANTS).await
     }
 }

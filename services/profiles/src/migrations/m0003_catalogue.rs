@@ -1,7 +1,5 @@
 //! The catalogue, and how well each source told, day by day.
 
-use rapport_data::rls;
-use sea_orm::{ConnectionTrait as _, DbBackend};
 use sea_orm_migration::prelude::*;
 
 const TABLES: &[&str] = &[
@@ -23,14 +21,6 @@ impl MigrationName for Migration {
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let [id, text] = match manager.get_database_backend() {
-            DbBackend::Postgres => ["UUID", "TEXT COLLATE \"C\""],
-            _ => ["BLOB", "TEXT"],
-        };
-        for table in TABLES {
-            let table = table.replace("{id}", id).replace("{text}", text);
-            manager.get_connection().execute_unprepared(&table).await?;
-        }
-        rls::tenant_tables(manager, &["catalogue_entry", "source_day"]).await
+        super::make(manager, TABLES, &["catalogue_entry", "source_day"]).await
     }
 }

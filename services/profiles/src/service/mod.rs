@@ -158,6 +158,23 @@ impl Profiles {
         Ok(outcome)
     }
 
+    /// Links a customer's records anew, as a job does that goes through all of them. Where too many hang together, or too
+    /// much, they stay as they are, as they do for every other call.
+    pub(crate) async fn link_anew<F, Fut>(&self, tenant: TenantId, unit: F) -> Result<(), Fault>
+    where
+        F: Fn(Tx) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<Written, Fault>> + Send + 'static,
+    {
+        match again(|| self.0.database.write(tenant, unit.clone())).await {
+            Ok(written) => {
+                self.show(tenant, &written);
+                Ok(())
+            }
+            Err(fault) if fault.reason == Reason::IdentityConflict => Ok(()),
+            Err(fault) => Err(fault),
+        }
+    }
+
     /// Makes what was committed visible to this instance's reads.
     pub(crate) fn show(&self, tenant: TenantId, written: &Written) {
         let (hot, now) = (&self.0.hot, Instant::now());

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rapport_data::{NewOperation, Operation, Tx};
-use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, TenantId, Timestamp};
+use rapport_kernel::{CustomerId, Fault, SubjectId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{MOST_RUNS, Profiles, Written, apply, candidates, component, grew};
+use super::{Profiles, Written, apply, candidates, component, grew};
 use crate::domain::linking::partition;
 use crate::domain::profile::Record;
 use crate::domain::relink::{self, Held};
@@ -134,27 +134,12 @@ impl Profiles {
         namespace: &str,
         customer: CustomerId,
     ) -> Result<(), Fault> {
-        let mut runs = 0;
-        loop {
-            runs += 1;
-            let (rules, namespace) = (Arc::clone(rules), namespace.to_owned());
-            let unit = move |tx: Tx| {
-                let (rules, namespace) = (Arc::clone(&rules), namespace.clone());
-                async move { link(&tx, &rules, &namespace, customer).await }
-            };
-            match self.0.database.write(tenant, unit).await {
-                Ok(written) => {
-                    self.show(tenant, &written);
-                    return Ok(());
-                }
-                Err(fault) if fault.reason == Reason::Contention && runs < MOST_RUNS => {
-                    tokio::time::sleep(Duration::from_millis(u64::from(runs))).await;
-                }
-                // Too many hang together: they stay as they are, as they do for every other call.
-                Err(fault) if fault.reason == Reason::IdentityConflict => return Ok(()),
-                Err(fault) => return Err(fault),
-            }
-        }
+        let (rules, namespace) = (Arc::clone(rules), namespace.to_owned());
+        let unit = move |tx: Tx| {
+            let (rules, namespace) = (Arc::clone(&rules), namespace.clone());
+            async move { link(&tx, &rules, &namespace, customer).await }
+        };
+        self.link_anew(tenant, unit).await
     }
 }
 

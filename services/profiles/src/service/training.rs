@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::matching::{self as online, Noted};
-use super::{MOST_RUNS, Profiles, Written, apply, candidates, component};
+use super::{Profiles, Written, apply, candidates, component};
 use crate::domain::bounds;
 use crate::domain::claims::Claims;
 use crate::domain::linking::partition;
@@ -226,27 +226,12 @@ impl Profiles {
     }
 
     async fn link_matched(&self, tenant: TenantId, rules: &Arc<Rules>, customer: CustomerId) -> Result<(), Fault> {
-        let mut runs = 0;
-        loop {
-            runs += 1;
-            let rules = Arc::clone(rules);
-            let unit = move |tx: Tx| {
-                let rules = Arc::clone(&rules);
-                async move { link(&tx, &rules, customer).await }
-            };
-            match self.0.database.write(tenant, unit).await {
-                Ok(written) => {
-                    self.show(tenant, &written);
-                    return Ok(());
-                }
-                Err(fault) if fault.reason == Reason::Contention && runs < MOST_RUNS => {
-                    tokio::time::sleep(Duration::from_millis(u64::from(runs))).await;
-                }
-                // Too many hang together, or too much: they stay as they are, as they do for every other call.
-                Err(fault) if fault.reason == Reason::IdentityConflict => return Ok(()),
-                Err(fault) => return Err(fault),
-            }
-        }
+        let rules = Arc::clone(rules);
+        let unit = move |tx: Tx| {
+            let rules = Arc::clone(&rules);
+            async move { link(&tx, &rules, customer).await }
+        };
+        self.link_anew(tenant, unit).await
     }
 }
 

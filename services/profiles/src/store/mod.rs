@@ -35,7 +35,7 @@ pub mod subject;
 pub mod trait_definition;
 pub mod trait_value;
 
-use rapport_kernel::{Fault, Id, SubjectId};
+use rapport_kernel::{CustomerId, Fault, Id, SubjectId};
 use sea_orm::{ConnectionTrait as _, QueryResult, Statement, Value};
 use uuid::Uuid;
 
@@ -75,11 +75,20 @@ fn marks(from: usize, count: usize) -> String {
 
 /// Deletes the rows of subjects from a table keyed by them; answers how many.
 async fn delete_subjects(rx: &Rx, table: &'static str, subjects: &[SubjectId]) -> Result<u64, Fault> {
+    delete_where(rx, table, "subject_id", subjects).await
+}
+
+/// Deletes the rows of customers from a table keyed by them; answers how many.
+async fn delete_customers(rx: &Rx, table: &'static str, customers: &[CustomerId]) -> Result<u64, Fault> {
+    delete_where(rx, table, "customer_id", customers).await
+}
+
+async fn delete_where<T>(rx: &Rx, table: &'static str, key: &'static str, ids: &[Id<T>]) -> Result<u64, Fault> {
     let mut deleted = 0;
-    for some in subjects.chunks(CHUNK) {
+    for some in ids.chunks(CHUNK) {
         let marks: Vec<String> = (0..some.len()).map(|at| format!("${}", at + 2)).collect();
-        let text = format!("DELETE FROM {table} WHERE tenant = $1 AND subject_id IN ({})", marks.join(", "));
-        let ids = some.iter().map(|subject| Value::from(subject.uuid()));
+        let text = format!("DELETE FROM {table} WHERE tenant = $1 AND {key} IN ({})", marks.join(", "));
+        let ids = some.iter().map(|id| Value::from(id.uuid()));
         deleted += run(rx, &text, std::iter::once(Value::from(rx.tenant().uuid())).chain(ids)).await?;
     }
     Ok(deleted)

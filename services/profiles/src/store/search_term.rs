@@ -10,7 +10,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, SelectStatement};
 use sea_orm::{QuerySelect as _, QueryTrait as _};
 
-use super::{CHUNK, uuids};
+use super::{CHUNK, delete_customers, uuids};
 
 #[sea_orm::model]
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -86,10 +86,5 @@ pub async fn set(
 
 /// Deletes the words of customers; answers how many rows there were.
 pub async fn delete(tx: &Tx, customers: &[CustomerId]) -> Result<u64, Fault> {
-    let mut deleted = 0;
-    for some in customers.chunks(CHUNK) {
-        let those = Column::Tenant.eq(tx.tenant().uuid()).and(Column::CustomerId.is_in(uuids(some)));
-        deleted += Entity::delete_many().filter(those).exec(tx.conn()).await.stored()?.rows_affected;
-    }
-    Ok(deleted)
+    delete_customers(tx, "search_term", customers).await
 }

@@ -6,10 +6,10 @@ use rapport_data::{Rx, Stored as _, Tx, keyset};
 use rapport_kernel::{CustomerId, Fault, Timestamp};
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait as _, OnConflict};
+use sea_orm::sea_query::OnConflict;
 use sea_orm::{Condition, QueryOrder as _, QuerySelect as _};
 
-use super::{CHUNK, number, rows, run, uuids};
+use super::{CHUNK, delete_customers, number, rows, run, uuids};
 use crate::domain::derived::Flip;
 use crate::domain::segment::SegmentId;
 
@@ -210,10 +210,5 @@ pub async fn sweep(tx: &Tx, limit: u32) -> Result<u64, Fault> {
 
 /// Deletes all intervals of customers; answers how many there were.
 pub async fn delete(tx: &Tx, customers: &[CustomerId]) -> Result<u64, Fault> {
-    let mut deleted = 0;
-    for some in customers.chunks(CHUNK) {
-        let those = Column::Tenant.eq(tx.tenant().uuid()).and(Column::CustomerId.is_in(uuids(some)));
-        deleted += Entity::delete_many().filter(those).exec(tx.conn()).await.stored()?.rows_affected;
-    }
-    Ok(deleted)
+    delete_customers(tx, "segment_interval", customers).await
 }

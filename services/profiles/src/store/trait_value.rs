@@ -11,7 +11,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{BinOper, Expr, ExprTrait as _, SelectStatement};
 use sea_orm::{Condition, QueryOrder as _, QuerySelect as _, QueryTrait as _};
 
-use super::{CHUNK, profile, uuids};
+use super::{CHUNK, delete_customers, profile, uuids};
 use crate::domain::profile::Profile;
 use crate::domain::value::Value as Held;
 
@@ -134,12 +134,7 @@ pub async fn set(tx: &Tx, live: &[&Profile], new: &BTreeSet<CustomerId>) -> Resu
 
 /// Deletes the rows of customers; answers how many there were.
 pub async fn delete(tx: &Tx, customers: &[CustomerId]) -> Result<u64, Fault> {
-    let mut deleted = 0;
-    for some in customers.chunks(CHUNK) {
-        let those = Column::Tenant.eq(tx.tenant().uuid()).and(Column::CustomerId.is_in(uuids(some)));
-        deleted += Entity::delete_many().filter(those).exec(tx.conn()).await.stored()?.rows_affected;
-    }
-    Ok(deleted)
+    delete_customers(tx, "trait_value", customers).await
 }
 
 /// What the conditions of searches read that columns hold.

@@ -1,8 +1,6 @@
 //! Persona sets, their personas, and which persona each customer has. The last is derived and could be left out; it is
 //! kept because to count a persona, or to list what its customers are worth, would else fold every profile there is.
 
-use rapport_data::rls;
-use sea_orm::{ConnectionTrait as _, DbBackend};
 use sea_orm_migration::prelude::*;
 
 /// The tables as SQL for both engines; see `m0001_profiles`.
@@ -26,21 +24,13 @@ pub(crate) struct Migration;
 
 impl MigrationName for Migration {
     fn name(&self) -> &str {
-        "profiles_0010_personas"
+        "profiles_0005_personas"
     }
 }
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let [id, text, clustered] = match manager.get_database_backend() {
-            DbBackend::Postgres => ["UUID", "TEXT COLLATE \"C\"", ""],
-            _ => ["BLOB", "TEXT", "WITHOUT ROWID"],
-        };
-        for table in TABLES {
-            let table = table.replace("{id}", id).replace("{text}", text).replace("{clustered}", clustered);
-            manager.get_connection().execute_unprepared(&table).await?;
-        }
-        rls::tenant_tables(manager, &["persona_set", "persona", "persona_member"]).await
+        super::make(manager, TABLES, &["persona_set", "persona", "persona_member"]).await
     }
 }

@@ -1,8 +1,6 @@
 //! What is derived of customers: segments and who was in them when, stages, computed traits, scores; and the versions of
 //! what is derived.
 
-use rapport_data::rls;
-use sea_orm::{ConnectionTrait as _, DbBackend};
 use sea_orm_migration::prelude::*;
 
 /// The tables as SQL for both engines; the words in braces are those of the first migration.
@@ -38,21 +36,13 @@ pub(crate) struct Migration;
 
 impl MigrationName for Migration {
     fn name(&self) -> &str {
-        "profiles_0007_segments"
+        "profiles_0004_segments"
     }
 }
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let [id, text, bytes, clustered] = match manager.get_database_backend() {
-            DbBackend::Postgres => ["UUID", "TEXT COLLATE \"C\"", "BYTEA", ""],
-            _ => ["BLOB", "TEXT", "BLOB", "WITHOUT ROWID"],
-        };
-        for table in TABLES {
-            let table = table.replace("{id}", id).replace("{text}", text).replace("{bytes}", bytes);
-            manager.get_connection().execute_unprepared(&table.replace("{clustered}", clustered)).await?;
-        }
-        rls::tenant_tables(manager, OF_TENANTS).await
+        super::make(manager, TABLES, OF_TENANTS).await
     }
 }

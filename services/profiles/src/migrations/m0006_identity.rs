@@ -1,7 +1,5 @@
 //! Identity resolution: what a tenant decided about namespaces and linking, match candidates, quarantined values.
 
-use rapport_data::rls;
-use sea_orm::{ConnectionTrait as _, DbBackend};
 use sea_orm_migration::prelude::*;
 
 /// The tables as SQL for both engines; the words in braces as in the first migration.
@@ -29,21 +27,13 @@ pub(crate) struct Migration;
 
 impl MigrationName for Migration {
     fn name(&self) -> &str {
-        "profiles_0011_identity"
+        "profiles_0006_identity"
     }
 }
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let [id, text, bytes, clustered] = match manager.get_database_backend() {
-            DbBackend::Postgres => ["UUID", "TEXT COLLATE \"C\"", "BYTEA", ""],
-            _ => ["BLOB", "TEXT", "BLOB", "WITHOUT ROWID"],
-        };
-        for table in TABLES {
-            let table = table.replace("{id}", id).replace("{text}", text).replace("{bytes}", bytes);
-            manager.get_connection().execute_unprepared(&table.replace("{clustered}", clustered)).await?;
-        }
-        rls::tenant_tables(manager, OF_TENANTS).await
+        super::make(manager, TABLES, OF_TENANTS).await
     }
 }

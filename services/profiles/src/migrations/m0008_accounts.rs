@@ -1,7 +1,5 @@
 //! Accounts, by which the sources know them, and who belongs to them.
 
-use rapport_data::rls;
-use sea_orm::{ConnectionTrait as _, DbBackend};
 use sea_orm_migration::prelude::*;
 
 const TABLES: &[&str] = &[
@@ -21,21 +19,13 @@ pub(crate) struct Migration;
 
 impl MigrationName for Migration {
     fn name(&self) -> &str {
-        "profiles_0013_accounts"
+        "profiles_0008_accounts"
     }
 }
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let [id, text, bytes] = match manager.get_database_backend() {
-            DbBackend::Postgres => ["UUID", "TEXT COLLATE \"C\"", "BYTEA"],
-            _ => ["BLOB", "TEXT", "BLOB"],
-        };
-        for table in TABLES {
-            let table = table.replace("{id}", id).replace("{text}", text).replace("{bytes}", bytes);
-            manager.get_connection().execute_unprepared(&table).await?;
-        }
-        rls::tenant_tables(manager, &["account", "account_key", "account_member"]).await
+        super::make(manager, TABLES, &["account", "account_key", "account_member"]).await
     }
 }
