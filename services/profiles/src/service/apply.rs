@@ -7,7 +7,7 @@ use rapport_data::Tx;
 use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
 
 use super::component::Component;
-use super::{Written, candidates, derive};
+use super::{Written, candidates, derive, matching};
 use crate::domain::claims::Statement;
 use crate::domain::derived::Derived;
 use crate::domain::linking::Partition;
@@ -42,6 +42,9 @@ pub async fn write(tx: &Tx, component: &Component, changes: &Changes, rules: &Ru
     profile::put(tx, &live.chain(redirects).collect::<Vec<_>>(), &derived, now).await?;
     derive::write(tx, component, changes, &fresh, now).await?;
     move_links(tx, component, changes, now).await?;
+    if rules.matcher.is_some() && !component.links.is_empty() {
+        matching::follow(tx, rules, component, changes).await?;
+    }
     let mut written = Written::default();
     for one in fresh {
         let profile = Arc::new(one.profile);

@@ -16,7 +16,7 @@ use super::{Outcome, Profiles, Written, apply, candidates, grew, stripe};
 use crate::domain::bounds;
 use crate::domain::claims::{Claims, Statement};
 use crate::domain::linking::{Cause, Cluster, Partition, partition};
-use crate::domain::profile::{Profile, Record, fold};
+use crate::domain::profile::{Profile, Record, fold, objects_to_profiling};
 use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
 use crate::domain::value::{Identifier, SourceRecord};
@@ -161,7 +161,7 @@ impl<'a> Unit<'a> {
             Some(_) if stays && shared.alike.is_empty() => self.add(&subject, observed_at, &shared).await?,
             known => self.relink(&subject, observed_at, &shared, known.is_none()).await?,
         };
-        matching::review(tx, self.rules, subject.id, &noted).await?;
+        matching::review(tx, self.rules, &noted).await?;
         Ok(Identified { ignored: self.ignored(&shared), ..done })
     }
 
@@ -170,16 +170,17 @@ impl<'a> Unit<'a> {
         if self.rules.matcher.is_none() {
             return Ok(Noted::default());
         }
-        let mut claims = Claims::default();
+        let (mut claims, mut objects) = (Claims::default(), false);
         if is_known && let Some(link) = link::current(self.tx, subject).await? {
             let row = profile::find(self.tx, link.customer).await?;
             if let Some(profile::Row { held: Held::Live { records, .. }, .. }) = row {
+                objects = objects_to_profiling(&records);
                 let held = records.into_iter().find(|record| record.subject == subject);
                 claims = held.map(|record| record.claims).unwrap_or_default();
             }
         }
         claims.hear(&self.input.statement, self.input.observed_at);
-        matching::note(self.tx, self.rules, subject, &claims).await
+        matching::note(self.tx, self.rules, subject, &claims, objects).await
     }
 
     /// The record and the identifiers by which it may be linked: whoever changes who carries them waits. Answers the weak
@@ -378,18 +379,24 @@ pub(crate) async fn hear(
     let Some(profile::Row { held: Held::Live { revision, mut records }, updated_at, derived }) = row else {
         return Err(Fault::internal("a linked customer has no profile"));
     };
+    let objected = objects_to_profiling(&records);
     let record = records.iter_mut().find(|record| record.subject == subject);
     let claims = &mut record.ok_or_else(|| Fault::internal("a customer lacks a record"))?.claims;
     let changed = claims.hear(statement, observed_at);
-    if changed && !statement.objections.is_empty() {
-        // Whoever objects to being profiled is compared no more; what looks had linked comes apart when it is linked anew.
-        matching::note(tx, rules, subject, claims).await?;
-    }
     let known = observation::is_known(tx, subject, observed_at, statement).await?;
     let (profile, written) = if changed && !known {
         bounds::check(&records)?;
+        let object = (objects_to_profiling(&records) != objected).then(|| records.clone());
         let profile = apply::update(tx, (customer, revision, derived), records, rules).await?;
-        (Arc::clone(&profile), Written { live: vec![profile], ..Written::default() })
+        let mut written = Written { live: vec![Arc::clone(&profile)], ..Written::default() };
+        match object {
+            Some(records) => {
+                matching::object(tx, rules, &records, &mut written).await?;
+                let customer = link::current(tx, subject).await?.ok_or_else(gone)?.customer;
+                (current(tx, rules, customer).await?, written)
+            }
+            None => (profile, written),
+        }
     } else {
         let profile = fold(customer, revision, updated_at, &records, rules).at(tx.now());
         (Arc::new(profile.with(derived, rules)), Written::default())

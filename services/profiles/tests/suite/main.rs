@@ -15,6 +15,7 @@ mod identify;
 mod identity;
 mod imports;
 mod interactions;
+mod looks;
 mod matching;
 mod merges;
 mod operations;
