@@ -18,7 +18,7 @@ use crate::domain::search;
 use crate::events;
 use crate::store::link::Link;
 use crate::store::observation::Observation;
-use crate::store::{link, observation, persona_member, profile, search_term, trait_value};
+use crate::store::{index, link, observation, persona_member, profile, search_term, trait_value};
 
 /// Writes the difference between a component as it is held and a partition of it.
 pub async fn relink(
@@ -28,7 +28,7 @@ pub async fn relink(
     rules: &Rules,
 ) -> Result<(Changes, Written), Fault> {
     let changes = relink::changes(partition, &component.records, &component.owners(), &component.held);
-    let written = write(tx, component, &changes, rules).await?;
+    let written = Box::pin(write(tx, component, &changes, rules)).await?;
     Ok((changes, written))
 }
 
@@ -97,7 +97,7 @@ pub async fn update(
 ) -> Result<Arc<Profile>, Fault> {
     let changes = Changes { revision: before + 1, live: vec![(customer, records)], ..Changes::default() };
     let component = Component { derived: BTreeMap::from([(customer, derived)]), ..Component::default() };
-    let mut written = write(tx, &component, &changes, rules).await?;
+    let mut written = Box::pin(write(tx, &component, &changes, rules)).await?;
     written.live.pop().ok_or_else(|| Fault::internal("the new state of a customer was not written"))
 }
 
@@ -105,8 +105,8 @@ pub async fn update(
 pub(crate) async fn index(tx: &Tx, live: &[Arc<Profile>], rules: &Rules) -> Result<(), Fault> {
     let words = live.iter().map(|profile| (profile.customer, search::terms(profile, rules))).collect();
     let new = live.iter().filter(|profile| profile.revision == 1).map(|profile| profile.customer).collect();
-    search_term::set(tx, &words, &new).await?;
-    trait_value::set(tx, &live.iter().map(AsRef::as_ref).collect::<Vec<_>>(), &new).await
+    // On the heap: what awaits it lies deep already.
+    Box::pin(index::set(tx, live, &words, &new)).await
 }
 
 /// Writes a customer's state anew though nobody said anything: what it is folded by changed, or the time came at which

@@ -59,6 +59,8 @@ pub(crate) async fn of_changes(
     let renewed = rules::renewed(tx, rules, newest).await?;
     let rules = renewed.as_ref().unwrap_or(rules);
     let mut fresh = Vec::with_capacity(changes.live.len());
+    let begun: BTreeSet<SubjectId> =
+        changes.moves.iter().filter(|moved| moved.from.is_none()).map(|moved| moved.subject).collect();
     for (customer, records) in &changes.live {
         let profile = fold(*customer, changes.revision, now, records, rules);
         let before = component.derived.get(customer).cloned();
@@ -75,11 +77,9 @@ pub(crate) async fn of_changes(
             fresh.push(Fresh { profile, flips: Vec::new(), before: Some(Arc::clone(before)) });
             continue;
         }
-        let all_new = records
-            .iter()
-            .all(|record| changes.moves.iter().any(|moved| moved.subject == record.subject && moved.from.is_none()));
-        let begun = Arc::new(Derived { version: rules.definitions.version, ..Derived::default() });
-        let start = before.clone().unwrap_or(begun);
+        let all_new = records.iter().all(|record| begun.contains(&record.subject));
+        let nothing = Arc::new(Derived { version: rules.definitions.version, ..Derived::default() });
+        let start = before.clone().unwrap_or(nothing);
         let ids: Vec<SubjectId> = subjects(&profile).collect();
         let mut history = BTreeMap::new();
         let mut last = start.scores.clone();

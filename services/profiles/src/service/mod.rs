@@ -28,6 +28,7 @@ pub mod matching;
 pub mod members;
 pub mod merge;
 pub mod namespaces;
+mod newcomers;
 pub mod personas;
 pub mod potential;
 pub mod quality;
