@@ -5,7 +5,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rapport_data::{NewOperation, Tx, Work};
+use rapport_data::{NewOperation, Rx, Tx, Work};
 use rapport_kernel::{Fault, OperationId, SubjectId, TenantId};
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
@@ -20,8 +20,9 @@ use crate::store::segment_interval;
 pub const KIND: &str = "Backfill";
 /// How long a step goes on: between steps it is cancelled, and its progress kept.
 const STEP: Duration = Duration::from_millis(500);
-/// How long one waits that is not its turn.
-const TURN: Duration = Duration::from_millis(400);
+/// How often one looks that is not its turn, for the length of a step; then it makes room for others for a while.
+const LOOK: Duration = Duration::from_millis(25);
+const TURN: Duration = Duration::from_secs(1);
 /// How many intervals of deleted segments one unit deletes.
 const SWEPT: u32 = 500;
 /// When it is looked once more, after all were: another instance may have written by what it knew for a second.
@@ -104,8 +105,8 @@ pub(crate) async fn ask_again(tx: &Tx, version: u64, operation: OperationId) -> 
     ask(tx).await.map(Some)
 }
 
-async fn is_open(tx: &Tx, operation: OperationId) -> Result<bool, Fault> {
-    Ok(tx.operation(operation).await?.is_some_and(|operation| operation.outcome.is_none()))
+async fn is_open(rx: &Rx, operation: OperationId) -> Result<bool, Fault> {
+    Ok(rx.operation(operation).await?.is_some_and(|operation| operation.outcome.is_none()))
 }
 
 /// A tenant's definitions of what is derived, as who is due.
@@ -120,11 +121,17 @@ impl Profiles {
     /// As [`rapport_data::Database::write`].
     pub async fn backfill(&self, work: &Work, cursor: Option<Cursor>) -> Result<Stepped, Fault> {
         let tenant = work.tenant;
+        let began = Instant::now();
         let (mut cursor, mut total) = match cursor {
             Some(cursor) => (cursor, work.total),
-            None => match self.begin_backfill(tenant, work.operation).await? {
-                Some((version, total)) => (Cursor { version, after: None }, total),
-                None => return Ok(Stepped::Waits(TURN)),
+            None => loop {
+                if let Some((version, total)) = self.begin_backfill(tenant, work.operation).await? {
+                    break (Cursor { version, after: None }, total);
+                }
+                if began.elapsed() >= STEP || work.enough.is_cancelled() {
+                    return Ok(Stepped::Waits(TURN));
+                }
+                sleep(LOOK).await;
             },
         };
         let (began, mut looked) = (Instant::now(), 0);
@@ -150,6 +157,17 @@ impl Profiles {
 
     /// Begins, where no other one is at it: the version that it brings customers to, and how many are behind.
     async fn begin_backfill(&self, tenant: TenantId, operation: OperationId) -> Result<Option<(u64, u64)>, Fault> {
+        let running = self.0.database.read(tenant, |rx| async move {
+            let running = derivation::looking(&rx).await?.running.filter(|running| *running != operation);
+            match running {
+                Some(running) => is_open(&rx, running).await,
+                None => Ok(false),
+            }
+        });
+        // Mostly it is its turn, or it looks in vain and writes nothing.
+        if running.await? {
+            return Ok(None);
+        }
         let begin = move |tx: Tx| async move {
             let (versions, looking) = derivation::hold(&tx).await?;
             if let Some(other) = looking.running.filter(|running| *running != operation)

@@ -42,6 +42,19 @@ fn versions(row: &QueryResult) -> Result<Versions, Fault> {
     Ok(Versions { version: at(0)?, settled: at(1)?, stages: at(2)?, calendar: at(3)?, trust: at(4)? })
 }
 
+/// Who looks.
+pub async fn looking(rx: &Rx) -> Result<Looking, Fault> {
+    let text = "SELECT waiting, running FROM derivation WHERE tenant = $1";
+    match rows(rx, text, [rx.tenant().uuid().into()]).await?.first() {
+        Some(row) => Ok(Looking { waiting: operation(row, 0)?, running: operation(row, 1)? }),
+        None => Ok(Looking::default()),
+    }
+}
+
+fn operation(row: &QueryResult, place: usize) -> Result<Option<OperationId>, Fault> {
+    Ok(row.try_get_by_index::<Option<Uuid>>(place).stored()?.map(OperationId::from_uuid))
+}
+
 /// Waits for others who change what is derived, or who begin to look; answers the versions and who looks.
 pub async fn hold(tx: &Tx) -> Result<(Versions, Looking), Fault> {
     let text = "INSERT INTO derivation (tenant, version, settled, stages, calendar, trust) \
@@ -49,9 +62,7 @@ pub async fn hold(tx: &Tx) -> Result<(Versions, Looking), Fault> {
                 RETURNING version, settled, stages, calendar, trust, waiting, running";
     let found = rows(tx, text, [tx.tenant().uuid().into()]).await?;
     let row = found.first().ok_or_else(|| Fault::internal("what is derived was not held"))?;
-    let id = |place: usize| Ok::<_, Fault>(row.try_get_by_index::<Option<Uuid>>(place).stored()?);
-    let looking = Looking { waiting: id(5)?.map(OperationId::from_uuid), running: id(6)?.map(OperationId::from_uuid) };
-    Ok((versions(row)?, looking))
+    Ok((versions(row)?, Looking { waiting: operation(row, 5)?, running: operation(row, 6)? }))
 }
 
 /// Counts a change; answers the new version.
