@@ -146,11 +146,10 @@ async fn follow(suite: &Suite, count: &Count, report: &mut Report) -> Outcome<()
     let mut told = SegmentServiceClient::new(clients[1].clone()).watch_segment(request).await?.into_inner();
     // The first message says from where on it tells.
     told.message().await?.ok_or("the watch begins")?;
-    let (seen, watching) = (mpsc::unbounded_channel(), told);
-    let (sender, mut changes) = seen;
-    let watch = tokio::spawn(async move {
-        let mut watching = watching;
-        while let Ok(Some(message)) = watching.message().await {
+    let (sender, mut changes) = mpsc::unbounded_channel();
+    let mut watching = JoinSet::new();
+    watching.spawn(async move {
+        while let Ok(Some(message)) = told.message().await {
             let Some(change) = message.change else { continue };
             let kind = change.kind();
             if sender.send((change.customer_id, kind, Instant::now())).is_err() {
@@ -173,7 +172,6 @@ async fn follow(suite: &Suite, count: &Count, report: &mut Report) -> Outcome<()
             SegmentChangeKind::Unspecified => {}
         }
     }
-    watch.abort();
     let figure = |of: &mut [Duration], share| quantile(of, share).as_secs_f64() * 1e3;
     report.note(suite.engine, &count.cause_half, figure(&mut by_cause, 0.5), None);
     report.note(suite.engine, &count.cause_most, figure(&mut by_cause, 0.99), None);
@@ -259,8 +257,9 @@ async fn fill(suite: &Suite, size: &Size, window: Duration, report: &mut Report)
     let segment = create(&clients[0], "Filled", condition).await?;
     let is_filled = Arc::new(AtomicBool::new(false));
     let (done, client) = (Arc::clone(&is_filled), clients[0].clone());
-    let filling = tokio::spawn(async move {
-        let filled = filled(&client, &segment).await.map_err(|why| why.to_string());
+    let mut filling = JoinSet::new();
+    filling.spawn(async move {
+        let filled = filled(&client, &segment).await;
         done.store(true, Ordering::Relaxed);
         filled.map(|()| started.elapsed())
     });
@@ -271,7 +270,7 @@ async fn fill(suite: &Suite, size: &Size, window: Duration, report: &mut Report)
         report.note(suite.engine, &size.most, during, Some(most));
     }
     report.note(suite.engine, &size.half, beside, Some(alone));
-    let took = filling.await??;
+    let took = filling.join_next().await.ok_or("it is waited for")???;
     report.note(suite.engine, &size.rate, f64::from(size.customers) / took.as_secs_f64(), None);
     Ok(())
 }

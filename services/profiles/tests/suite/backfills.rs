@@ -109,16 +109,12 @@ async fn a_cancelled_back_fill_leaves_the_definition_and_is_begun_again_on_deman
     let mut client = segments(&ground, tenant);
     let first = client.create_segment(wants("All", "true")).await.expect("made").into_inner();
     // One goes through all customers at a time: the next waits while this one is at it.
-    for round in 0.. {
-        let request = GetOperationRequest { name: first.operation.clone() };
-        let under_way = ground.operations(tenant).get_operation(request).await.expect("there").into_inner();
-        assert!(!under_way.done && round < 2_000, "it is under way for a while");
-        if progress(&under_way).state() == OperationState::Running {
-            break;
-        }
+    while get(&ground, tenant, &first.segment_id).await.member_count == 0 {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let request = GetOperationRequest { name: first.operation.clone() };
+    let under_way = ground.operations(tenant).get_operation(request).await.expect("there").into_inner();
+    assert_eq!(progress(&under_way).state(), OperationState::Running, "it takes a while");
     let gold = client.create_segment(wants("Gold", "traits.tier == 'gold'")).await.expect("made").into_inner();
     assert_ne!(gold.operation, first.operation);
     let cancel = CancelOperationRequest { name: gold.operation.clone() };
@@ -159,6 +155,7 @@ async fn whoever_objects_to_being_profiled_is_in_operational_segments_alone(#[ca
     assert_eq!(get(&ground, tenant, &gold).await.purpose(), SegmentPurpose::Profiling);
     filled(&ground, tenant, &recall.segment_id).await;
     let restrict = async |withdraw: bool| {
+        ground.wait(1);
         let request = objects(by_id(&ids[0]), &[Processing::Profiling], withdraw);
         let profile = ground.profiles(tenant).restrict_processing(request).await.expect("heard").into_inner();
         let names: Vec<String> = profile.segments.into_iter().map(|segment| segment.name).collect();
