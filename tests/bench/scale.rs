@@ -50,6 +50,8 @@ pub enum Part {
     Imports,
     /// Merging and splitting.
     Merges,
+    /// Following membership of segments, and finding a new one's members.
+    Segments,
     /// From acknowledged to visible.
     Visibility,
 }
@@ -63,6 +65,7 @@ impl Part {
         ("imports", Self::Imports),
         ("matching", Self::Matching),
         ("merges", Self::Merges),
+        ("segments", Self::Segments),
         ("visibility", Self::Visibility),
     ];
 }

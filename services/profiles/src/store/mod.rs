@@ -26,7 +26,6 @@ pub mod profile;
 pub mod purchase;
 pub mod quarantine;
 pub mod record;
-pub mod refold;
 pub mod score;
 pub mod search_term;
 pub mod segment;
