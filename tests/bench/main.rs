@@ -1,5 +1,5 @@
 //! The suite's benchmark: `cargo bench -p rapport-tests`, with `-- --engine sqlite|postgres`, `-- --quick` and
-//! `-- --only reads|decisions|identify|imports|matching|merges|visibility`; `-- --full` measures up to a million records.
+//! `-- --only reads|decisions|identify|imports|matching|merges|segments|visibility`; `-- --full` measures up to a million records.
 //!
 //! Every figure stands beside a baseline that was measured in the same round, on the same machine, with the same client:
 //! a call beside a call of a bare tonic server, an import beside the bare insert of the same rows. What counts is the
@@ -18,6 +18,7 @@ mod reads;
 mod report;
 mod rounds;
 mod scale;
+mod segments;
 mod suite;
 mod visibility;
 
@@ -55,6 +56,9 @@ fn run(options: &Options) -> Outcome<()> {
         client.block_on(rounds::measure(&suite, &scale, &mut report))?;
         if scale.has(scale::Part::Matching) {
             client.block_on(matching::measure(&suite, scale.matched, &mut report))?;
+        }
+        if scale.has(scale::Part::Segments) {
+            client.block_on(segments::measure(&suite, scale.matched, scale.window, &mut report))?;
         }
         suite.stop(&house);
     }

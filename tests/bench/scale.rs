@@ -48,18 +48,21 @@ pub enum Part {
     Imports,
     /// Merging and splitting.
     Merges,
+    /// Following membership of segments, and finding a new one's members.
+    Segments,
     /// From acknowledged to visible.
     Visibility,
 }
 
 impl Part {
-    const ALL: [(&str, Self); 7] = [
+    const ALL: [(&str, Self); 8] = [
         ("reads", Self::Reads),
         ("decisions", Self::Decisions),
         ("identify", Self::Identify),
         ("imports", Self::Imports),
         ("matching", Self::Matching),
         ("merges", Self::Merges),
+        ("segments", Self::Segments),
         ("visibility", Self::Visibility),
     ];
 }
@@ -84,8 +87,9 @@ impl Options {
                 "--only" => {
                     let word = words.next().unwrap_or_default();
                     let part = Part::ALL.iter().find(|(name, _)| *name == word);
-                    let (_, part) =
-                        part.ok_or("--only takes reads, decisions, identify, imports, matching, merges or visibility")?;
+                    let (_, part) = part.ok_or(
+                        "--only takes reads, decisions, identify, imports, matching, merges, segments or visibility",
+                    )?;
                     options.parts.push(*part);
                 }
                 other => {

@@ -9,6 +9,7 @@ use rapport_data::{Answer, Engine, Receipt, Tx};
 use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp};
 use rapport_platform::Call;
 
+use super::apply::Before;
 use super::component::{self, lock_customers};
 use super::matching::{self, Noted};
 use super::shared::{Shared, Told};
@@ -390,6 +391,7 @@ pub(crate) async fn hear(
     let Some(profile::Row { held: Held::Live { revision, mut records }, updated_at, derived }) = row else {
         return Err(Fault::internal("a linked customer has no profile"));
     };
+    let said = records.clone();
     let record = records.iter_mut().find(|record| record.subject == subject);
     let claims = &mut record.ok_or_else(|| Fault::internal("a customer lacks a record"))?.claims;
     let changed = claims.hear(statement, observed_at);
@@ -400,7 +402,8 @@ pub(crate) async fn hear(
     let known = observation::is_known(tx, subject, observed_at, statement).await?;
     let (profile, written) = if changed && !known {
         bounds::check(&records)?;
-        let profile = apply::update(tx, (customer, revision, derived), records, rules).await?;
+        let before = Before { customer, revision, derived, records: said };
+        let profile = apply::update(tx, before, records, rules).await?;
         (Arc::clone(&profile), Written { live: vec![profile], ..Written::default() })
     } else {
         let profile = fold(customer, revision, updated_at, &records, rules).at(tx.now());

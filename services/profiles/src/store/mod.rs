@@ -24,7 +24,6 @@ pub mod persona_set;
 pub mod profile;
 pub mod purchase;
 pub mod quarantine;
-pub mod refold;
 pub mod score;
 pub mod search_term;
 pub mod segment;

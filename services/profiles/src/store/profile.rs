@@ -270,11 +270,30 @@ pub async fn derive(
     update.exec(tx.conn()).await.stored().map(drop)
 }
 
-/// The customers after one that were last derived by an older version of the definitions, in the order of their ids.
-pub async fn behind(rx: &Rx, version: u64, after: Uuid, limit: u64) -> Result<Vec<(CustomerId, Row)>, Fault> {
-    let query = live(rx).filter(Column::DerivedVersion.lt(version.cast_signed())).filter(Column::CustomerId.gt(after));
-    let models = query.order_by_asc(Column::CustomerId).limit(limit).all(rx.conn()).await.stored()?;
+/// The place of a customer among those that older versions of the definitions derived.
+pub type Place = (u64, Uuid);
+
+/// The customers after a place that were last derived by an older version of the definitions: by that version, then by
+/// their ids. Whoever is derived anew leaves, so that without a place these are the first that are left.
+pub async fn behind(rx: &Rx, version: u64, after: Option<Place>, limit: u64) -> Result<Vec<(CustomerId, Row)>, Fault> {
+    let mut query = live(rx).filter(Column::DerivedVersion.lt(version.cast_signed()));
+    if let Some((version, customer)) = after {
+        let place = Expr::tuple([Expr::col(Column::DerivedVersion), Expr::col(Column::CustomerId)]);
+        let after = Expr::tuple([Expr::value(version.cast_signed()), Expr::value(customer)]);
+        query = query.filter(place.binary(BinOper::GreaterThan, after));
+    }
+    let query = query.order_by_asc(Column::DerivedVersion).order_by_asc(Column::CustomerId).limit(limit);
+    let models = query.all(rx.conn()).await.stored()?;
     models.into_iter().map(|model| Ok((CustomerId::from_uuid(model.customer_id), row(model)?))).collect()
+}
+
+/// Whether any customer was last derived by an older version of the definitions.
+pub async fn is_any_behind(rx: &Rx, version: u64) -> Result<bool, Fault> {
+    let query = live(rx).select_only().column(Column::CustomerId);
+    let query = query.filter(Column::DerivedVersion.lt(version.cast_signed()));
+    let found =
+        query.order_by_asc(Column::DerivedVersion).limit(1).into_tuple::<Uuid>().one(rx.conn()).await.stored()?;
+    Ok(found.is_some())
 }
 
 /// How many customers were last derived by an older version of the definitions.
