@@ -15,6 +15,7 @@ use super::matching::{self, Noted};
 use super::shared::{Shared, Told};
 use super::{Outcome, Profiles, Written, apply, candidates, grew, stripe};
 use crate::domain::bounds;
+use crate::domain::candidate::{Candidate, CandidateReason, CandidateState};
 use crate::domain::claims::{Claims, Statement};
 use crate::domain::linking::{Cause, Cluster, Partition, partition};
 use crate::domain::profile::{Profile, Record, fold};
@@ -24,7 +25,7 @@ use crate::domain::value::{Identifier, SourceRecord};
 use crate::store::identifier::Carried;
 use crate::store::observation::Observation;
 use crate::store::subject::Subject;
-use crate::store::{identifier, link, observation, profile, record, subject};
+use crate::store::{candidate, identifier, link, observation, profile, record, subject};
 
 /// What a source states.
 #[derive(Clone, Debug)]
@@ -154,7 +155,8 @@ impl<'a> Unit<'a> {
             subject::add(tx, std::slice::from_ref(&subject)).await?;
         }
         let is_strong = |identifier: &Identifier| self.rules.namespaces.strong(&identifier.namespace).is_some();
-        let stays = !shared.visits && shared.crossing.is_empty() && !news.iter().any(is_strong);
+        let waits = known.is_some() && self.waits(subject.id).await?;
+        let stays = !waits && !shared.visits && shared.crossing.is_empty() && !news.iter().any(is_strong);
         let news: Vec<_> = news
             .into_iter()
             .map(|identifier| Carried { subject: subject.id, identifier, first_seen: observed_at })
@@ -176,6 +178,17 @@ impl<'a> Unit<'a> {
         };
         matching::review(tx, self.rules, subject.id, &noted).await?;
         Ok(Identified { ignored: self.ignored(&shared), ..done })
+    }
+
+    /// Whether what would link the record was put up while nothing linked by itself, and now it does again.
+    async fn waits(&self, subject: SubjectId) -> Result<bool, Fault> {
+        let identity = &self.rules.identity;
+        if identity.revision == 0 || !identity.automatic_merging {
+            return Ok(false);
+        }
+        let found = candidate::of_subjects(self.tx, &[subject]).await?;
+        let held = |it: &Candidate| it.state == CandidateState::Open && it.reason == CandidateReason::Automatic;
+        Ok(found.iter().any(held))
     }
 
     /// Notes what the record claims by this call, where records are compared.
