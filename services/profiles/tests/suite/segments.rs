@@ -259,7 +259,13 @@ async fn a_split_gives_back_the_segments_and_traits_of_before_a_merge(#[case] en
     spends(&ground, tenant, &two, 50.0).await;
 }
 
-async fn declare(ground: &Ground, tenant: TenantId, name: &str, aggregate: ComputedAggregate, window: Option<Window>) {
+pub async fn declare(
+    ground: &Ground,
+    tenant: TenantId,
+    name: &str,
+    aggregate: ComputedAggregate,
+    window: Option<Window>,
+) {
     let money = !matches!(aggregate, ComputedAggregate::Count);
     let computed = ComputedTrait {
         aggregate: aggregate.into(),
@@ -287,7 +293,7 @@ fn number(profile: &Profile, name: &str) -> Option<f64> {
 }
 
 /// Waits until the customer spent exactly so much.
-async fn spends(ground: &Ground, tenant: TenantId, customer: &str, expected: f64) {
+pub async fn spends(ground: &Ground, tenant: TenantId, customer: &str, expected: f64) {
     let mut last = None;
     for _ in 0..400 {
         let profile = ground.get(tenant, by_id(customer)).await.expect("there");
