@@ -31,6 +31,7 @@ pub mod segment;
 pub mod segment_interval;
 pub mod settings;
 pub mod source_day;
+pub mod source_deletion;
 pub mod subject;
 pub mod trait_definition;
 pub mod trait_value;
