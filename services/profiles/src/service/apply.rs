@@ -87,7 +87,7 @@ async fn move_links(tx: &Tx, component: &Component, changes: &Changes, now: Time
 }
 
 /// A customer's state before: its revision, what was derived of it, and its records.
-pub struct Before {
+pub struct Prior {
     /// The customer.
     pub customer: CustomerId,
     /// Its revision.
@@ -99,8 +99,8 @@ pub struct Before {
 }
 
 /// Writes a customer's new state where no record moves.
-pub async fn update(tx: &Tx, before: Before, records: Vec<Record>, rules: &Rules) -> Result<Arc<Profile>, Fault> {
-    let Before { customer, revision, derived, records: said } = before;
+pub async fn update(tx: &Tx, prior: Prior, records: Vec<Record>, rules: &Rules) -> Result<Arc<Profile>, Fault> {
+    let Prior { customer, revision, derived, records: said } = prior;
     let changes = Changes { revision: revision + 1, live: vec![(customer, records)], ..Changes::default() };
     let held = BTreeMap::from([(customer, Held::Live { revision, records: said })]);
     let component = Component { derived: BTreeMap::from([(customer, derived)]), held, ..Component::default() };

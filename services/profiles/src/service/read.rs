@@ -264,6 +264,5 @@ async fn past(rx: &Rx, customer: CustomerId, at: Timestamp, rules: &Rules) -> Re
     let inputs = Inputs { profile: &profile, history: &history, scores: &scores, calendar, definitions, parts: &parts };
     let segments = segment_interval::at(rx, customer, at).await?;
     let derived = Derived { segments, ..derive(&before, &inputs, at).derived };
-    // Which personas there were then, nobody knows any more.
-    Ok(Profile { persona: None, ..profile.with(Arc::new(derived), rules) })
+    Ok(profile.with(Arc::new(derived), rules))
 }

@@ -22,6 +22,7 @@ mod operations;
 mod personas;
 mod potential;
 mod races;
+mod rediscovery;
 mod searches;
 mod segments;
 mod settings;

@@ -293,7 +293,7 @@ fn number(profile: &Profile, name: &str) -> Option<f64> {
 }
 
 /// Waits until the customer spent exactly so much.
-async fn spends(ground: &Ground, tenant: TenantId, customer: &str, expected: f64) {
+pub async fn spends(ground: &Ground, tenant: TenantId, customer: &str, expected: f64) {
     let mut last = None;
     for _ in 0..400 {
         let profile = ground.get(tenant, by_id(customer)).await.expect("there");
