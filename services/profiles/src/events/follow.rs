@@ -127,6 +127,7 @@ fn tell(told: &mut Told, event: Event) {
             let score = (!changed.deleted && !changed.kind.is_empty()).then_some((changed.kind, changed.score));
             told.scored.push(Given { subject, response, score, at, revision: event.revision });
         }
+        Some(Payload::SubjectLinked(linked)) if !linked.from_customer_id.is_empty() => told.moved.push(subject),
         _ => {}
     }
 }

@@ -9,7 +9,7 @@ use rapport_data::{Rx, Tx};
 use rapport_kernel::{CustomerId, Fault, SubjectId, TenantId, Timestamp};
 
 use super::component::{Component, lock_customers};
-use super::evidence::{histories, history, scores, subjects};
+use super::evidence::{histories, history, subjects};
 use super::{Profiles, Written, again, apply, rules};
 use crate::domain::claims::Statement;
 use crate::domain::definitions::Compiled;
@@ -20,7 +20,7 @@ use crate::domain::relink::{Changes, Held};
 use crate::domain::rules::Rules;
 use crate::events;
 use crate::store::observation::{self, Observation};
-use crate::store::{profile, segment_interval};
+use crate::store::{profile, score, segment_interval};
 
 /// How many customers are looked at together, and how many are changed by one unit.
 const LOOK: usize = 100;
@@ -61,7 +61,9 @@ pub(crate) async fn of_changes(
     let mut fresh = Vec::with_capacity(changes.live.len());
     for (customer, records) in &changes.live {
         let profile = fold(*customer, changes.revision, now, records, rules);
-        let before = component.derived.get(customer).cloned();
+        // An id that led elsewhere until now begins anew: it is no founding member of segments that were made meanwhile.
+        let led_elsewhere = matches!(component.held.get(customer), Some(Held::Redirect { .. }));
+        let before = component.derived.get(customer).filter(|_| !led_elsewhere).cloned();
         let moved = moved(component, changes, *customer, records);
         if let Some(before) = &before
             && !moved
@@ -86,7 +88,7 @@ pub(crate) async fn of_changes(
         if !all_new {
             history = histories(tx, &[&profile], rules.definitions.reads()).await?;
             if moved {
-                last = scores(tx, &ids, Timestamp::MAX).await?;
+                last = score::last(tx, &ids, Timestamp::MAX).await?;
             }
         }
         let history = history.remove(customer).unwrap_or_default();
@@ -163,7 +165,7 @@ fn derived(
 pub(crate) async fn preview(rx: &Rx, profile: &Profile, before: &Derived, rules: &Rules) -> Result<Derived, Fault> {
     let ids: Vec<SubjectId> = subjects(profile).collect();
     let history = history(rx, &ids, rules.definitions.reads(), None).await?;
-    let last = scores(rx, &ids, Timestamp::MAX).await?;
+    let last = score::last(rx, &ids, Timestamp::MAX).await?;
     Ok(derived(before, profile, &history, &last, rules, rx.now()).derived)
 }
 
@@ -222,7 +224,7 @@ async fn look_at(
     for stored in stored {
         let profile = &stored.profile;
         let last = if cause == Cause::Score {
-            scores(rx, &subjects(profile).collect::<Vec<_>>(), Timestamp::MAX).await?
+            score::last(rx, &subjects(profile).collect::<Vec<_>>(), Timestamp::MAX).await?
         } else {
             stored.before.scores.clone()
         };

@@ -41,6 +41,8 @@ pub struct Told {
     pub happened: Vec<(SubjectId, Option<String>)>,
     /// They gave scores.
     pub scored: Vec<Given>,
+    /// They came to belong to another customer.
+    pub moved: Vec<SubjectId>,
 }
 
 impl Profiles {
@@ -60,11 +62,21 @@ impl Profiles {
             let customers = self.holders(tenant, subjects).await?;
             self.derive(tenant, &customers, Cause::Event).await?;
         }
-        if told.scored.is_empty() {
+        // The unit that moved them may have looked at what happened just before it was committed, and who followed that
+        // may have looked for their customer just before the unit was: both see it here.
+        let moved = told.moved.into_iter();
+        let subjects: BTreeSet<SubjectId> = moved.chain(told.scored.iter().map(|given| given.subject)).collect();
+        if !told.scored.is_empty() {
+            self.keep_scores(tenant, told.scored.into()).await?;
+        }
+        let customers = self.holders(tenant, subjects).await?;
+        if customers.is_empty() {
             return Ok(());
         }
-        let subjects: BTreeSet<SubjectId> = told.scored.iter().map(|given| given.subject).collect();
-        let given: Arc<[Given]> = told.scored.into();
+        self.derive(tenant, &customers, Cause::Score).await
+    }
+
+    async fn keep_scores(&self, tenant: TenantId, given: Arc<[Given]>) -> Result<(), Fault> {
         let keep = move |tx: Tx| {
             let given = Arc::clone(&given);
             async move {
@@ -74,9 +86,7 @@ impl Profiles {
                 score::put(&tx, &given).await
             }
         };
-        self.0.database.write(tenant, keep).await?;
-        let customers = self.holders(tenant, subjects).await?;
-        self.derive(tenant, &customers, Cause::Score).await
+        self.0.database.write(tenant, keep).await
     }
 
     /// The customers that hold subjects now.

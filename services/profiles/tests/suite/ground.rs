@@ -23,12 +23,12 @@ use rapport_api::profiles::v1::profile_service_client::ProfileServiceClient;
 use rapport_api::profiles::v1::tenant_settings_service_client::TenantSettingsServiceClient;
 use rapport_api::profiles::v1::trait_service_client::TraitServiceClient;
 use rapport_api::profiles::v1::{GetProfileRequest, IdentifyRequest, IdentifyResponse, Profile, SourceRecord};
-use rapport_bus::{Bus, BusConfig, MemoryBus, Subscription};
+use rapport_bus::{Bus, BusConfig, Subscription};
 use rapport_cache::{CacheConfig, ContextCache};
 use rapport_data::{DatabaseConfig, Engine};
-use rapport_harness::shared_postgres;
+use rapport_harness::{Wire, shared_postgres, shared_redis};
 use rapport_kernel::{Clock as _, ManualClock, TenantId, Timestamp};
-use rapport_platform::config::{Address, Period};
+use rapport_platform::config::{Address, Period, Secret};
 use rapport_platform::stack::stack;
 use rapport_platform::{Call, Contract, PeerChannel, Platform, PlatformConfig};
 use rapport_profiles::Config;
@@ -50,18 +50,58 @@ pub struct Ground {
     pub config: Config,
 }
 
+/// What several instances of profiles share: a Postgres database, a Redis, a clock and keys.
+#[derive(Clone)]
+pub struct Shared {
+    url: String,
+    bus: BusConfig,
+    clock: Arc<ManualClock>,
+}
+
+impl Shared {
+    pub fn new() -> Self {
+        let url = shared_postgres().database("profiles");
+        // What a member that has gone silent held is another's soon.
+        let redis = Some(Address::new(shared_redis().url()));
+        let bus =
+            BusConfig { redis, prefix: uuid::Uuid::new_v4().to_string(), lease_seconds: 2, ..BusConfig::default() };
+        Self { url, bus, clock: Arc::new(ManualClock::new(Timestamp::from_column(1_750_000_000_000_000))) }
+    }
+
+    /// The same by lines that can be cut.
+    pub fn by_wire(&self) -> (Self, [Wire; 2]) {
+        let (postgres, redis) = (Wire::to(shared_postgres().port()), Wire::to(shared_redis().port()));
+        let url = self.url.replace(&format!(":{}/", shared_postgres().port()), &format!(":{}/", postgres.port()));
+        assert_ne!(url, self.url);
+        let address = Some(Address::new(format!("redis://127.0.0.1:{}", redis.port())));
+        let bus = BusConfig { redis: address, ..self.bus.clone() };
+        (Self { url, bus, clock: Arc::clone(&self.clock) }, [postgres, redis])
+    }
+}
+
 impl Ground {
     pub async fn new(engine: Engine) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
         let address = (engine == Engine::Postgres).then(|| shared_postgres().database("profiles"));
+        let clock = Arc::new(ManualClock::new(Timestamp::from_column(1_750_000_000_000_000)));
+        Self::begin(address, &BusConfig::default(), clock, &PlatformConfig::default()).await
+    }
+
+    /// One instance of several.
+    pub async fn over(shared: &Shared) -> Self {
+        // 32 bytes, known to everybody who reads this.
+        let mut config = PlatformConfig::default();
+        config.keys.page = Some(Secret::new("cGFnZS10b2tlbi1zZWNyZXQtb2YtdGhlLXRlc3RzISE="));
+        Self::begin(Some(shared.url.clone()), &shared.bus, Arc::clone(&shared.clock), &config).await
+    }
+
+    async fn begin(address: Option<String>, bus: &BusConfig, clock: Arc<ManualClock>, config: &PlatformConfig) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let url = address.clone().map(Address::new);
         let acquire = Period::secs(10);
         let database = DatabaseConfig { url, folder: folder.path().to_owned(), acquire, ..DatabaseConfig::default() };
-        let clock = Arc::new(ManualClock::new(Timestamp::from_column(1_750_000_000_000_000)));
         let contract = Contract::suite().expect("the suite's contract");
-        let platform = Platform::new(&PlatformConfig::default(), Arc::clone(&clock) as Arc<_>, contract);
-        let platform = platform.expect("a platform");
-        let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new(&BusConfig::default()));
+        let platform = Platform::new(config, Arc::clone(&clock) as Arc<_>, contract).expect("a platform");
+        let bus = rapport_bus::open(bus).expect("a bus");
         let cache = ContextCache::open(&CacheConfig::default(), Arc::clone(&clock) as Arc<_>, |body| Ok(body.clone()));
         let cache = cache.expect("a cache");
         let config = Config { database, phone_region: "DE".to_owned() };
@@ -193,6 +233,25 @@ impl Reader {
             }
         }
         panic!("{} of {count} events came", found.len());
+    }
+
+    /// What comes until nothing came for a while.
+    pub async fn within(&mut self, patience: Duration) -> Vec<Event> {
+        let (mut found, mut last) = (Vec::new(), std::time::Instant::now());
+        while last.elapsed() < patience {
+            for subscription in &mut self.subscriptions {
+                let deliveries = subscription.next(100, Duration::from_millis(2)).await.expect("the bus is up");
+                let Some(newest) = deliveries.last() else { continue };
+                subscription.commit(newest.id).await.expect("the bus is up");
+                let events = deliveries.iter().filter(|delivery| delivery.position > 0 && !delivery.body.is_empty());
+                let before = found.len();
+                found.extend(events.map(|delivery| Event::decode(&*delivery.body).expect("an event")));
+                if found.len() > before {
+                    last = std::time::Instant::now();
+                }
+            }
+        }
+        found
     }
 }
 
