@@ -19,7 +19,7 @@ pub fn changed(response: &Response) -> NewEvent {
         deleted: false,
         survey_id: response.survey.to_string(),
         kind: response.kind.name().to_owned(),
-        score: i32::from(response.score),
+        score: Some(i32::from(response.score)),
         channel: touch.channel.clone(),
         touchpoint: touch.touchpoint.clone(),
         stage: touch.stage.clone(),
@@ -27,6 +27,9 @@ pub fn changed(response: &Response) -> NewEvent {
         dimensions: response.respondent.dimensions.clone(),
         anonymous: response.respondent.anonymous,
         party: party_message(response.respondent.party).into(),
+        complete: true,
+        weight: 1.0,
+        ..ResponseChanged::default()
     };
     event(response, response.revision, state)
 }

@@ -71,6 +71,12 @@ pub fn read(event: Event) -> Result<Option<Change>, Fault> {
             | Payload::AccountChanged(_)
             | Payload::CatalogueEntryChanged(_)
             | Payload::SegmentChanged(_)
+            | Payload::TicketChanged(_)
+            | Payload::MentionChanged(_)
+            | Payload::FollowUpChanged(_)
+            | Payload::InvitationChanged(_)
+            | Payload::PromiseChanged(_)
+            | Payload::ImprovementChanged(_)
             | Payload::Watermark(_),
         )
         | None => return Ok(None),
@@ -106,7 +112,11 @@ fn response(
     occurred_at: Timestamp,
     changed: ResponseChanged,
 ) -> Result<Content<Dimensions>, Fault> {
-    let score = u8::try_from(changed.score).ok().filter(|score| *score <= 10).ok_or_else(|| broken("score"))?;
+    let score = changed
+        .score
+        .and_then(|score| u8::try_from(score).ok())
+        .filter(|score| *score <= 10)
+        .ok_or_else(|| broken("score"))?;
     let party = party(changed.party());
     let dimensions = Dimensions::default()
         .with(Dimension::Party, party)

@@ -48,7 +48,7 @@ async fn a_response_hangs_on_its_subject_and_its_event_carries_the_whole_state_b
     assert_eq!((event.aggregate_type.as_str(), &event.aggregate_id), ("response", &taken.response_id));
     assert_eq!((&event.subject_id, event.revision, &event.tenant), (&taken.subject_id, 1, &tenant.to_string()));
     assert_eq!(event.occurred_at, Some(timestamp(answered_at)));
-    assert_eq!((state.kind.as_str(), state.score, state.channel.as_str()), ("nps", 9, "web"));
+    assert_eq!((state.kind.as_str(), state.score, state.channel.as_str()), ("nps", Some(9), "web"));
     assert_eq!(state.dimensions.get("region").map(String::as_str), Some("north"));
     assert!(!state.anonymous && !state.deleted);
     assert_eq!(state.party(), Party::Partner, "what the party was then");
@@ -104,7 +104,11 @@ async fn only_an_open_survey_takes_responses_and_corrections_are_taken_for_ever(
 
     let events = ground.reader().next(3).await;
     let told: Vec<_> = events.iter().map(|(event, state)| (event.revision, state.score, state.deleted)).collect();
-    assert_eq!(told, [(1, 5, false), (2, 8, false), (3, 0, true)], "the tombstone outranks every state before it");
+    assert_eq!(
+        told,
+        [(1, Some(5), false), (2, Some(8), false), (3, None, true)],
+        "the tombstone outranks every state before it"
+    );
 }
 
 #[rstest]

@@ -37,7 +37,7 @@ fn answered(teller: &mut Teller, count: usize, score: i32, channel: &str, day: &
         let content = ResponseChanged {
             survey_id: teller.surveys[0].clone(),
             kind: "nps".to_owned(),
-            score,
+            score: Some(score),
             channel: channel.to_owned(),
             ..ResponseChanged::default()
         };

@@ -210,7 +210,7 @@ fn response(event: &Event) -> Fact {
     let Some(Payload::ResponseChanged(changed)) = &event.payload else { panic!("a response") };
     let party = party(changed.party);
     let named = [("survey", changed.survey_id.as_str()), ("channel", &changed.channel), ("party", party)];
-    fact(event, &named, &changed.dimensions, Some(changed.score), None)
+    fact(event, &named, &changed.dimensions, changed.score, None)
 }
 
 fn fact(

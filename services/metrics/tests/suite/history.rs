@@ -159,7 +159,7 @@ impl Teller {
         ResponseChanged {
             survey_id: self.surveys.choose(random).expect("there are surveys").clone(),
             kind: "nps".to_owned(),
-            score: random.random_range(0..=10),
+            score: Some(random.random_range(0..=10)),
             channel: pick(random, &["web", "email"]),
             dimensions: city(random),
             party: party.into(),

@@ -73,6 +73,12 @@ fn change(tenant: TenantId, event: Event) -> Option<Change> {
         | Payload::PersonaChanged(_)
         | Payload::CatalogueEntryChanged(_)
         | Payload::TenantSettingsChanged(_)
+        | Payload::TicketChanged(_)
+        | Payload::MentionChanged(_)
+        | Payload::FollowUpChanged(_)
+        | Payload::InvitationChanged(_)
+        | Payload::PromiseChanged(_)
+        | Payload::ImprovementChanged(_)
         | Payload::Watermark(_) => return None,
     };
     Some(Change { tenant, customer, revision, recorded_at, kind })
@@ -124,7 +130,8 @@ fn tell(told: &mut Told, event: Event) {
         Some(Payload::ResponseChanged(changed)) if !changed.anonymous => {
             let at = event.occurred_at.as_ref().and_then(|at| instant(at).ok());
             let (Ok(response), Some(at)) = (event.aggregate_id.parse(), at) else { return };
-            let score = (!changed.deleted && !changed.kind.is_empty()).then_some((changed.kind, changed.score));
+            let counts = !changed.deleted && !changed.is_test && !changed.kind.is_empty();
+            let score = changed.score.filter(|_| counts).map(|score| (changed.kind, score));
             told.scored.push(Given { subject, response, score, at, revision: event.revision });
         }
         Some(Payload::SubjectLinked(linked)) if !linked.from_customer_id.is_empty() => told.moved.push(subject),

@@ -491,7 +491,7 @@ async fn scores_that_feedback_tells_of_are_part_of_the_profile_until_they_are_de
         payload: Some(Payload::ResponseChanged(ResponseChanged {
             deleted,
             kind: "nps".to_owned(),
-            score,
+            score: Some(score),
             ..ResponseChanged::default()
         })),
         ..Event::default()
