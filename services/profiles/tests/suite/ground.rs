@@ -1,8 +1,7 @@
 //! Profiles as it is served: in its stack, over a real bus, on either engine, with the shared context beside it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -41,8 +40,8 @@ pub struct Ground {
     pub platform: Platform,
     pub cache: ContextCache<Bytes>,
     bus: Arc<dyn Bus>,
-    /// How many events of one subject another service told.
-    told: AtomicU64,
+    /// How many events other services told, on each lane and partition.
+    told: Mutex<BTreeMap<(String, u16), u64>>,
     /// Of the Postgres database.
     pub url: String,
     /// Where SQLite's files lie.
@@ -107,7 +106,7 @@ impl Ground {
         let config = Config { database, phone_region: "DE".to_owned() };
         let module = rapport_profiles::build(&platform, Arc::clone(&bus), cache.clone(), config.clone()).await;
         platform.peers.link("profiles", stack(module.expect("profiles builds").routes, &platform));
-        let told = AtomicU64::new(0);
+        let told = Mutex::default();
         Self { clock, platform, cache, bus, told, url: address.unwrap_or_default(), folder, config }
     }
 
@@ -183,7 +182,13 @@ impl Ground {
         let subject: rapport_kernel::SubjectId = event.subject_id.parse().expect("a UUID");
         let partition = subject.partition(rapport_data::PARTITIONS);
         let epoch = self.bus.epoch(&lane, partition).await.expect("the bus is up");
-        let position = self.told.fetch_add(1, Ordering::Relaxed) + 1;
+        // Dense within each partition, as the bus asks for.
+        let position = {
+            let mut told = self.told.lock().expect("whole");
+            let last = told.entry((lane.clone(), partition)).or_default();
+            *last += 1;
+            *last
+        };
         let entry = rapport_bus::Entry { position, body: Bytes::from(event.encode_to_vec()) };
         self.bus.publish(&lane, partition, &epoch, vec![entry]).await.expect("the bus takes it");
     }
