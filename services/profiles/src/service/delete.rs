@@ -107,7 +107,7 @@ async fn delete(tx: &Tx, rules: &Rules, input: &Deleting) -> Result<Said, Fault>
         record.claims.memberships.keys().filter(|account| !claims.memberships.contains_key(account)).copied().collect();
     account_member::forget(tx, subject, &left).await?;
     record.claims = claims;
-    let profile = apply::update(tx, before, records, rules).await?;
+    let profile = apply::update(tx, prior, records, rules).await?;
     let (observed_at, recorded_at, profile_revision) = (input.observed_at, tx.now(), profile.revision);
     observation::add(tx, &[Observation { subject, observed_at, recorded_at, profile_revision, statement }]).await?;
     let written = Written { live: vec![Arc::clone(&profile)], ..Written::default() };

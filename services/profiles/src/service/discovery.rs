@@ -350,7 +350,7 @@ async fn tell(tx: &Tx, rules: &Rules, page: Vec<(CustomerId, profile::Row)>) -> 
         match row.held {
             Held::Live { revision, records } => {
                 let prior = Prior { customer, revision, derived: row.derived, records: records.clone() };
-                written.live.push(apply::update(tx, before, records, rules).await?);
+                written.live.push(apply::update(tx, prior, records, rules).await?);
             }
             Held::Redirect { .. } => {
                 persona_member::delete(tx, &[customer]).await?;
