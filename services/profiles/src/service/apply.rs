@@ -7,7 +7,7 @@ use rapport_data::Tx;
 use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
 
 use super::component::Component;
-use super::{Written, candidates, derive};
+use super::{Written, candidates, derive, matching};
 use crate::domain::derived::Derived;
 use crate::domain::linking::Partition;
 use crate::domain::profile::{Profile, Record};
@@ -40,6 +40,9 @@ pub async fn write(tx: &Tx, component: &Component, changes: &Changes, rules: &Ru
     profile::put(tx, &live.chain(redirects).collect::<Vec<_>>(), &derived, now).await?;
     derive::write(tx, component, changes, &fresh, now).await?;
     move_links(tx, component, changes, now).await?;
+    if rules.matcher.is_some() && !component.links.is_empty() {
+        matching::follow(tx, rules, component, changes).await?;
+    }
     let mut written = Written::default();
     for one in fresh {
         let profile = Arc::new(one.profile);

@@ -14,9 +14,10 @@ use super::component::lock_customers;
 use super::hear::current;
 use super::identify::record_key;
 use super::say::Said;
-use super::{Profiles, Written, apply, grew};
+use super::{Profiles, Written, apply, grew, matching};
 use crate::domain::account::AccountId;
 use crate::domain::claims::{Claims, Statement};
+use crate::domain::profile::objects_to_profiling;
 use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
 use crate::domain::value::SourceRecord;
@@ -107,9 +108,14 @@ async fn delete(tx: &Tx, rules: &Rules, input: &Deleting) -> Result<Said, Fault>
         record.claims.memberships.keys().filter(|account| !claims.memberships.contains_key(account)).copied().collect();
     account_member::forget(tx, subject, &left).await?;
     record.claims = claims;
+    let (claims, objects) = (record.claims.clone(), objects_to_profiling(&records));
     let profile = apply::update(tx, prior, records, rules).await?;
     let (observed_at, recorded_at, profile_revision) = (input.observed_at, tx.now(), profile.revision);
     observation::add(tx, &[Observation { subject, observed_at, recorded_at, profile_revision, statement }]).await?;
-    let written = Written { live: vec![Arc::clone(&profile)], ..Written::default() };
+    let mut written = Written { live: vec![Arc::clone(&profile)], ..Written::default() };
+    // What is deleted is compared no more.
+    let noted = matching::note(tx, rules, subject, &claims, objects).await?;
+    matching::relink(tx, rules, &noted.linked, &mut written).await?;
+    matching::review(tx, rules, &noted).await?;
     Ok(Said::new(profile, written))
 }

@@ -11,7 +11,7 @@ use super::component::lock_customers;
 use super::{Written, apply, grew, matching};
 use crate::domain::bounds;
 use crate::domain::claims::Statement;
-use crate::domain::profile::{Profile, fold};
+use crate::domain::profile::{Profile, fold, objects_to_profiling};
 use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
 use crate::store::observation::Observation;
@@ -55,20 +55,26 @@ pub(crate) async fn hear_of(
     let Some(profile::Row { held: Held::Live { revision, mut records }, updated_at, derived }) = row else {
         return Err(Fault::internal("a linked customer has no profile"));
     };
-    let said = records.clone();
+    let (said, objected) = (records.clone(), objects_to_profiling(&records));
     let record = records.iter_mut().find(|record| record.subject == subject);
     let claims = &mut record.ok_or_else(|| Fault::internal("a customer lacks a record"))?.claims;
     let changed = claims.hear(statement, observed_at);
-    if changed && !statement.objections.is_empty() {
-        // Whoever objects to being profiled is compared no more; what looks had linked comes apart when it is linked anew.
-        matching::note(tx, rules, subject, claims).await?;
-    }
     let known = observation::is_known(tx, subject, observed_at, statement).await?;
     let (profile, written) = if changed && !known {
         bounds::check(&records)?;
+        let object = (objects_to_profiling(&records) != objected).then(|| records.clone());
         let prior = Prior { customer, revision, derived, records: said };
         let profile = apply::update(tx, prior, records, rules).await?;
-        (Arc::clone(&profile), Written { live: vec![profile], ..Written::default() })
+        let mut written = Written { live: vec![Arc::clone(&profile)], ..Written::default() };
+        match object {
+            Some(records) => {
+                matching::object(tx, rules, &records, &mut written).await?;
+                let gone = || Fault::internal("a known record has no link");
+                let customer = link::current(tx, subject).await?.ok_or_else(gone)?.customer;
+                (current(tx, rules, customer).await?, written)
+            }
+            None => (profile, written),
+        }
     } else {
         let profile = fold(customer, revision, updated_at, &records, rules).at(tx.now());
         (Arc::new(profile.with(derived, rules)), Written::default())

@@ -19,7 +19,7 @@ use crate::domain::bounds;
 use crate::domain::candidate::{Candidate, CandidateReason, CandidateState};
 use crate::domain::claims::Statement;
 use crate::domain::linking::{Cause, Cluster, Partition, partition};
-use crate::domain::profile::{Profile, Record};
+use crate::domain::profile::{Profile, Record, objects_to_profiling};
 use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
 use crate::domain::value::{Identifier, SourceRecord};
@@ -179,7 +179,7 @@ impl<'a> Unit<'a> {
             Some(known) if stays => self.add(&known, customer.is_some(), observed_at, &shared).await?,
             known => self.relink(&subject, &before, &shared, known.is_none()).await?,
         };
-        matching::review(tx, self.rules, subject.id, &noted).await?;
+        matching::review(tx, self.rules, &noted).await?;
         Ok(Identified { ignored: self.ignored(&shared), ..done })
     }
 
@@ -199,16 +199,17 @@ impl<'a> Unit<'a> {
         if self.rules.matcher.is_none() {
             return Ok(Noted::default());
         }
-        let mut claims = before.claims();
+        let (mut claims, mut objects) = (before.claims(), false);
         if is_known && let Some(link) = link::current(self.tx, subject).await? {
             let row = profile::find(self.tx, link.customer).await?;
             if let Some(profile::Row { held: Held::Live { records, .. }, .. }) = row {
+                objects = objects_to_profiling(&records);
                 let held = records.into_iter().find(|record| record.subject == subject);
                 claims = held.map(|record| record.claims).unwrap_or_default();
             }
         }
         claims.hear(&self.input.statement, self.input.observed_at);
-        matching::note(self.tx, self.rules, subject, &claims).await
+        matching::note(self.tx, self.rules, subject, &claims, objects).await
     }
 
     /// The record and the identifiers by which it may be linked: whoever changes who carries them waits. Where the call

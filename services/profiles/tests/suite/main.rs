@@ -20,6 +20,7 @@ mod imports;
 mod instances;
 mod interactions;
 mod lives;
+mod looks;
 mod matching;
 mod memberships;
 mod merges;
