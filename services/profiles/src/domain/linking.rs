@@ -3,8 +3,9 @@
 //! A greedy union over edges in canonical order, under constraints that always hold. First come declared merges, newest
 //! first; then shared values of strong identifiers, by the rank of their namespace, then by when both records carried
 //! them, then by value and by the records' names. A union is not made where a declared split stands between any two of
-//! its records, or where the customer would carry more values of a namespace than it may: so a shared telephone never
-//! joins strangers. Nothing here looks at the order in which statements arrived.
+//! its records, or where the customer would carry more values of a namespace than it may; nor for a value that several
+//! parties may share, where stronger identifiers tell that they are two: so a shared telephone never joins strangers.
+//! Nothing here looks at the order in which statements arrived.
 //!
 //! Of one record, or of records that were declared one party, only the first values of a namespace count and link, as
 //! many as a customer may carry: later ones are kept and shown, but a record's own excess undoes no declared merge.
@@ -132,7 +133,8 @@ pub struct Refused {
 /// Why a link was not made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// The customer would carry more values of this namespace than it may.
+    /// The customer would carry more values of this namespace than it may; or each carries values of its own of it, and
+    /// what they share several parties may share.
     Limit(String),
     /// Nothing links by itself.
     Held,
@@ -245,6 +247,14 @@ impl<'a> Work<'a> {
         self.namespaces.all().iter().find(exceeded)
     }
 
+    /// Where several parties may share a value of `by`: the first stronger namespace of which both groups carry values.
+    /// What they share of it has joined them already, or was not let join them.
+    fn tells_apart(&self, by: &str, a: usize, b: usize) -> Option<&'a Namespace> {
+        let shared = self.namespaces.strong(by).filter(|namespace| namespace.shared)?;
+        let both = |name: &str| [a, b].iter().all(|at| self.values[*at].get(name).is_some_and(|held| !held.is_empty()));
+        self.namespaces.all().iter().find(|namespace| namespace.rank < shared.rank && both(&namespace.name))
+    }
+
     /// Joins the customers of two records for what speaks for it, where nothing declared, no limit and no hold forbids.
     fn link(&mut self, a: usize, b: usize, by: &str, cause: &Cause) {
         let (x, y) = (self.root(a), self.root(b));
@@ -255,7 +265,7 @@ impl<'a> Work<'a> {
         let owner = |at: usize| held.and_then(|held| held.get(&self.subjects[at]));
         if held.is_some() && (owner(a).is_none() || owner(a) != owner(b)) {
             self.refused.push((a, b, by.to_owned(), Why::Held));
-        } else if let Some(namespace) = self.too_many(x, y) {
+        } else if let Some(namespace) = self.too_many(x, y).or_else(|| self.tells_apart(by, x, y)) {
             self.refused.push((a, b, by.to_owned(), Why::Limit(namespace.name.clone())));
         } else {
             self.join(x, y, (a, b), cause);
