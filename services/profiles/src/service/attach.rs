@@ -240,7 +240,7 @@ impl New {
         observation::add(tx, &self.observations).await?;
         for record in self.component.records.values() {
             // One identifier alone makes nobody look like another: its record is only there to be met.
-            matching::note(tx, rules, record.subject, &record.claims).await?;
+            matching::note(tx, rules, record.subject, &record.claims, false).await?;
         }
         Ok(apply::relink(tx, &self.component, &self.partition, rules).await?.1)
     }

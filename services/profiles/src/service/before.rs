@@ -12,6 +12,11 @@ use crate::store::source_deletion;
 pub(super) struct Before(Option<(Statement, Timestamp)>);
 
 impl Before {
+    pub(super) async fn of(tx: &Tx, name: &SourceRecord) -> Result<Self, Fault> {
+        let told = source_deletion::of_names(tx, std::slice::from_ref(name)).await?;
+        Ok(told.get(name).map(|at| Self::deleted(&name.source, *at)).unwrap_or_default())
+    }
+
     pub(super) fn deleted(source: &str, at: Timestamp) -> Self {
         Self(Some((Statement { deleted_by: Some(source.to_owned()), ..Statement::default() }, at)))
     }

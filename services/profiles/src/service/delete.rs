@@ -9,13 +9,15 @@ use rapport_data::{Answer, Receipt, Tx};
 use rapport_kernel::{Fault, Reason, Timestamp};
 use rapport_platform::Call;
 
+use super::apply::Prior;
 use super::component::lock_customers;
 use super::hear::current;
 use super::identify::record_key;
 use super::say::Said;
-use super::{Profiles, Written, apply, grew};
+use super::{Profiles, Written, apply, grew, matching};
 use crate::domain::account::AccountId;
 use crate::domain::claims::{Claims, Statement};
+use crate::domain::profile::objects_to_profiling;
 use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
 use crate::domain::value::SourceRecord;
@@ -96,6 +98,7 @@ async fn delete(tx: &Tx, rules: &Rules, input: &Deleting) -> Result<Said, Fault>
     else {
         return Err(Fault::internal("a linked customer has no profile"));
     };
+    let prior = Prior { customer, revision, derived, records: records.clone() };
     let history = observation::of_subjects(tx, &[subject], Timestamp::MAX).await?;
     let told = history.iter().map(|heard| (&heard.statement, heard.observed_at));
     let claims = Claims::told(told.chain([(&statement, input.observed_at)]));
@@ -105,9 +108,14 @@ async fn delete(tx: &Tx, rules: &Rules, input: &Deleting) -> Result<Said, Fault>
         record.claims.memberships.keys().filter(|account| !claims.memberships.contains_key(account)).copied().collect();
     account_member::forget(tx, subject, &left).await?;
     record.claims = claims;
-    let profile = apply::update(tx, (customer, revision, derived), records, rules).await?;
+    let (claims, objects) = (record.claims.clone(), objects_to_profiling(&records));
+    let profile = apply::update(tx, prior, records, rules).await?;
     let (observed_at, recorded_at, profile_revision) = (input.observed_at, tx.now(), profile.revision);
     observation::add(tx, &[Observation { subject, observed_at, recorded_at, profile_revision, statement }]).await?;
-    let written = Written { live: vec![Arc::clone(&profile)], ..Written::default() };
+    let mut written = Written { live: vec![Arc::clone(&profile)], ..Written::default() };
+    // What is deleted is compared no more.
+    let noted = matching::note(tx, rules, subject, &claims, objects).await?;
+    matching::relink(tx, rules, &noted.linked, &mut written).await?;
+    matching::review(tx, rules, &noted).await?;
     Ok(Said::new(profile, written))
 }

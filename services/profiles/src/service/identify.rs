@@ -10,23 +10,23 @@ use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp};
 use rapport_platform::Call;
 
 use super::before::Before;
-use super::component;
-use super::hear::{current, hear};
+use super::component::{self, customer_key};
+use super::hear::{current, hear, hear_of};
 use super::matching::{self, Noted};
 use super::shared::{Shared, Told};
 use super::{Outcome, Profiles, Written, apply, candidates, grew, stripe};
 use crate::domain::bounds;
+use crate::domain::candidate::{Candidate, CandidateReason, CandidateState};
 use crate::domain::claims::Statement;
 use crate::domain::linking::{Cause, Cluster, Partition, partition};
-use crate::domain::profile::{Profile, Record};
+use crate::domain::profile::{Profile, Record, objects_to_profiling};
 use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
 use crate::domain::value::{Identifier, SourceRecord};
 use crate::store::identifier::Carried;
 use crate::store::observation::Observation;
-use crate::store::source_deletion::Known;
 use crate::store::subject::Subject;
-use crate::store::{identifier, link, observation, profile, source_deletion, subject};
+use crate::store::{candidate, identifier, link, observation, profile, record, subject};
 
 /// What a source states.
 #[derive(Clone, Debug)]
@@ -65,6 +65,20 @@ pub struct Identified {
     /// Identifiers of the call that link nobody.
     pub ignored: Vec<Ignored>,
     written: Written,
+}
+
+impl Identified {
+    /// Of a record that shares nothing with any other, and began a customer.
+    pub(super) fn begun(rules: &Rules, input: &Identification, profile: Arc<Profile>, written: Written) -> Self {
+        let (subject, ignored) = (profile.customer, blocked(rules, input).collect());
+        Self { profile, effect: Effect::Created, merged: Vec::new(), subject, ignored, written }
+    }
+}
+
+/// The identifiers of a statement that are blocked.
+fn blocked(rules: &Rules, input: &Identification) -> impl Iterator<Item = Ignored> {
+    let blocked = input.statement.identifiers.iter().filter(|it| rules.namespaces.effective(it).is_none());
+    blocked.map(|it| Ignored { identifier: it.clone(), blocked: true })
 }
 
 /// An identifier of a call that links nobody.
@@ -125,32 +139,27 @@ impl<'a> Unit<'a> {
     pub(super) async fn run(&self) -> Result<Identified, Fault> {
         let (tx, input) = (self.tx, self.input);
         let observed_at = input.observed_at;
-        let locked = self.lock().await?;
-        let (known, before) = self.known().await?;
-        let carried = match &known {
-            Some(known) => identifier::of_subjects(tx, &[known.id]).await?,
-            None => Vec::new(),
-        };
-        if tx.engine() == Engine::Postgres && self.weak(&carried).any(|it| !locked.contains(it)) {
+        let Locked { weak, customer } = self.lock().await?;
+        let known = record::find(tx, &input.name).await?;
+        let before = if known.is_none() { Before::of(tx, &input.name).await? } else { Before::default() };
+        let carried = known.as_ref().map_or(&[][..], |known| &known.carried);
+        if tx.engine() == Engine::Postgres && self.weak(carried).any(|it| !weak.contains(it)) {
             return Err(grew());
         }
         let subject = match &known {
-            Some(known) => known.clone(),
+            Some(known) => known.subject.clone(),
             None => Subject { id: SubjectId::new(), name: input.name.clone(), created_at: tx.now() },
         };
-        let news = news(&carried, &self.stated, observed_at);
-        let mut shared = Shared::of(
-            tx,
-            self.rules,
-            &Told { subject: subject.id, stated: &self.stated, carried: &carried, news: &news },
-        )
-        .await?;
+        let news = news(carried, &self.stated, observed_at);
+        let told = Told { subject: subject.id, stated: &self.stated, carried, news: &news };
+        let mut shared = Shared::of(tx, self.rules, &told).await?;
         if known.is_none() {
             subject::add(tx, std::slice::from_ref(&subject)).await?;
             before.settle(tx, &input.name).await?;
         }
         let is_strong = |identifier: &Identifier| self.rules.namespaces.strong(&identifier.namespace).is_some();
-        let stays = !shared.visits && shared.crossing.is_empty() && !news.iter().any(is_strong);
+        let waits = known.is_some() && self.waits(subject.id).await?;
+        let stays = !waits && !shared.visits && shared.crossing.is_empty() && !news.iter().any(is_strong);
         let news: Vec<_> = news
             .into_iter()
             .map(|identifier| Carried { subject: subject.id, identifier, first_seen: observed_at })
@@ -159,23 +168,30 @@ impl<'a> Unit<'a> {
         let noted = self.note(subject.id, known.is_some(), &before).await?;
         shared.alike.extend(&noted.linked);
         let is_alone = shared.others.is_empty() && shared.quarantined.is_empty() && !shared.visits;
+        let stays = stays && shared.alike.is_empty();
+        if customer.is_some() && (!stays || known.as_ref().is_none_or(|known| known.customer != customer)) {
+            // The customer was locked alone, and its record is another's by now, or must be linked anew: that would be
+            // to take the locks of customers one after the other.
+            return Err(grew());
+        }
         let done = match known {
             None if is_alone && shared.alike.is_empty() => self.begin(&subject, &before).await?,
-            Some(_) if stays && shared.alike.is_empty() => self.add(&subject, observed_at, &shared).await?,
+            Some(known) if stays => self.add(&known, customer.is_some(), observed_at, &shared).await?,
             known => self.relink(&subject, &before, &shared, known.is_none()).await?,
         };
-        matching::review(tx, self.rules, subject.id, &noted).await?;
+        matching::review(tx, self.rules, &noted).await?;
         Ok(Identified { ignored: self.ignored(&shared), ..done })
     }
 
-    /// The record's subject; or what was said of it before it has one.
-    async fn known(&self) -> Result<(Option<Subject>, Before), Fault> {
-        let name = &self.input.name;
-        Ok(match source_deletion::known(self.tx, name).await? {
-            Known::Subject(subject) => (Some(subject), Before::default()),
-            Known::Deletion(at) => (None, Before::deleted(&name.source, at)),
-            Known::Nothing => (None, Before::default()),
-        })
+    /// Whether what would link the record was put up while nothing linked by itself, and now it does again.
+    async fn waits(&self, subject: SubjectId) -> Result<bool, Fault> {
+        let identity = &self.rules.identity;
+        if identity.revision == 0 || !identity.automatic_merging {
+            return Ok(false);
+        }
+        let found = candidate::of_subjects(self.tx, &[subject]).await?;
+        let held = |it: &Candidate| it.state == CandidateState::Open && it.reason == CandidateReason::Automatic;
+        Ok(found.iter().any(held))
     }
 
     /// Notes what the record claims by this call, where records are compared.
@@ -183,34 +199,39 @@ impl<'a> Unit<'a> {
         if self.rules.matcher.is_none() {
             return Ok(Noted::default());
         }
-        let mut claims = before.claims();
+        let (mut claims, mut objects) = (before.claims(), false);
         if is_known && let Some(link) = link::current(self.tx, subject).await? {
             let row = profile::find(self.tx, link.customer).await?;
             if let Some(profile::Row { held: Held::Live { records, .. }, .. }) = row {
+                objects = objects_to_profiling(&records);
                 let held = records.into_iter().find(|record| record.subject == subject);
                 claims = held.map(|record| record.claims).unwrap_or_default();
             }
         }
         claims.hear(&self.input.statement, self.input.observed_at);
-        matching::note(self.tx, self.rules, subject, &claims).await
+        matching::note(self.tx, self.rules, subject, &claims, objects).await
     }
 
-    /// The record and the identifiers by which it may be linked: whoever changes who carries them waits. Answers the weak
-    /// ones that are locked.
-    async fn lock(&self) -> Result<BTreeSet<Identifier>, Fault> {
+    /// The record and the identifiers by which it may be linked: whoever changes who carries them waits. Where the call
+    /// tells no new identifier, its customer as well: then nothing is linked anew, and one statement takes all locks.
+    async fn lock(&self) -> Result<Locked, Fault> {
         let (tx, name) = (self.tx, &self.input.name);
-        let mut weak = BTreeSet::new();
+        let mut locked = Locked::default();
         // Units run one after another on SQLite.
         if tx.engine() == Engine::Postgres {
-            weak.extend(self.stated.iter().filter(|it| self.rules.namespaces.weak(&it.namespace).is_some()).cloned());
-            if let Some(known) = subject::find(tx, name).await? {
-                weak.extend(self.weak(&identifier::of_subjects(tx, &[known.id]).await?).cloned());
+            let is_weak = |it: &&Identifier| self.rules.namespaces.weak(&it.namespace).is_some();
+            locked.weak.extend(self.stated.iter().filter(is_weak).cloned());
+            if let Some(known) = record::find(tx, name).await? {
+                locked.weak.extend(self.weak(&known.carried).cloned());
+                let tells_none = news(&known.carried, &self.stated, self.input.observed_at).is_empty();
+                locked.customer = known.customer.filter(|_| tells_none && self.rules.matcher.is_none());
             }
             let mut keys = vec![record_key(name)];
-            keys.extend(self.strong().chain(&weak).map(identifier_key));
-            tx.lock(&keys).await?;
+            keys.extend(self.strong().chain(&locked.weak).map(identifier_key));
+            let customers: Vec<String> = locked.customer.as_ref().map(customer_key).into_iter().collect();
+            tx.lock_in_turn(&[&keys, &customers]).await?;
         }
-        Ok(weak)
+        Ok(locked)
     }
 
     fn strong(&self) -> impl Iterator<Item = &Identifier> {
@@ -224,11 +245,8 @@ impl<'a> Unit<'a> {
 
     /// The identifiers of the call that link nobody.
     fn ignored(&self, shared: &Shared) -> Vec<Ignored> {
-        let stated = self.input.statement.identifiers.iter();
-        let blocked = stated.filter(|it| self.rules.namespaces.effective(it).is_none());
-        let blocked = blocked.map(|it| Ignored { identifier: it.clone(), blocked: true });
         let many = shared.quarantined.iter().map(|it| Ignored { identifier: it.clone(), blocked: false });
-        blocked.chain(many).collect()
+        blocked(self.rules, self.input).chain(many).collect()
     }
 
     /// A record that shares nothing with any other begins a customer of its own.
@@ -242,22 +260,35 @@ impl<'a> Unit<'a> {
         let members = BTreeMap::from([(subject.id, Cause::Origin)]);
         let partition = Partition { clusters: vec![Cluster { customer: subject.id, members }], ..Partition::default() };
         let (_, written) = apply::relink(self.tx, &component, &partition, self.rules).await?;
-        self.observe(subject.id, before, 1).await?;
+        // Nothing else was said of it.
+        observation::add(self.tx, &self.said(subject.id, before, 1)).await?;
         let profile = written.live.first().cloned().ok_or_else(|| Fault::internal("no profile was begun"))?;
-        let (effect, merged, ignored) = (Effect::Created, Vec::new(), Vec::new());
-        Ok(Identified { profile, effect, merged, subject: subject.id, ignored, written })
+        Ok(Identified::begun(self.rules, self.input, profile, written))
     }
 
     /// A known record whose strong identifiers stay as they are: its customer's profile alone may change.
-    async fn add(&self, subject: &Subject, observed_at: Timestamp, shared: &Shared) -> Result<Identified, Fault> {
-        let heard = hear(self.tx, self.rules, subject.id, &self.input.statement, observed_at).await?;
+    async fn add(
+        &self,
+        known: &record::Record,
+        is_locked: bool,
+        observed_at: Timestamp,
+        shared: &Shared,
+    ) -> Result<Identified, Fault> {
+        let (subject, statement) = (known.subject.id, &self.input.statement);
+        let heard = match known.customer {
+            // On SQLite nothing changes within a unit.
+            Some(customer) if is_locked || self.tx.engine() == Engine::Sqlite => {
+                hear_of(self.tx, self.rules, (subject, customer), statement, observed_at).await?
+            }
+            _ => hear(self.tx, self.rules, subject, statement, observed_at).await?,
+        };
         let effect =
             if self.conflicts(heard.profile.customer, shared).await? { Effect::Conflict } else { Effect::Updated };
         Ok(Identified {
             profile: heard.profile,
             effect,
             merged: Vec::new(),
-            subject: subject.id,
+            subject,
             ignored: Vec::new(),
             written: heard.written,
         })
@@ -335,22 +366,36 @@ impl<'a> Unit<'a> {
         }
     }
 
-    async fn observe(&self, subject: SubjectId, before: &Before, profile_revision: u64) -> Result<(), Fault> {
-        self.tx.about(subject);
-        let (statement, at) = (&self.input.statement, self.input.observed_at);
-        if observation::is_known(self.tx, subject, at, statement).await? {
+    async fn observe(&self, subject: SubjectId, before: &Before, revision: u64) -> Result<(), Fault> {
+        if observation::is_known(self.tx, subject, self.input.observed_at, &self.input.statement).await? {
+            self.tx.about(subject);
             return Ok(());
         }
+        observation::add(self.tx, &self.said(subject, before, revision)).await
+    }
+
+    fn said(&self, subject: SubjectId, before: &Before, profile_revision: u64) -> Vec<Observation> {
+        self.tx.about(subject);
         let recorded_at = self.tx.now();
-        let said = before.said().chain([(statement.clone(), at)]).map(|(statement, observed_at)| Observation {
+        let told = (self.input.statement.clone(), self.input.observed_at);
+        let said = before.said().chain([told]).map(|(statement, observed_at)| Observation {
             subject,
             observed_at,
             recorded_at,
             profile_revision,
             statement,
         });
-        observation::add(self.tx, &said.collect::<Vec<_>>()).await
+        said.collect()
     }
+}
+
+/// What a unit locked before it read.
+#[derive(Default)]
+struct Locked {
+    /// The weak identifiers.
+    weak: BTreeSet<Identifier>,
+    /// The record's customer.
+    customer: Option<CustomerId>,
 }
 
 /// The identifiers that the record did not carry, or not as early.

@@ -5,11 +5,10 @@
 use std::collections::BTreeMap;
 
 use rapport_data::{Rx, Stored as _, Tx};
-use rapport_kernel::{Fault, SubjectId, Timestamp};
+use rapport_kernel::{Fault, Timestamp};
 use sea_orm::{QueryResult, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::subject::Subject;
 use super::{CHUNK, marks, rows, run};
 use crate::domain::value::SourceRecord;
 
@@ -21,35 +20,6 @@ fn digest(name: &SourceRecord) -> Vec<u8> {
 
 fn at(row: &QueryResult, place: usize) -> Result<Timestamp, Fault> {
     row.try_get_by_index(place).map(Timestamp::from_column).stored()
-}
-
-/// What is known of a record.
-pub enum Known {
-    /// Its subject.
-    Subject(Subject),
-    /// That its source deleted it, and when.
-    Deletion(Timestamp),
-    /// Nothing.
-    Nothing,
-}
-
-/// What is known of a record, by one statement: whoever hears of a record asks for it.
-pub async fn known(rx: &Rx, name: &SourceRecord) -> Result<Known, Fault> {
-    let text = "SELECT subject_id, created_at FROM subject WHERE tenant = $1 AND source = $2 AND external_id = $3 \
-                UNION ALL SELECT NULL, observed_at FROM source_deletion WHERE tenant = $1 AND record = $4";
-    let (source, external_id) = (name.source.clone(), name.external_id.expose().clone());
-    let values: [Value; 4] = [rx.tenant().uuid().into(), source.into(), external_id.into(), digest(name).into()];
-    let mut known = Known::Nothing;
-    for row in rows(rx, text, values).await? {
-        match row.try_get_by_index(0).stored()? {
-            Some(id) => {
-                let (id, created_at) = (SubjectId::from_uuid(id), at(&row, 1)?);
-                return Ok(Known::Subject(Subject { id, name: name.clone(), created_at }));
-            }
-            None => known = Known::Deletion(at(&row, 1)?),
-        }
-    }
-    Ok(known)
 }
 
 /// Of which records it is known that their sources deleted them, and when.

@@ -1,23 +1,31 @@
 //! What profiles promises, through its calls, on both engines.
 
 mod accounts;
+mod backfills;
 mod batch_and_bounds;
 mod catalogue;
 mod catalogue_entries;
+mod conditions;
 mod consents;
 mod corrections;
 mod deletions;
 mod erasure;
+mod found;
 mod ground;
 mod history;
 mod hygiene;
 mod identify;
 mod identity;
 mod imports;
+mod instances;
 mod interactions;
+mod lives;
+mod looks;
 mod matching;
+mod memberships;
 mod merges;
 mod operations;
+mod orders;
 mod personas;
 mod potential;
 mod races;
@@ -29,4 +37,5 @@ mod standing;
 mod survivors;
 mod timeline;
 mod told;
+mod undoing;
 mod watches;
