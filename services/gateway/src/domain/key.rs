@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn a_secret_is_grown_again_from_all_of_what_it_was_grown_from_and_from_nothing_less() {
         let (by, id, seed) = (PageKey::new([1; 32]), ApiKeyId::new(), Seed::new([2; 32]));
-        let text = |by: &PageKey, id, seed| Secret::grown(by, id, seed).expose().to_owned();
+        let text = |by: &PageKey, id: ApiKeyId, seed: &Seed| Secret::grown(by, id, seed).expose().to_owned();
         let secret = text(&by, id, &seed);
         assert_eq!(text(&by, id, &Seed::parse(&seed.text()).expect("its own text")), secret);
         assert_ne!(text(&PageKey::new([3; 32]), id, &seed), secret);

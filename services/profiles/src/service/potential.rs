@@ -255,7 +255,9 @@ impl Profiles {
 
 fn folded(customer: CustomerId, row: profile::Row, rules: &Rules) -> Option<Profile> {
     match row.held {
-        Held::Live { revision, records } => Some(fold(customer, revision, row.updated_at, &records, rules)),
+        Held::Live { revision, records } => {
+            Some(fold(customer, revision, row.updated_at, &records, rules).with(row.derived, rules))
+        }
         Held::Redirect { .. } => None,
     }
 }

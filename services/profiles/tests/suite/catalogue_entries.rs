@@ -436,6 +436,8 @@ async fn the_trust_in_a_source_decides_what_survives_by_trust(#[case] engine: En
     };
     assert_eq!(city().await, Some(text("Oslo")), "both are trusted alike: the later one");
     let source = |trust| entry("crm", Details::Source(Source { trust: Some(trust), ..Source::default() }));
+    // The second record was linked a moment after the first.
+    ground.wait(1);
     let mut told = vec![(ground.clock.now(), "Oslo")];
     ground.wait(5);
     create(&ground, tenant, source(900)).await.expect("made");

@@ -219,9 +219,9 @@ async fn a_trait_counts_as_profiles_show_it_computed_or_defined_anew_and_only_wh
         assert_eq!(told.personas.iter().map(|persona| persona.customers).sum::<i64>(), 90);
         assert!(told.personas.iter().all(|it| it.customers_with_value == 0 && it.upper_quartile.is_none()));
     }
-    // Computed: of those who bought.
+    // Computed: whoever bought nothing spent nothing.
     declare(&ground, tenant, "spent", ComputedAggregate::Sum, None).await;
-    let mut spent = BTreeMap::new();
+    let mut spent: BTreeMap<String, f64> = planted_in.keys().map(|id| (id.clone(), 0.0)).collect();
     for (at, id) in planted_in.keys().enumerate().filter(|(at, _)| at % 3 > 0) {
         let cents = 500 + (noise(at) * 400.0) as i64;
         buys(&ground, tenant, id, "tea", cents, "EUR").await;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rapport_api::events::v1::event::Payload;
 use rapport_api::profiles::v1::{
-    DiscoverPersonasRequest, GetPersonaRequest, GetPersonaSetRequest, IdentifyRequest, Persona, PersonaSet,
+    DiscoverPersonasRequest, GetPersonaRequest, GetPersonaSetRequest, IdentifyRequest, Persona, PersonaSet, Profile,
     UpdatePersonaRequest,
 };
 use rapport_data::Engine;
@@ -105,9 +105,10 @@ async fn what_is_not_found_again_retires_and_what_is_new_has_an_id_of_its_own(#[
     let first = discover(&ground, tenant, by_traits()).await;
     let before = held(&ground, tenant, &planted_in).await;
     let rich = planted_in.iter().find(|(_, group)| **group == 0).map(|(id, _)| before[id].0.clone()).expect("there");
-    // The rich are not looked at, and as many others appear as there are frequent ones, of a kind that was not there.
+    // The rich are not looked at, and others appear of a kind that was not there: fewer than the frequent, as whom they
+    // count until then.
     let mut strangers = BTreeSet::new();
-    for at in 300..330 {
+    for at in 300..320 {
         let mut request = planted(2, at);
         request.traits.insert("visits".to_owned(), number(400.0 + at as f64 / 10.0));
         request.traits.insert("city".to_owned(), text("Bergen"));
@@ -139,12 +140,17 @@ async fn what_is_not_found_again_retires_and_what_is_new_has_an_id_of_its_own(#[
 /// The personas that were told of, in order, and whether each is retired.
 async fn personas_told(reader: &mut Reader) -> Vec<(String, bool)> {
     // Each record and its customer; what the first discovery found, and for whom; the same of the second.
-    let events = reader.next(2 * (90 + 30) + (3 + 90) + (4 + 20 + 30)).await;
+    let events = reader.next(2 * (90 + 20) + (3 + 90) + (4 + 20 + 20)).await;
     let of = |event: rapport_api::events::v1::Event| match event.payload {
         Some(Payload::PersonaChanged(changed)) => Some((event.aggregate_id, changed.retired)),
         _ => None,
     };
     events.into_iter().filter_map(of).collect()
+}
+
+/// What is known of a customer. That its persona was told gave it a revision which nobody's statement did.
+fn known(profile: Profile) -> Profile {
+    Profile { revision: 0, etag: String::new(), update_time: None, ..profile }
 }
 
 #[rstest]
@@ -178,11 +184,11 @@ async fn the_past_shows_the_persona_of_then(#[case] engine: Engine) {
     assert!(past(nothing).await.persona.is_none());
     assert_eq!(past(at_first).await.persona, then.persona);
     assert_eq!(past(at_change).await.persona, changed.persona);
-    assert!(past(ground.clock.now()).await == now, "the past of now is now");
+    assert_eq!(known(past(ground.clock.now()).await), known(now), "the past of now is now");
     let rich = planted_in.iter().find(|(_, group)| **group == 0).expect("there").0;
     let profile = ground.get(tenant, by_id(rich)).await.expect("there");
     assert_eq!(profile.persona.as_ref().map(|has| &has.persona_set_id), Some(&second.persona_set_id));
-    assert!(ground.get_as_of(tenant, by_id(rich), ground.clock.now()).await == profile);
+    assert_eq!(known(ground.get_as_of(tenant, by_id(rich), ground.clock.now()).await), known(profile));
     let before = ground.get_as_of(tenant, by_id(rich), at_first).await.persona.expect("it had one");
     assert_eq!(before.persona_set_id, first.persona_set_id);
 }

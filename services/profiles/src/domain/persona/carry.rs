@@ -74,7 +74,9 @@ mod tests {
 
     #[test]
     fn a_third_in_common_is_enough_and_less_is_not() {
-        assert_eq!(carried(2, 2, &customers(&[(0, 0, 1), (0, 1, 1), (1, 0, 1)])), [Some(0), None]);
+        let one_in_three = [(Some(0), Some(0)), (Some(0), None), (None, Some(0))];
+        assert_eq!(carried(1, 1, &one_in_three), [Some(0)]);
+        assert_eq!(carried(1, 1, &[&one_in_three[..], &[(None, Some(0))]].concat()), [None]);
         assert_eq!(carried(1, 4, &customers(&[(0, 0, 25), (0, 1, 25), (0, 2, 25), (0, 3, 25)])), [None; 4]);
     }
 
