@@ -37,6 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .btree_map(".")
         // Far larger than what else an item may be.
         .boxed(".rapport.profiles.v1.RecordInteractionsRequest.item.interaction")
+        .boxed(".rapport.feedback.v1.PushTicketsRequest.item.push")
         // Messages carry personal data: none can be printed. `rules` gives each a Debug that names its type only.
         .skip_debug(["."])
         // The one large payload: without this every event would be as large in memory.
