@@ -74,6 +74,8 @@ fn read(given: message::TraitDefinition, kind: TraitType, computed: Option<Recip
         computed,
         updated_at: Timestamp::MIN,
         revision: 0,
+        changed_by: 0,
+        operation: None,
     }
 }
 
@@ -151,7 +153,15 @@ pub fn definition(definition: &TraitDefinition) -> message::TraitDefinition {
         trusted_sources: definition.trusted_sources.clone(),
         etag: etag(definition.revision),
         update_time: Some(timestamp(definition.updated_at)),
+        operation: definition.operation.map(super::operation).unwrap_or_default(),
     }
+}
+
+/// That a declaration was taken back.
+#[must_use]
+pub fn taken_back(definition: &TraitDefinition) -> message::DeleteTraitDefinitionResponse {
+    let operation = definition.operation.map(super::operation).unwrap_or_default();
+    message::DeleteTraitDefinitionResponse { operation }
 }
 
 /// Which declared trait.

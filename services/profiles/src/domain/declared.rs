@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rapport_kernel::Timestamp;
+use rapport_kernel::{OperationId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::computed::Recipe;
@@ -56,6 +56,12 @@ pub struct TraitDefinition {
     pub updated_at: Timestamp,
     /// Counts its changes from 1, over declarations that were taken back.
     pub revision: u64,
+    /// The version of the tenant's definitions by which it last changed what customers' traits are.
+    #[serde(default)]
+    pub changed_by: u64,
+    /// What looks at all customers after that.
+    #[serde(default)]
+    pub operation: Option<OperationId>,
 }
 
 impl TraitDefinition {

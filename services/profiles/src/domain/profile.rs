@@ -127,9 +127,9 @@ impl Profile {
                 self.traits.insert(name.clone(), held);
             }
         }
-        let named = definitions.segments.iter().filter_map(|compiled| {
-            let (id, name) = (compiled.segment.id, compiled.segment.draft.name.clone());
-            derived.segments.get(&id).map(|since| InSegment { id, name, entered_at: *since })
+        let named = derived.segments.iter().filter_map(|(id, since)| {
+            let name = definitions.segment(*id)?.segment.draft.name.clone();
+            Some(InSegment { id: *id, name, entered_at: *since })
         });
         self.segments = named.collect();
         self.segments.sort_by(|a, b| a.name.cmp(&b.name));

@@ -52,7 +52,6 @@ const TABLES: &[&str] = &[
     "CREATE UNIQUE INDEX trait_definition_current ON trait_definition (tenant, name) WHERE ended_at IS NULL",
     "CREATE TABLE tenant_settings (tenant {id} NOT NULL PRIMARY KEY, revision BIGINT NOT NULL, \
      updated_at BIGINT NOT NULL, body {bytes} NOT NULL)",
-    "CREATE TABLE refold (tenant {id} NOT NULL PRIMARY KEY, traits {text} NOT NULL, after_id {id} NOT NULL)",
 ];
 
 const OF_TENANTS: &[&str] = &[
@@ -67,7 +66,6 @@ const OF_TENANTS: &[&str] = &[
     "trait_value",
     "trait_definition",
     "tenant_settings",
-    "refold",
 ];
 
 pub(crate) struct Migration;

@@ -6,10 +6,14 @@ use rapport_data::{Answer, Receipt, Rx, Tx, keyset};
 use rapport_kernel::{Fault, Reason, Violations};
 use rapport_platform::Call;
 
-use super::{Profiles, refold};
+use super::{Profiles, backfill};
 use crate::domain::catalogue::{Details, Entry, Kind, Settings};
+use crate::domain::declared::TraitDefinition;
+use crate::domain::survivorship::Survivorship;
 use crate::events;
 use crate::store::catalogue_entry::{self as store, Row};
+use crate::store::derivation::Changed;
+use crate::store::trait_definition;
 
 /// How many entries of a kind a tenant has at most, but for products: each call reads them.
 const MOST: u64 = 1_000;
@@ -182,7 +186,15 @@ impl Profiles {
 
 /// How far a source is trusted may decide which of several values survives.
 async fn trust(tx: &Tx, kind: Kind) -> Result<(), Fault> {
-    if kind == Kind::Source { refold::ask_where_trust_counts(tx).await } else { Ok(()) }
+    if kind != Kind::Source {
+        return Ok(());
+    }
+    let counts = |definition: &TraitDefinition| definition.survivorship == Survivorship::MostTrusted;
+    backfill::hold(tx).await?;
+    if trait_definition::all(tx).await?.iter().any(counts) {
+        backfill::changed_else(tx, Changed::Trust).await?;
+    }
+    Ok(())
 }
 
 async fn lock(tx: &Tx) -> Result<(), Fault> {

@@ -148,8 +148,12 @@ pub async fn lock(tx: &Tx, seeds: &[SubjectId], rules: &Rules) -> Result<Compone
 /// Locks customers until the unit ends. A unit takes the locks of records and identifiers before those of customers,
 /// and those of customers at once: so no two wait for each other.
 pub async fn lock_customers(tx: &Tx, customers: &BTreeSet<CustomerId>) -> Result<(), Fault> {
-    let keys: Vec<String> = customers.iter().map(|customer| format!("customer/{customer}")).collect();
-    tx.lock(&keys).await
+    tx.lock(&customers.iter().map(customer_key).collect::<Vec<_>>()).await
+}
+
+/// The lock under which a customer is changed.
+pub(super) fn customer_key(customer: &CustomerId) -> String {
+    format!("customer/{customer}")
 }
 
 struct Search<'a> {

@@ -9,6 +9,7 @@ use rapport_data::{Answer, Receipt, Tx};
 use rapport_kernel::{Fault, Timestamp};
 use rapport_platform::Call;
 
+use super::apply::Before;
 use super::component::lock_customers;
 use super::identify::{current, record_key};
 use super::say::Said;
@@ -70,6 +71,7 @@ async fn delete(tx: &Tx, rules: &Rules, input: &Deleting) -> Result<Said, Fault>
     else {
         return Err(Fault::internal("a linked customer has no profile"));
     };
+    let before = Before { customer, revision, derived, records: records.clone() };
     let history = observation::of_subjects(tx, &[subject], Timestamp::MAX).await?;
     let told = history.iter().map(|heard| (&heard.statement, heard.observed_at));
     let claims = Claims::told(told.chain([(&statement, input.observed_at)]));
@@ -79,7 +81,7 @@ async fn delete(tx: &Tx, rules: &Rules, input: &Deleting) -> Result<Said, Fault>
         record.claims.memberships.keys().filter(|account| !claims.memberships.contains_key(account)).copied().collect();
     account_member::forget(tx, subject, &left).await?;
     record.claims = claims;
-    let profile = apply::update(tx, (customer, revision, derived), records, rules).await?;
+    let profile = apply::update(tx, before, records, rules).await?;
     let (observed_at, recorded_at, profile_revision) = (input.observed_at, tx.now(), profile.revision);
     observation::add(tx, &[Observation { subject, observed_at, recorded_at, profile_revision, statement }]).await?;
     let written = Written { live: vec![Arc::clone(&profile)], ..Written::default() };

@@ -12,6 +12,7 @@ use rapport_kernel::{CustomerId, Fault, Reason};
 use rapport_platform::Call;
 use uuid::Uuid;
 
+use super::apply::Before;
 use super::component::lock_customers;
 use super::{Profiles, Written, apply, rules};
 use crate::domain::persona::{Filter, Found, Persona, PersonaId, PersonaSet, PersonaSetId, State};
@@ -277,7 +278,8 @@ async fn tell(tx: &Tx, rules: &Rules, page: Vec<(CustomerId, profile::Row)>) -> 
     for (customer, row) in profile::by_ids(tx, &stale.into_iter().collect::<Vec<_>>()).await? {
         match row.held {
             Held::Live { revision, records } => {
-                written.live.push(apply::update(tx, (customer, revision, row.derived), records, rules).await?);
+                let before = Before { customer, revision, derived: row.derived, records: records.clone() };
+                written.live.push(apply::update(tx, before, records, rules).await?);
             }
             Held::Redirect { .. } => {
                 persona_member::delete(tx, &[customer]).await?;

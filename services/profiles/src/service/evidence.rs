@@ -6,10 +6,10 @@ use rapport_data::Rx;
 use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
 
 use crate::domain::derived::Score;
-use crate::domain::facts::Reads;
 use crate::domain::happened::{History, MOST};
 use crate::domain::interaction::Interaction;
 use crate::domain::profile::Profile;
+use crate::domain::reads::Reads;
 use crate::store::{interaction, score};
 
 /// How many interactions of several customers are read at once.

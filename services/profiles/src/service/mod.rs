@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod apply;
 pub mod attach;
+pub mod backfill;
 mod batch;
 pub mod candidates;
 pub mod catalogue;
@@ -28,12 +29,12 @@ pub mod matching;
 pub mod members;
 pub mod merge;
 pub mod namespaces;
+mod newcomers;
 pub mod personas;
 pub mod potential;
 pub mod quality;
 pub mod quarantine;
 pub mod read;
-pub mod refold;
 pub mod renormalise;
 pub mod rules;
 pub mod say;
@@ -75,6 +76,7 @@ pub(crate) struct Inner {
     pub(crate) rules: rules::Cache,
     /// Told when something may be due earlier than the clock's next look.
     pub(crate) wake: Notify,
+    pub(crate) pace: backfill::Pace,
     /// Until when, in microseconds, what happens has its place in the timeline.
     pub(crate) covered: AtomicI64,
     pub(crate) quality: quality::Quality,
@@ -103,7 +105,8 @@ impl Profiles {
     pub fn new(database: Database, built_in: Namespaces) -> Self {
         let (hot, rules, wake) = (Hot::default(), rules::Cache::default(), Notify::new());
         let (covered, quality) = (AtomicI64::new(i64::MIN), quality::Quality::default());
-        let inner = Inner { database, built_in, hot, rules, wake, covered, quality };
+        let pace = backfill::Pace::default();
+        let inner = Inner { database, built_in, hot, rules, wake, pace, covered, quality };
         Self(Arc::new(inner))
     }
 

@@ -8,7 +8,6 @@ use rapport_data::Rx;
 use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp};
 use rapport_platform::Call;
 
-use super::derive::Cause;
 use super::evidence::{history, scores};
 use super::hot::Known;
 use super::{Profiles, rules};
@@ -103,7 +102,7 @@ impl Profiles {
         let due: BTreeSet<CustomerId> =
             found.iter().flatten().filter(|profile| late(profile)).map(|profile| profile.customer).collect();
         if !due.is_empty() {
-            Box::pin(self.derive(call.tenant(), &due.into_iter().collect::<Vec<_>>(), Cause::Clock)).await?;
+            Box::pin(self.derive_due(call.tenant(), due)).await?;
             for profile in found.iter_mut().flatten().filter(|profile| late(profile)) {
                 *profile = self.get(call, &Named::Id(profile.customer), 0).await?;
             }
@@ -117,7 +116,7 @@ impl Profiles {
             return Ok(profile);
         }
         // A unit of work that is seldom needed is not part of every read's own future.
-        Box::pin(self.derive(call.tenant(), &[profile.customer], Cause::Clock)).await?;
+        Box::pin(self.derive_due(call.tenant(), [profile.customer])).await?;
         match self.hot(call, profile.customer) {
             Some(derived) => Ok(derived),
             None => Ok(self.load(call, &Named::Id(profile.customer)).await?.1),
@@ -261,7 +260,8 @@ async fn past(rx: &Rx, customer: CustomerId, at: Timestamp, rules: &Rules) -> Re
     let (before, definitions) = (Derived::default(), &*rules.definitions);
     let history = history(rx, &members, definitions.reads(), Some(at)).await?;
     let (scores, calendar) = (scores(rx, &members, at).await?, rules.calendar(&profile));
-    let inputs = Inputs { profile: &profile, history: &history, scores: &scores, calendar, definitions };
+    let parts = definitions.whole();
+    let inputs = Inputs { profile: &profile, history: &history, scores: &scores, calendar, definitions, parts: &parts };
     let segments = segment_interval::at(rx, customer, at).await?;
     let derived = Derived { segments, ..derive(&before, &inputs, at).derived };
     // Which personas there were then, nobody knows any more.

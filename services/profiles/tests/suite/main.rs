@@ -1,6 +1,7 @@
 //! What profiles promises, through its calls, on both engines.
 
 mod accounts;
+mod backfills;
 mod batch_and_bounds;
 mod catalogue;
 mod catalogue_entries;

@@ -27,12 +27,12 @@ pub fn wants(name: &str, condition: &str) -> CreateSegmentRequest {
     CreateSegmentRequest { request_id: String::new(), segment: Some(segment) }
 }
 
-async fn make(ground: &Ground, tenant: TenantId, name: &str, condition: &str) -> String {
+pub async fn make(ground: &Ground, tenant: TenantId, name: &str, condition: &str) -> String {
     segments(ground, tenant).create_segment(wants(name, condition)).await.expect("made").into_inner().segment_id
 }
 
 /// A purchase of a customer, so many days before the tests' now (or after it, where negative).
-async fn buys(ground: &Ground, tenant: TenantId, customer: &str, id: &str, days_ago: i64, euros: i64) {
+pub async fn buys(ground: &Ground, tenant: TenantId, customer: &str, id: &str, days_ago: i64, euros: i64) {
     let now = ground.clock.now().micros() - days_ago * 86_400_000_000;
     let at = rapport_kernel::Timestamp::from_column(now);
     let interaction = Interaction {
@@ -49,13 +49,13 @@ async fn buys(ground: &Ground, tenant: TenantId, customer: &str, id: &str, days_
     ground.interactions(tenant).record_interaction(request).await.expect("recorded");
 }
 
-async fn names_of(ground: &Ground, tenant: TenantId, customer: &str) -> Vec<String> {
+pub async fn names_of(ground: &Ground, tenant: TenantId, customer: &str) -> Vec<String> {
     let profile = ground.get(tenant, by_id(customer)).await.expect("there");
     profile.segments.into_iter().map(|segment| segment.name).collect()
 }
 
 /// Waits until a customer is in exactly these segments.
-async fn until(ground: &Ground, tenant: TenantId, customer: &str, expected: &[&str]) {
+pub async fn until(ground: &Ground, tenant: TenantId, customer: &str, expected: &[&str]) {
     let mut last = Vec::new();
     for _ in 0..400 {
         last = names_of(ground, tenant, customer).await;
@@ -67,7 +67,7 @@ async fn until(ground: &Ground, tenant: TenantId, customer: &str, expected: &[&s
     panic!("it is in {last:?}, not in {expected:?}");
 }
 
-async fn members(ground: &Ground, tenant: TenantId, segment: &str) -> BTreeSet<String> {
+pub async fn members(ground: &Ground, tenant: TenantId, segment: &str) -> BTreeSet<String> {
     let (mut found, mut token) = (BTreeSet::new(), String::new());
     loop {
         let request = ListSegmentMembersRequest {
@@ -85,7 +85,7 @@ async fn members(ground: &Ground, tenant: TenantId, segment: &str) -> BTreeSet<S
     }
 }
 
-async fn filled(ground: &Ground, tenant: TenantId, segment: &str) -> Segment {
+pub async fn filled(ground: &Ground, tenant: TenantId, segment: &str) -> Segment {
     for _ in 0..500 {
         let request = GetSegmentRequest { segment_id: segment.to_owned() };
         let found = segments(ground, tenant).get_segment(request).await.expect("there").into_inner();
@@ -259,7 +259,13 @@ async fn a_split_gives_back_the_segments_and_traits_of_before_a_merge(#[case] en
     spends(&ground, tenant, &two, 50.0).await;
 }
 
-async fn declare(ground: &Ground, tenant: TenantId, name: &str, aggregate: ComputedAggregate, window: Option<Window>) {
+pub async fn declare(
+    ground: &Ground,
+    tenant: TenantId,
+    name: &str,
+    aggregate: ComputedAggregate,
+    window: Option<Window>,
+) {
     let money = !matches!(aggregate, ComputedAggregate::Count);
     let computed = ComputedTrait {
         aggregate: aggregate.into(),
@@ -374,7 +380,11 @@ async fn a_preview_counts_who_would_be_in_it(#[case] engine: Engine) {
     }
     let id = customer(&ground.record(tenant, "shy", &[]).await);
     buys(&ground, tenant, &id, "a", 1, 5).await;
-    let request = |condition: &str| PreviewSegmentRequest { condition: condition.to_owned(), at: None, sample_size: 3 };
+    let request = |condition: &str| PreviewSegmentRequest {
+        condition: condition.to_owned(),
+        sample_size: 3,
+        ..PreviewSegmentRequest::default()
+    };
     let mut client = segments(&ground, tenant);
     let found = client.preview_segment(request("traits.tier == 'gold'")).await.expect("found").into_inner();
     assert_eq!((found.count, found.examined, found.total, found.error_count), (50, 251, 251, 1));
