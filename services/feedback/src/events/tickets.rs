@@ -76,7 +76,14 @@ fn gone(id: TicketId, subject: SubjectId, revision: u64, opened_at: Timestamp) -
 
 fn event(id: TicketId, subject: SubjectId, revision: u64, occurred_at: Timestamp, state: TicketChanged) -> NewEvent {
     let (aggregate, aggregate_id) = (TICKET, id.to_string());
-    NewEvent { subject, aggregate, aggregate_id, revision, occurred_at, payload: Payload::TicketChanged(state) }
+    NewEvent {
+        subject,
+        aggregate,
+        aggregate_id,
+        revision,
+        occurred_at,
+        payload: Payload::TicketChanged(Box::new(state)),
+    }
 }
 
 /// The ticket that an event tells of, the revision it reached, and whether it is gone.

@@ -19,9 +19,12 @@ use crate::store::ticket::due;
 /// How many rules of a kind a tenant has at most.
 const MOST: u64 = 500;
 
-/// The rules of tenants, compiled, each with its version.
+/// A tenant's rules as they were compiled, and of which version they are.
+type Known = (i64, Arc<Policies>);
+
+/// The rules of tenants, compiled.
 #[derive(Clone, Default)]
-pub struct Compiled(Arc<Mutex<HashMap<TenantId, (i64, Arc<Policies>)>>>);
+pub struct Compiled(Arc<Mutex<HashMap<TenantId, Known>>>);
 
 impl Compiled {
     /// A tenant's rules, as the read or unit sees them.

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::{column, revision};
 use crate::domain::sla::{Calendar, CalendarId, Policy, PolicyId};
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sla_rule")]
 pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -33,6 +33,13 @@ pub(crate) struct Model {
 pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // A condition may name personal data: the row prints its id only.
+        f.debug_struct("SlaRule").field("rule_id", &self.rule_id).finish_non_exhaustive()
+    }
+}
 
 /// What is kept here: a calendar or a policy.
 pub trait Rule: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -60,7 +67,7 @@ impl Rule for Policy {
 }
 
 /// A rule as it is held.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Kept<T> {
     /// Its id.
     pub id: Id<T>,

@@ -143,9 +143,9 @@ impl Told {
                 if let Some(Payload::TicketChanged(state)) = event.payload.take() {
                     let held = self.states.get(&event.aggregate_id).map_or(0, |(held, _)| held.revision);
                     if event.revision > held {
-                        self.states.insert(event.aggregate_id.clone(), (event.clone(), state.clone()));
+                        self.states.insert(event.aggregate_id.clone(), (event.clone(), TicketChanged::clone(&state)));
                     }
-                    self.all.push((event, state));
+                    self.all.push((event, *state));
                 }
             }
         }

@@ -9,6 +9,7 @@ use rapport_api::feedback::v1::{
     TicketDeletionReason, TicketKind, TicketStatus, WatchTicketsRequest,
 };
 use rapport_data::{DatabaseConfig, Engine};
+use rapport_harness::{Statements, scans};
 use rapport_kernel::{Clock as _, RequestId, SubjectId, TenantId};
 use rapport_platform::config::Address;
 use rstest::rstest;
@@ -218,4 +219,30 @@ async fn a_replay_tells_every_ticket_again_and_of_those_that_are_gone(#[case] en
         assert_eq!((event.revision, &event.subject_id), (known.revision, &known.subject_id));
         assert!(state == before, "{}", event.aggregate_id);
     }
+}
+
+#[tokio::test]
+async fn tickets_are_taken_merged_and_erased_without_reading_whole_tables() {
+    let (ground, tenant) = (Ground::new(Engine::Sqlite).await, TenantId::new());
+    go_to(&ground, 100);
+    let (customer, subject) = ground.profiles.customer(tenant);
+    let said = Statements::listen();
+    for name in ["T-1", "T-2", "T-3"] {
+        let told = ticket(&ground, name, 1, 0, TicketStatus::Open);
+        pushed(&ground, tenant, Ticket { customer: Some(customer.clone()), ..told }).await;
+    }
+    let mut desk = tickets(&ground, tenant);
+    desk.add_ticket_message(say(key("T-1"), message(&ground, "m", 2, TicketAuthor::Customer))).await.expect("taken");
+    let merge =
+        MergeTicketsRequest { target: Some(key("T-1")), merged: vec![key("T-2")], ..MergeTicketsRequest::default() };
+    desk.merge_tickets(merge).await.expect("merged");
+    let of = ListTicketsRequest { customer: Some(customer), ..ListTicketsRequest::default() };
+    assert_eq!(names(&ground, tenant, of).await.len(), 2);
+    ground.erasures(tenant).erase_subjects(erase(&ground, subject)).await.expect("erased");
+    let said = said.take();
+    assert!(said.iter().any(|text| text.contains("ticket_message")), "{said:#?}");
+    let small =
+        ["relay", "lease", "known_tenant", "outbox_pending", "batch", "numbered", "oldest", "json_each", "sla_version"];
+    let found = scans(&ground.folder.path().join("feedback.db"), &said, &small).await;
+    assert!(found.is_empty(), "{found:#?}");
 }

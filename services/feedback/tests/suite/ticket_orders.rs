@@ -47,7 +47,7 @@ fn story(ground: &Ground, dice: &mut Dice, customers: &[CustomerRef]) -> Vec<Pus
         if dice.next(4) == 0 {
             let author = dice.of(&[TicketAuthor::Customer, TicketAuthor::Agent, TicketAuthor::Automation]);
             let said = message(ground, dice.of(&["m1", "m2", "m3"]), minute, author);
-            told.push(item(Item::Message(say(key(name), said))));
+            told.push(item(Item::Message(Box::new(say(key(name), said)))));
             continue;
         }
         let mut one = ticket(ground, name, version, minute, dice.of(&STATUSES));
@@ -147,7 +147,7 @@ async fn one_by_one(ground: &Ground, tenant: TenantId, order: Vec<PushTicketsReq
     for told in order {
         match told.item.expect("something is told") {
             Item::Push(push) => desk.push_ticket(*push).await.map(drop).expect("taken"),
-            Item::Message(message) => desk.add_ticket_message(message).await.map(drop).expect("taken"),
+            Item::Message(message) => desk.add_ticket_message(*message).await.map(drop).expect("taken"),
             Item::Deletion(deletion) => desk.delete_ticket(deletion).await.map(drop).expect("deleted"),
         }
     }

@@ -222,8 +222,8 @@ async fn a_bulk_push_takes_pushes_messages_and_deletions_and_names_what_it_refus
     let nobody = Ticket { customer: Some(unknown()), ..ticket(&ground, "T-0", 2, 0, TicketStatus::New) };
     items.push(item(Item::Push(Box::new(push(nobody)))));
     items.push(item(Item::Push(Box::new(push(Ticket { source: "NO".to_owned(), ..Ticket::default() })))));
-    items.push(item(Item::Message(say(key("T-1"), message(&ground, "", 0, TicketAuthor::Agent)))));
-    items.push(item(Item::Message(say(key("T-1"), message(&ground, "m", 0, TicketAuthor::Agent)))));
+    items.push(item(Item::Message(Box::new(say(key("T-1"), message(&ground, "", 0, TicketAuthor::Agent))))));
+    items.push(item(Item::Message(Box::new(say(key("T-1"), message(&ground, "m", 0, TicketAuthor::Agent))))));
     let spam = DeleteTicketRequest {
         ticket: Some(key("T-2")),
         reason: TicketDeletionReason::Spam.into(),

@@ -2,6 +2,7 @@
 //! associative and idempotent, so neither order nor repetition shows.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use rapport_kernel::{Fault, Private, Reason, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -69,7 +70,7 @@ impl Field {
 }
 
 /// A field's value.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Value {
     /// A text.
     Text(Private<String>),
@@ -79,6 +80,12 @@ pub enum Value {
     Flag(bool),
     /// Texts.
     List(Vec<String>),
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("‹private›")
+    }
 }
 
 /// What was said of a field: `None`: that it has no value.
@@ -132,7 +139,7 @@ pub struct Push {
 }
 
 /// All that was told of a ticket.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Told {
     /// The highest version.
@@ -145,6 +152,13 @@ pub struct Told {
     history: Option<(Stamp, Vec<Step>)>,
     contacts: BTreeSet<Timestamp>,
     messages: BTreeMap<String, Said>,
+}
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // It names messages by their ids in the source.
+        f.debug_struct("Told").field("version", &self.version).finish_non_exhaustive()
+    }
 }
 
 impl Told {

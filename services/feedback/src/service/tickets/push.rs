@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::batch::Batch;
 use super::locks::Locks;
-use super::{Tickets, again, moved};
+use super::{Tickets, again};
 use crate::domain::ticket::{
     Attachment, DeletionReason, Message, MessageId, Owner, Push, Said, Ticket, TicketId, TicketKey, Which,
 };
@@ -256,16 +256,10 @@ fn hear(
     let drafts = match &telling.what {
         What::Push { push, customer, messages } => {
             if let Some(customer) = customer {
-                let resolved = match customers.get(&customer.key()) {
-                    Some(Ok(resolved)) => resolved,
-                    Some(Err(fault)) if fault.is_transient() => return Err(copy(fault)),
-                    Some(Err(fault)) => return Ok(Err(copy(fault))),
-                    None => return Err(moved()),
-                };
-                if erased.contains(&resolved.respondent.subject) {
-                    return Ok(Err(Fault::new(Reason::Erased, "the customer was erased")));
+                match owner(push, customer, customers, erased)? {
+                    Ok(owner) => ticket.owner.hear(owner),
+                    Err(fault) => return Ok(Err(fault)),
                 }
-                ticket.owner.hear(owner(push, resolved));
             }
             if let Err(fault) = ticket.told.hear(Push::clone(push)) {
                 return Ok(Err(fault));
@@ -299,15 +293,30 @@ fn copy(fault: &Fault) -> Fault {
     Fault::new(fault.reason, fault.message.clone())
 }
 
-fn owner(push: &Push, resolved: &Resolved) -> Owner {
+/// Whose a push says that its ticket is. The results are as those of [`hear`].
+fn owner(
+    push: &Push,
+    customer: &Customer,
+    customers: &Customers,
+    erased: &BTreeSet<SubjectId>,
+) -> Result<Result<Owner, Fault>, Fault> {
+    let resolved = match customers.get(&customer.key()) {
+        Some(Ok(resolved)) => resolved,
+        Some(Err(fault)) if fault.is_transient() => return Err(copy(fault)),
+        Some(Err(fault)) => return Ok(Err(copy(fault))),
+        None => return Err(Fault::internal("every customer that is named was asked for")),
+    };
     let respondent = &resolved.respondent;
-    Owner {
+    if erased.contains(&respondent.subject) {
+        return Ok(Err(Fault::new(Reason::Erased, "the customer was erased")));
+    }
+    Ok(Ok(Owner {
         stamp: Some(push.stamp),
         subject: respondent.subject,
         customer: Some(resolved.customer),
         party: respondent.party.name().to_owned(),
         dimensions: respondent.dimensions.clone(),
-    }
+    }))
 }
 
 fn message_of(ticket: &Ticket, draft: &Draft) -> Message {

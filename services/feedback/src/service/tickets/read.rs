@@ -19,7 +19,7 @@ const ROWS: u64 = 200;
 const LOOKS: usize = 20;
 
 /// Which tickets to list.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Listing {
     /// Only this customer's.
     pub customer: Option<Customer>,

@@ -2,7 +2,7 @@
 //! tenants.
 
 use rapport_data::{Bulk, Column, Rx, Stored as _, Tx};
-use rapport_kernel::{Fault, TenantId, Timestamp};
+use rapport_kernel::{Fault, TenantId};
 use sea_orm::{ConnectionTrait as _, Statement};
 use uuid::Uuid;
 
@@ -62,10 +62,4 @@ pub async fn clear(tx: &Tx, tickets: &[TicketId]) -> Result<(), Fault> {
         tx.conn().execute_raw(statement).await.stored()?;
     }
     Ok(())
-}
-
-/// Whether an instant is one of those at which something is due.
-#[must_use]
-pub fn earliest(tickets: &[&Ticket]) -> Option<Timestamp> {
-    tickets.iter().filter_map(|ticket| ticket.wakes()).min()
 }

@@ -10,7 +10,7 @@ use super::{Column, of_tenant, ticket};
 use crate::domain::ticket::{Kind, Order, Status, Ticket};
 
 /// Which tickets.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Sieve {
     /// Only those of these subjects.
     pub subjects: Option<Vec<SubjectId>>,

@@ -42,7 +42,7 @@ const MESSAGES: Bulk = Bulk {
 
 /// Adds messages, or replaces them by their newer tellings: each once.
 pub async fn put(tx: &Tx, messages: &[&Message]) -> Result<(), Fault> {
-    let bodies = messages.iter().map(|message| serde_json::to_vec(message)).collect::<Result<_, _>>();
+    let bodies = messages.iter().map(serde_json::to_vec).collect::<Result<_, _>>();
     let columns = vec![
         Values::same_id(tx.tenant().uuid(), messages.len()),
         Values::Ids(messages.iter().map(|message| message.ticket.uuid()).collect()),
