@@ -26,7 +26,7 @@ pub fn create(message: &message::CreateTraitDefinitionRequest) -> Result<TraitDe
     check_sources(&given, &mut out);
     let recipe = recipe(&given, &mut out);
     let definition = kind.map(|kind| read(given, kind, recipe));
-    if let Some((field, rule, text)) = definition.as_ref().and_then(TraitDefinition::refusal) {
+    for (field, rule, text) in definition.iter().flat_map(TraitDefinition::refusals) {
         add(&mut out, &format!("trait_definition.{field}"), rule, text);
     }
     out.check()?;

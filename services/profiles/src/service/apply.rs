@@ -7,7 +7,7 @@ use rapport_data::Tx;
 use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
 
 use super::component::Component;
-use super::{Written, candidates, derive};
+use super::{Written, candidates, derive, matching};
 use crate::domain::derived::Derived;
 use crate::domain::linking::Partition;
 use crate::domain::profile::{Profile, Record};
@@ -40,6 +40,9 @@ pub async fn write(tx: &Tx, component: &Component, changes: &Changes, rules: &Ru
     profile::put(tx, &live.chain(redirects).collect::<Vec<_>>(), &derived, now).await?;
     derive::write(tx, component, changes, &fresh, now).await?;
     move_links(tx, component, changes, now).await?;
+    if rules.matcher.is_some() && !component.links.is_empty() {
+        matching::follow(tx, rules, component, changes).await?;
+    }
     let mut written = Written::default();
     for one in fresh {
         let profile = Arc::new(one.profile);
@@ -87,7 +90,7 @@ async fn move_links(tx: &Tx, component: &Component, changes: &Changes, now: Time
 }
 
 /// A customer's state before: its revision, what was derived of it, and its records.
-pub struct Before {
+pub struct Prior {
     /// The customer.
     pub customer: CustomerId,
     /// Its revision.
@@ -99,8 +102,8 @@ pub struct Before {
 }
 
 /// Writes a customer's new state where no record moves.
-pub async fn update(tx: &Tx, before: Before, records: Vec<Record>, rules: &Rules) -> Result<Arc<Profile>, Fault> {
-    let Before { customer, revision, derived, records: said } = before;
+pub async fn update(tx: &Tx, prior: Prior, records: Vec<Record>, rules: &Rules) -> Result<Arc<Profile>, Fault> {
+    let Prior { customer, revision, derived, records: said } = prior;
     let changes = Changes { revision: revision + 1, live: vec![(customer, records)], ..Changes::default() };
     let held = BTreeMap::from([(customer, Held::Live { revision, records: said })]);
     let component = Component { derived: BTreeMap::from([(customer, derived)]), held, ..Component::default() };

@@ -2,7 +2,7 @@
 //! change counts for reads at once; profiles that it makes others are told in the background ([`super::backfill`]).
 
 use rapport_data::{Answer, Receipt, Tx, keyset};
-use rapport_kernel::{Fault, Reason};
+use rapport_kernel::{Fault, Reason, Violations};
 use rapport_platform::Call;
 
 use super::{Profiles, backfill};
@@ -75,9 +75,11 @@ impl Profiles {
                 }
                 let mut definition = held.definition.clone();
                 input.changes.iter().for_each(|change| change(&mut definition, &input.definition));
-                if let Some((field, rule, text)) = definition.refusal() {
-                    return Err(Fault::invalid_field(format!("trait_definition.{field}"), rule, text));
+                let mut wrong = Violations::new();
+                for (field, rule, text) in definition.refusals() {
+                    wrong.add(format!("trait_definition.{field}"), rule, text);
                 }
+                wrong.check()?;
                 if definition == held.definition {
                     return looked_at(&tx, held).await;
                 }

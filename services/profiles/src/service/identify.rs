@@ -9,22 +9,24 @@ use rapport_data::{Answer, Engine, Receipt, Tx};
 use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp};
 use rapport_platform::Call;
 
-use super::apply::Before;
-use super::component::{self, customer_key, lock_customers};
+use super::before::Before;
+use super::component::{self, customer_key};
+use super::hear::{current, hear, hear_of};
 use super::matching::{self, Noted};
 use super::shared::{Shared, Told};
 use super::{Outcome, Profiles, Written, apply, candidates, grew, stripe};
 use crate::domain::bounds;
-use crate::domain::claims::{Claims, Statement};
+use crate::domain::candidate::{Candidate, CandidateReason, CandidateState};
+use crate::domain::claims::Statement;
 use crate::domain::linking::{Cause, Cluster, Partition, partition};
-use crate::domain::profile::{Profile, Record, fold};
+use crate::domain::profile::{Profile, Record, objects_to_profiling};
 use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
 use crate::domain::value::{Identifier, SourceRecord};
 use crate::store::identifier::Carried;
 use crate::store::observation::Observation;
 use crate::store::subject::Subject;
-use crate::store::{identifier, link, observation, profile, record, subject};
+use crate::store::{candidate, identifier, link, observation, profile, record, source_deletion, subject};
 
 /// What a source states.
 #[derive(Clone, Debug)]
@@ -139,6 +141,7 @@ impl<'a> Unit<'a> {
         let observed_at = input.observed_at;
         let Locked { weak, customer } = self.lock().await?;
         let known = record::find(tx, &input.name).await?;
+        let before = if known.is_none() { Before::of(tx, &input.name).await? } else { Before::default() };
         let carried = known.as_ref().map_or(&[][..], |known| &known.carried);
         if tx.engine() == Engine::Postgres && self.weak(carried).any(|it| !weak.contains(it)) {
             return Err(grew());
@@ -152,15 +155,17 @@ impl<'a> Unit<'a> {
         let mut shared = Shared::of(tx, self.rules, &told).await?;
         if known.is_none() {
             subject::add(tx, std::slice::from_ref(&subject)).await?;
+            before.settle(tx, &input.name).await?;
         }
         let is_strong = |identifier: &Identifier| self.rules.namespaces.strong(&identifier.namespace).is_some();
-        let stays = !shared.visits && shared.crossing.is_empty() && !news.iter().any(is_strong);
+        let waits = known.is_some() && self.waits(subject.id).await?;
+        let stays = !waits && !shared.visits && shared.crossing.is_empty() && !news.iter().any(is_strong);
         let news: Vec<_> = news
             .into_iter()
             .map(|identifier| Carried { subject: subject.id, identifier, first_seen: observed_at })
             .collect();
         identifier::put(tx, &news).await?;
-        let noted = self.note(subject.id, known.is_some()).await?;
+        let noted = self.note(subject.id, known.is_some(), &before).await?;
         shared.alike.extend(&noted.linked);
         let is_alone = shared.others.is_empty() && shared.quarantined.is_empty() && !shared.visits;
         let stays = stays && shared.alike.is_empty();
@@ -170,29 +175,41 @@ impl<'a> Unit<'a> {
             return Err(grew());
         }
         let done = match known {
-            None if is_alone && shared.alike.is_empty() => self.begin(&subject, observed_at).await?,
+            None if is_alone && shared.alike.is_empty() => self.begin(&subject, &before).await?,
             Some(known) if stays => self.add(&known, customer.is_some(), observed_at, &shared).await?,
-            known => self.relink(&subject, observed_at, &shared, known.is_none()).await?,
+            known => self.relink(&subject, &before, &shared, known.is_none()).await?,
         };
-        matching::review(tx, self.rules, subject.id, &noted).await?;
+        matching::review(tx, self.rules, &noted).await?;
         Ok(Identified { ignored: self.ignored(&shared), ..done })
     }
 
+    /// Whether what would link the record was put up while nothing linked by itself, and now it does again.
+    async fn waits(&self, subject: SubjectId) -> Result<bool, Fault> {
+        let identity = &self.rules.identity;
+        if identity.revision == 0 || !identity.automatic_merging {
+            return Ok(false);
+        }
+        let found = candidate::of_subjects(self.tx, &[subject]).await?;
+        let held = |it: &Candidate| it.state == CandidateState::Open && it.reason == CandidateReason::Automatic;
+        Ok(found.iter().any(held))
+    }
+
     /// Notes what the record claims by this call, where records are compared.
-    async fn note(&self, subject: SubjectId, is_known: bool) -> Result<Noted, Fault> {
+    async fn note(&self, subject: SubjectId, is_known: bool, before: &Before) -> Result<Noted, Fault> {
         if self.rules.matcher.is_none() {
             return Ok(Noted::default());
         }
-        let mut claims = Claims::default();
+        let (mut claims, mut objects) = (before.claims(), false);
         if is_known && let Some(link) = link::current(self.tx, subject).await? {
             let row = profile::find(self.tx, link.customer).await?;
             if let Some(profile::Row { held: Held::Live { records, .. }, .. }) = row {
+                objects = objects_to_profiling(&records);
                 let held = records.into_iter().find(|record| record.subject == subject);
                 claims = held.map(|record| record.claims).unwrap_or_default();
             }
         }
         claims.hear(&self.input.statement, self.input.observed_at);
-        matching::note(self.tx, self.rules, subject, &claims).await
+        matching::note(self.tx, self.rules, subject, &claims, objects).await
     }
 
     /// The record and the identifiers by which it may be linked: whoever changes who carries them waits. Where the call
@@ -233,8 +250,9 @@ impl<'a> Unit<'a> {
     }
 
     /// A record that shares nothing with any other begins a customer of its own.
-    async fn begin(&self, subject: &Subject, observed_at: Timestamp) -> Result<Identified, Fault> {
-        let claims = Claims::of(&self.input.statement, observed_at);
+    async fn begin(&self, subject: &Subject, before: &Before) -> Result<Identified, Fault> {
+        let mut claims = before.claims();
+        claims.hear(&self.input.statement, self.input.observed_at);
         let record = Record { subject: subject.id, name: subject.name.clone(), created_at: subject.created_at, claims };
         bounds::check(std::slice::from_ref(&record))?;
         let component =
@@ -242,8 +260,8 @@ impl<'a> Unit<'a> {
         let members = BTreeMap::from([(subject.id, Cause::Origin)]);
         let partition = Partition { clusters: vec![Cluster { customer: subject.id, members }], ..Partition::default() };
         let (_, written) = apply::relink(self.tx, &component, &partition, self.rules).await?;
-        // Nothing was said of it before.
-        observation::add(self.tx, &[self.said(subject.id, observed_at, 1)]).await?;
+        // Nothing else was said of it.
+        observation::add(self.tx, &self.said(subject.id, before, 1)).await?;
         let profile = written.live.first().cloned().ok_or_else(|| Fault::internal("no profile was begun"))?;
         Ok(Identified::begun(self.rules, self.input, profile, written))
     }
@@ -280,7 +298,7 @@ impl<'a> Unit<'a> {
     async fn relink(
         &self,
         subject: &Subject,
-        observed_at: Timestamp,
+        before: &Before,
         shared: &Shared,
         is_new: bool,
     ) -> Result<Identified, Fault> {
@@ -289,7 +307,10 @@ impl<'a> Unit<'a> {
         let mut component = component::lock(tx, &seeds, rules).await?;
         // Found by its name, and gone when its component was locked: an erasure took it meanwhile.
         let record = component.records.get_mut(&subject.id).ok_or_else(grew)?;
-        record.claims.hear(&self.input.statement, observed_at);
+        if is_new {
+            record.claims = before.claims();
+        }
+        record.claims.hear(&self.input.statement, self.input.observed_at);
         let partition = partition(&component.evidence, &rules.namespaces);
         let (changes, written) = apply::relink(tx, &component, &partition, rules).await?;
         changes.live.iter().try_for_each(|(_, records)| bounds::check(records))?;
@@ -299,7 +320,7 @@ impl<'a> Unit<'a> {
             Some(profile) => Arc::clone(profile),
             None => current(tx, rules, customer).await?,
         };
-        self.observe(subject.id, observed_at, profile.revision).await?;
+        self.observe(subject.id, before, profile.revision).await?;
         candidates::refused(tx, &component, &partition, subject.id).await?;
         candidates::came_apart(tx, &partition, &changes, &shared.crossing).await?;
         let effect = if !changes.merged.is_empty() {
@@ -345,18 +366,26 @@ impl<'a> Unit<'a> {
         }
     }
 
-    async fn observe(&self, subject: SubjectId, observed_at: Timestamp, revision: u64) -> Result<(), Fault> {
-        if observation::is_known(self.tx, subject, observed_at, &self.input.statement).await? {
+    async fn observe(&self, subject: SubjectId, before: &Before, revision: u64) -> Result<(), Fault> {
+        if observation::is_known(self.tx, subject, self.input.observed_at, &self.input.statement).await? {
             self.tx.about(subject);
             return Ok(());
         }
-        observation::add(self.tx, &[self.said(subject, observed_at, revision)]).await
+        observation::add(self.tx, &self.said(subject, before, revision)).await
     }
 
-    fn said(&self, subject: SubjectId, observed_at: Timestamp, profile_revision: u64) -> Observation {
+    fn said(&self, subject: SubjectId, before: &Before, profile_revision: u64) -> Vec<Observation> {
         self.tx.about(subject);
-        let (recorded_at, statement) = (self.tx.now(), self.input.statement.clone());
-        Observation { subject, observed_at, recorded_at, profile_revision, statement }
+        let recorded_at = self.tx.now();
+        let told = (self.input.statement.clone(), self.input.observed_at);
+        let said = before.said().chain([told]).map(|(statement, observed_at)| Observation {
+            subject,
+            observed_at,
+            recorded_at,
+            profile_revision,
+            statement,
+        });
+        said.collect()
     }
 }
 
@@ -390,80 +419,4 @@ pub(crate) fn record_key(name: &SourceRecord) -> String {
 pub(crate) fn identifier_key(identifier: &Identifier) -> String {
     let stripe = stripe(&[&identifier.namespace, identifier.value.expose()], STRIPES);
     format!("identifier/{stripe}")
-}
-
-/// What a statement made of its record's customer.
-pub(crate) struct Heard {
-    pub(crate) profile: Arc<Profile>,
-    pub(crate) written: Written,
-}
-
-/// Hears a statement of a known record that changes none of its strong identifiers.
-pub(crate) async fn hear(
-    tx: &Tx,
-    rules: &Rules,
-    subject: SubjectId,
-    statement: &Statement,
-    observed_at: Timestamp,
-) -> Result<Heard, Fault> {
-    tx.about(subject);
-    let gone = || Fault::not_found("customer", subject.to_string());
-    let customer = link::current(tx, subject).await?.ok_or_else(gone)?.customer;
-    lock_customers(tx, &BTreeSet::from([customer])).await?;
-    // On SQLite nothing changes between two looks.
-    if tx.engine() == Engine::Postgres && link::current(tx, subject).await?.ok_or_else(gone)?.customer != customer {
-        return Err(grew());
-    }
-    hear_of(tx, rules, (subject, customer), statement, observed_at).await
-}
-
-/// The same, where the customer that holds the record is known and locked.
-async fn hear_of(
-    tx: &Tx,
-    rules: &Rules,
-    (subject, customer): (SubjectId, CustomerId),
-    statement: &Statement,
-    observed_at: Timestamp,
-) -> Result<Heard, Fault> {
-    tx.about(subject);
-    let row = profile::find(tx, customer).await?;
-    let Some(profile::Row { held: Held::Live { revision, mut records }, updated_at, derived }) = row else {
-        return Err(Fault::internal("a linked customer has no profile"));
-    };
-    let said = records.clone();
-    let record = records.iter_mut().find(|record| record.subject == subject);
-    let claims = &mut record.ok_or_else(|| Fault::internal("a customer lacks a record"))?.claims;
-    let changed = claims.hear(statement, observed_at);
-    if changed && !statement.objections.is_empty() {
-        // Whoever objects to being profiled is compared no more; what looks had linked comes apart when it is linked anew.
-        matching::note(tx, rules, subject, claims).await?;
-    }
-    let known = observation::is_known(tx, subject, observed_at, statement).await?;
-    let (profile, written) = if changed && !known {
-        bounds::check(&records)?;
-        let before = Before { customer, revision, derived, records: said };
-        let profile = apply::update(tx, before, records, rules).await?;
-        (Arc::clone(&profile), Written { live: vec![profile], ..Written::default() })
-    } else {
-        let profile = fold(customer, revision, updated_at, &records, rules).at(tx.now());
-        (Arc::new(profile.with(derived, rules)), Written::default())
-    };
-    if !known {
-        let (recorded_at, profile_revision) = (tx.now(), profile.revision);
-        let statement = statement.clone();
-        let heard = Observation { subject, observed_at, recorded_at, profile_revision, statement };
-        observation::add(tx, &[heard]).await?;
-    }
-    Ok(Heard { profile, written })
-}
-
-/// The profile of a customer as it stands in this unit.
-pub(crate) async fn current(tx: &Tx, rules: &Rules, customer: CustomerId) -> Result<Arc<Profile>, Fault> {
-    match profile::find(tx, customer).await? {
-        Some(profile::Row { held: Held::Live { revision, records }, updated_at, derived }) => {
-            let profile = fold(customer, revision, updated_at, &records, rules).at(tx.now());
-            Ok(Arc::new(profile.with(derived, rules)))
-        }
-        _ => Err(Fault::internal("a linked customer has no profile")),
-    }
 }

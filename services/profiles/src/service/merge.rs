@@ -9,7 +9,7 @@ use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp};
 use rapport_platform::Call;
 
 use super::component::{self, Component};
-use super::identify::current;
+use super::hear::current;
 use super::{Outcome, Profiles, Written, apply, attach, derive, grew};
 use crate::domain::assertion::{Assertion, AssertionId};
 use crate::domain::bounds;

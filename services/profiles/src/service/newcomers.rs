@@ -21,7 +21,7 @@ use crate::domain::value::{Identifier, SourceRecord};
 use crate::store::identifier::Carried;
 use crate::store::observation::Observation;
 use crate::store::subject::Subject;
-use crate::store::{identifier, observation, subject};
+use crate::store::{identifier, observation, source_deletion, subject};
 
 /// A newcomer.
 struct Newcomer<'a> {
@@ -70,11 +70,14 @@ async fn find<'a>(tx: &Tx, rules: &Rules, inputs: &'a [Identification]) -> Resul
             *values.entry(identifier).or_default() += 1;
         }
     }
-    let known = subject::by_names(tx, &names.keys().copied().cloned().collect::<Vec<_>>()).await?;
+    let unique: Vec<SourceRecord> = names.keys().copied().cloned().collect();
+    let known = subject::by_names(tx, &unique).await?;
+    let deleted = source_deletion::of_names(tx, &unique).await?;
     let carried = identifier::carriers_of(tx, values.keys().copied(), 1).await?;
     let is_new = |input: &Identification, stated: &BTreeSet<Identifier>| {
         names.get(&input.name) == Some(&1)
             && !known.contains_key(&input.name)
+            && !deleted.contains_key(&input.name)
             && stated.iter().filter(links).all(|it| values.get(it) == Some(&1) && !carried.contains_key(it))
     };
     let mut found = Vec::new();

@@ -9,7 +9,7 @@ use rapport_kernel::{CustomerId, Fault, Reason, SubjectId};
 use rapport_platform::Call;
 
 use super::component;
-use super::identify::current;
+use super::hear::current;
 use super::merge::expect;
 use super::{Outcome, Profiles, Written, apply, attach, grew};
 use crate::domain::assertion::{Assertion, AssertionId};

@@ -32,6 +32,8 @@ pub mod segment;
 pub mod segment_interval;
 pub mod settings;
 pub mod source_day;
+pub mod source_deletion;
+pub mod source_trust;
 pub mod subject;
 pub mod trait_definition;
 pub mod trait_value;
