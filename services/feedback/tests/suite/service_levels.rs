@@ -69,7 +69,7 @@ async fn a_target_is_due_in_the_company_s_hours_and_missed_at_its_instant(#[case
     ground.clock.set(rapport_api::convert::instant(&monday(3_600)).expect("in range"));
     let began = std::time::Instant::now();
     events.until("the breach", |told| told.all.len() == 2).await;
-    // A tenth of a second, where the machine has nothing else to do.
+    // Within a second, but that others may be at work on the machine.
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     let (event, state) = events.all.last().expect("two were told");
     assert_eq!(event.revision, 2);
