@@ -7,6 +7,8 @@
 //! - Every change of a response leaves, in the same transaction, an event with its whole new state. What the customer
 //!   said besides never leaves this service but to whoever asks for the response.
 //! - Only an open survey takes responses; corrections and deletions are taken for ever.
+//! - A response belongs to the version of its survey that it answers. A version that was published never changes, and what
+//!   it measures, those after it measure in the same way.
 
 pub mod convert;
 pub mod domain;
@@ -55,8 +57,11 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     db.watch(&readiness);
     db.relay(platform, bus, vec!["derive", "metrics"]);
     let profiles = peers::Profiles::new(platform.peers.clone());
-    let surveys = rpc::SurveyRpc(service::Surveys::new(db.clone(), platform.page_key.clone()));
-    let responses = rpc::ResponseRpc(service::Responses::new(db.clone(), profiles, platform.page_key.clone()));
+    let page_key = platform.page_key.clone();
+    let surveys = service::Surveys::new(db.clone(), page_key.clone());
+    let responses = service::Responses::new(db.clone(), profiles, page_key.clone());
+    let surveys = rpc::SurveyRpc { surveys, responses: responses.clone() };
+    let responses = rpc::ResponseRpc { responses, page_key, clock: Arc::clone(&platform.clock) };
     let erasures = rpc::ErasureRpc(service::Erasures::new(db.clone()));
     let surveys = SurveyServiceServer::new(surveys)
         .max_decoding_message_size(MAX_REQUEST_BYTES)

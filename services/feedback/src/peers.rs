@@ -6,6 +6,7 @@ use rapport_kernel::{Fault, SubjectId};
 use rapport_platform::{Call, Peers};
 
 use crate::convert::customer;
+use crate::domain::facts::Known;
 use crate::domain::{Customer, Respondent};
 
 /// A customer as profiles knows it now.
@@ -15,6 +16,8 @@ pub struct Resolved {
     pub respondent: Respondent,
     /// All subjects that are the customer now.
     pub subjects: Vec<SubjectId>,
+    /// What is known of it.
+    pub known: Known,
 }
 
 /// Profiles, as feedback sees it.
@@ -44,6 +47,7 @@ impl Profiles {
         let subjects =
             context.subject_ids.iter().map(|id| id.parse().map_err(Fault::internal)).collect::<Result<_, Fault>>()?;
         let respondent = Respondent { subject, anonymous: false, dimensions: answer.dimensions, party };
-        Ok(Resolved { respondent, subjects })
+        let known = customer::known(&context);
+        Ok(Resolved { respondent, subjects, known })
     }
 }

@@ -1,12 +1,17 @@
 //! The shape of feedback's tables, forward only.
 
-mod m001_surveys_and_responses;
-mod m002_party;
+mod m001_surveys;
+mod m002_responses;
+mod m003_tags_and_keys;
 
 use sea_orm_migration::MigrationTrait;
 
 /// All migrations, oldest first.
 #[must_use]
 pub fn all() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(m001_surveys_and_responses::Migration), Box::new(m002_party::Migration)]
+    vec![
+        Box::new(m001_surveys::Migration),
+        Box::new(m002_responses::Migration),
+        Box::new(m003_tags_and_keys::Migration),
+    ]
 }

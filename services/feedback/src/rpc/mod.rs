@@ -1,5 +1,6 @@
 //! Feedback's calls: parse, do, render.
 
+mod bulk;
 mod erasure;
 mod response;
 mod survey;

@@ -36,6 +36,8 @@ impl Erasures {
                 let some = some.clone();
                 async move {
                     tx.erase(&some).await?;
+                    store::response_tag::erase(tx.conn(), tx.tenant(), &some).await?;
+                    store::response_key::erase(tx.conn(), tx.tenant(), &some).await?;
                     store::response::erase(tx.conn(), tx.tenant(), &some).await
                 }
             };

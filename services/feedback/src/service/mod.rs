@@ -1,10 +1,12 @@
 //! What feedback does, a file for each noun.
 
 pub mod erasure;
+pub mod forms;
 pub mod responses;
 pub mod surveys;
 
 pub use erasure::Erasures;
+pub use forms::Forms;
 pub use responses::Responses;
 pub use surveys::Surveys;
 

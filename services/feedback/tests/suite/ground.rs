@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use prost::Message as _;
 use rapport_api::common::v1::erasure_service_client::ErasureServiceClient;
-use rapport_api::common::v1::{CustomerRef, Identifier, Party, customer_ref::Ref};
+use rapport_api::common::v1::{CustomerRef, Identifier, Party, Value, customer_ref::Ref, value::Kind};
 use rapport_api::events::v1::{CustomerContext, Event, ResponseChanged, event::Payload};
 use rapport_api::feedback::v1::response_service_client::ResponseServiceClient;
 use rapport_api::feedback::v1::survey_service_client::SurveyServiceClient;
@@ -83,6 +83,14 @@ impl Ground {
         self.surveys(tenant).create_survey(request).await.expect("a survey").into_inner()
     }
 
+    /// A survey of these questions, open.
+    pub async fn open_of(&self, tenant: TenantId, survey: Survey) -> Survey {
+        let request = CreateSurveyRequest { survey: Some(survey), ..CreateSurveyRequest::default() };
+        let survey_id = self.surveys(tenant).create_survey(request).await.expect("a draft").into_inner().survey_id;
+        let request = PublishSurveyRequest { survey_id, ..PublishSurveyRequest::default() };
+        self.surveys(tenant).publish_survey(request).await.expect("a draft opens").into_inner()
+    }
+
     /// An open survey.
     pub async fn open(&self, tenant: TenantId) -> Survey {
         let survey_id = self.draft(tenant).await.survey_id;
@@ -109,8 +117,20 @@ pub struct Reader {
 impl Reader {
     /// The next `count` events, in order within each partition; without those that an erasure emptied.
     pub async fn next(&mut self, count: usize) -> Vec<(Event, ResponseChanged)> {
-        let mut found = Vec::new();
+        let found = self.read(Some(count)).await;
+        assert_eq!(found.len(), count, "events");
+        found
+    }
+
+    /// All events, until none comes for a while.
+    pub async fn all(&mut self) -> Vec<(Event, ResponseChanged)> {
+        self.read(None).await
+    }
+
+    async fn read(&mut self, count: Option<usize>) -> Vec<(Event, ResponseChanged)> {
+        let (mut found, mut quiet) = (Vec::new(), 0);
         for _ in 0..500 {
+            let before = found.len();
             for subscription in &mut self.others {
                 let deliveries = subscription.next(100, Duration::from_millis(1)).await.expect("the bus is up");
                 if let Some(last) = deliveries.last() {
@@ -129,21 +149,23 @@ impl Reader {
                     }
                 }
             }
-            if found.len() >= count {
+            quiet = if found.len() == before { quiet + 1 } else { 0 };
+            let enough = count.map_or(!found.is_empty() && quiet == 50, |count| found.len() >= count);
+            if enough {
                 break;
             }
         }
-        assert_eq!(found.len(), count, "events");
         found
     }
 }
 
 /// A customer that profiles knows.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Known {
     pub subject: SubjectId,
     pub subjects: Vec<SubjectId>,
     pub dimensions: BTreeMap<String, String>,
+    pub traits: BTreeMap<String, Value>,
 }
 
 /// A small profiles. Customers are looked up by tenant and reference.
@@ -158,8 +180,17 @@ impl Profiles {
     pub fn customer(&self, tenant: TenantId) -> (CustomerRef, SubjectId) {
         let subject = SubjectId::new();
         let dimensions = [("region".to_owned(), "north".to_owned())].into();
-        self.tell(tenant, &by_id(subject), Known { subject, subjects: vec![subject], dimensions });
+        let known = Known { subject, subjects: vec![subject], dimensions, traits: BTreeMap::new() };
+        self.tell(tenant, &by_id(subject), known);
         (by_id(subject), subject)
+    }
+    /// A customer of one subject, with a trait.
+    pub fn customer_with(&self, tenant: TenantId, name: &str, text: &str) -> CustomerRef {
+        let subject = SubjectId::new();
+        let value = Value { kind: Some(Kind::TextValue(text.to_owned())) };
+        let traits = [(name.to_owned(), value)].into();
+        self.tell(tenant, &by_id(subject), Known { subject, subjects: vec![subject], traits, ..Known::default() });
+        by_id(subject)
     }
 }
 
@@ -184,7 +215,8 @@ impl ContextService for Profiles {
             let subject_ids = known.subjects.iter().map(SubjectId::to_string).collect::<Vec<_>>();
             let customer_id = subject_ids[0].clone();
             let party = Party::Partner.into();
-            let context = CustomerContext { customer_id, subject_ids, party, ..CustomerContext::default() };
+            let traits = known.traits.clone();
+            let context = CustomerContext { customer_id, subject_ids, party, traits, ..CustomerContext::default() };
             let subject_id = known.subject.to_string();
             Ok(GetContextResponse { context: Some(context), subject_id, dimensions: known.dimensions })
         })
