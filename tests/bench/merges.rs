@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rapport_api::common::v1::{Value, value::Kind};
 use rapport_api::profiles::v1::profile_service_client::ProfileServiceClient;
-use rapport_api::profiles::v1::{MergeProfilesRequest, SourceRecord, SplitProfileRequest};
+use rapport_api::profiles::v1::{IdentifyRequest, MergeProfilesRequest, SourceRecord, SplitProfileRequest};
 
 use crate::Outcome;
 use crate::load::{IN_FLIGHT, Measured, Until, drive, quantile};
@@ -42,12 +42,18 @@ pub async fn identify_new(clients: &[Client], first: u32, until: Until) -> Outco
 /// Identifies the first `known` customers again, each time with another value of a trait.
 pub async fn identify_known(clients: &[Client], known: u32, until: Until) -> Outcome<Measured> {
     drive(clients, IN_FLIGHT, until, move |client, number| async move {
-        let mut request = people::identify(u32::try_from(number).unwrap_or(u32::MAX) % known);
-        let changed = Value { kind: Some(Kind::NumberValue(number as f64)) };
-        request.traits = BTreeMap::from([("visits".to_owned(), changed)]);
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        let request = changed(number % known, number);
         ProfileServiceClient::new(client).identify(request).await.map(drop)
     })
     .await
+}
+
+/// What the source tells of a known customer: another value of a trait.
+pub fn changed(customer: u32, value: u32) -> IdentifyRequest {
+    let changed = Value { kind: Some(Kind::NumberValue(f64::from(value))) };
+    let traits = BTreeMap::from([("visits".to_owned(), changed)]);
+    IdentifyRequest { traits, ..people::identify(customer) }
 }
 
 /// Two customers with a history each: told of, and what they bought.

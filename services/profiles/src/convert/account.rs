@@ -54,6 +54,14 @@ fn traits(messages: &BTreeMap<String, rapport_api::common::v1::Value>, field: &s
 pub fn create(message: &pb::CreateAccountRequest) -> Result<Draft, Fault> {
     let mut out = rapport_api::check(message);
     let account = message.account.clone().unwrap_or_default();
+    if message.account.is_some() && account.kind == i32::from(pb::AccountKind::Unspecified) {
+        add(
+            &mut out,
+            "account.kind",
+            "required",
+            "must be set: an account is a household, a company, a team, or another",
+        );
+    }
     let traits = traits(&account.traits, "account.traits", &mut out);
     out.check()?;
     Ok(Draft {

@@ -57,6 +57,7 @@ pub fn namespace(namespace: &Namespace) -> message::Namespace {
         values_per_customer: count(namespace.values_per_customer),
         records_per_value: count(namespace.records_per_value),
         unique: namespace.unique,
+        shared: namespace.shared,
         blocked_values: namespace.blocked_values.iter().map(|value| value.expose().clone()).collect(),
         etag: etag(namespace.revision),
     }
@@ -72,6 +73,10 @@ pub fn update_namespace(message: &message::UpdateNamespaceRequest, held: &Namesp
     let Some(wanted) = &message.namespace else { return Err(out.check().err().unwrap_or_else(missing)) };
     if wanted.unique && !wanted.strong {
         add(&mut out, "namespace.unique", "unique.strong", "must be false: only a strong namespace can be unique");
+    }
+    if wanted.shared && (wanted.unique || !wanted.strong) {
+        let text = "must be false: only a strong namespace links, and a unique one is nobody else's";
+        add(&mut out, "namespace.shared", "shared.strong", text);
     }
     let normaliser = match wanted.normaliser() {
         message::Normaliser::Email => Normaliser::Email,
@@ -89,6 +94,7 @@ pub fn update_namespace(message: &message::UpdateNamespaceRequest, held: &Namesp
         values_per_customer: number(wanted.values_per_customer),
         records_per_value: number(wanted.records_per_value),
         unique: wanted.unique,
+        shared: wanted.shared,
         blocked_values: BTreeSet::new(),
         revision: 0,
         renormalises: false,

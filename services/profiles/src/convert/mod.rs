@@ -26,13 +26,19 @@ use std::time::Duration;
 
 use rapport_api::common::v1::{CustomerRef, customer_ref::Ref};
 use rapport_api::convert::instant;
-use rapport_kernel::{RequestId, Timestamp, Violations};
+use rapport_kernel::{OperationId, RequestId, Timestamp, Violations};
+use rapport_operations::Name;
 
 use crate::domain::namespace::Namespaces;
 use crate::domain::value::{Identifier, Named};
 
 /// How far ahead of our clock a source's may be.
 const AHEAD: Duration = Duration::from_secs(5 * 60);
+
+/// The name of an operation of this service.
+fn operation(id: OperationId) -> String {
+    Name { service: "profiles", id }.to_string()
+}
 
 /// An identifier in its normal form.
 pub fn identifier(

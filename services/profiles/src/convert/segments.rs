@@ -2,13 +2,13 @@
 
 use rapport_api::convert::{instant, timestamp};
 use rapport_api::profiles::v1 as message;
-use rapport_kernel::{CustomerId, Fault, Reason, Timestamp, Violations, page_size};
+use rapport_kernel::{CustomerId, Fault, OperationId, Reason, Timestamp, Violations, page_size};
 
-use super::add;
+use super::{add, operation};
 use crate::domain::derived::Flip;
 use crate::domain::dynamics::{Counts, Period, lines, periods};
 use crate::domain::facts;
-use crate::domain::segment::{Draft, Lifecycle, SegmentId, Stage};
+use crate::domain::segment::{Draft, Lifecycle, Purpose, SegmentId, Stage};
 use crate::service::segments::{Change, Dynamics, Preview, Shown};
 use crate::store::segment_interval::Member;
 
@@ -46,6 +46,14 @@ fn check_condition(condition: &str, out: &mut Violations) {
     }
 }
 
+/// What a segment is for; where it is not said it profiles.
+const fn purpose(of: message::SegmentPurpose) -> Purpose {
+    match of {
+        message::SegmentPurpose::Unspecified | message::SegmentPurpose::Profiling => Purpose::Profiling,
+        message::SegmentPurpose::Operational => Purpose::Operational,
+    }
+}
+
 fn missing() -> Fault {
     Fault::invalid_field("segment", "required", "must be set")
 }
@@ -66,7 +74,8 @@ pub fn create(message: &message::CreateSegmentRequest) -> Result<Draft, Fault> {
         check_condition(&segment.condition, &mut out);
     }
     refuse(out)?;
-    Ok(Draft { name: segment.name, description: segment.description, condition: segment.condition })
+    let purpose = purpose(segment.purpose());
+    Ok(Draft { name: segment.name, description: segment.description, condition: segment.condition, purpose })
 }
 
 /// A segment to change.
@@ -77,10 +86,10 @@ pub fn update(message: &message::UpdateSegmentRequest) -> Result<Change, Fault> 
     let mut out = rapport_api::check(message);
     let segment = message.segment.clone().ok_or_else(missing);
     let paths = message.update_mask.as_ref().map(|mask| mask.paths.clone()).unwrap_or_default();
-    if let Some(unknown) = paths.iter().position(|path| !["name", "description", "condition"].contains(&path.as_str()))
-    {
+    let known = ["name", "description", "condition", "purpose"];
+    if let Some(unknown) = paths.iter().position(|path| !known.contains(&path.as_str())) {
         let field = format!("update_mask.paths[{unknown}]");
-        add(&mut out, &field, "field_mask", "must be name, description or condition");
+        add(&mut out, &field, "field_mask", "must be name, description, condition or purpose");
     }
     let wanted = |field: &str| paths.is_empty() || paths.iter().any(|path| path == field);
     if let Ok(segment) = &segment {
@@ -96,12 +105,14 @@ pub fn update(message: &message::UpdateSegmentRequest) -> Result<Change, Fault> 
     }
     refuse(out)?;
     let segment = segment?;
+    let purpose = wanted("purpose").then(|| purpose(segment.purpose()));
     Ok(Change {
         id: id(&segment.segment_id)?,
         etag: segment.etag,
         name: wanted("name").then_some(segment.name),
         description: wanted("description").then_some(segment.description),
         condition: wanted("condition").then_some(segment.condition),
+        purpose,
     })
 }
 
@@ -132,11 +143,14 @@ pub fn list(message: &message::ListSegmentsRequest) -> Result<usize, Fault> {
     page_size(message.page_size)
 }
 
-/// Which condition to try, as of when, and how many customers to name.
+/// Which condition to try, for what, as of when, and how many customers to name.
 ///
 /// # Errors
 /// As [`create`].
-pub fn preview(message: &message::PreviewSegmentRequest, now: Timestamp) -> Result<(String, Timestamp, usize), Fault> {
+pub fn preview(
+    message: &message::PreviewSegmentRequest,
+    now: Timestamp,
+) -> Result<(String, Purpose, Timestamp, usize), Fault> {
     let mut out = rapport_api::check(message);
     if let Err(errors) = facts::compile(&message.condition) {
         errors.note("condition", &mut out);
@@ -144,7 +158,8 @@ pub fn preview(message: &message::PreviewSegmentRequest, now: Timestamp) -> Resu
     refuse(out)?;
     let at = message.at.as_ref().and_then(|at| instant(at).ok()).unwrap_or(now);
     let sample = usize::try_from(message.sample_size).unwrap_or(0);
-    Ok((message.condition.clone(), at, if sample == 0 { SAMPLE } else { sample }))
+    let sample = if sample == 0 { SAMPLE } else { sample };
+    Ok((message.condition.clone(), purpose(message.purpose()), at, sample))
 }
 
 /// What a preview found.
@@ -161,6 +176,7 @@ pub fn previewed(preview: &Preview) -> message::PreviewSegmentResponse {
         estimated_count: i64::try_from(estimated).unwrap_or(i64::MAX),
         sample_customer_ids: preview.sample.iter().map(ToString::to_string).collect(),
         error_count: preview.errors.cast_signed(),
+        objecting_count: preview.objecting.cast_signed(),
     }
 }
 
@@ -232,7 +248,18 @@ pub fn segment(shown: &Shown) -> message::Segment {
             total: shown.backfill.total.cast_signed(),
         }),
         member_count: shown.members.cast_signed(),
+        operation: operation(segment.operation),
+        purpose: match segment.draft.purpose {
+            Purpose::Profiling => message::SegmentPurpose::Profiling.into(),
+            Purpose::Operational => message::SegmentPurpose::Operational.into(),
+        },
     }
+}
+
+/// That a segment was deleted.
+#[must_use]
+pub fn deleted(of: &OperationId) -> message::DeleteSegmentResponse {
+    message::DeleteSegmentResponse { operation: operation(*of) }
 }
 
 /// Which figures are asked for.
@@ -343,7 +370,7 @@ pub fn update_lifecycle(message: &message::UpdateLifecycleRequest) -> Result<(Li
         stages.push(Stage { name: stage.name, condition: stage.condition, description: stage.description });
     }
     refuse(out)?;
-    Ok((Lifecycle { stages, revision: 0, updated_at: None }, lifecycle.etag))
+    Ok((Lifecycle { stages, revision: 0, updated_at: None, operation: None }, lifecycle.etag))
 }
 
 /// The stages.
@@ -358,5 +385,6 @@ pub fn lifecycle(lifecycle: &Lifecycle) -> message::Lifecycle {
         stages: lifecycle.stages.iter().map(stage).collect(),
         etag: lifecycle.revision.to_string(),
         update_time: lifecycle.updated_at.map(timestamp),
+        operation: lifecycle.operation.map(operation).unwrap_or_default(),
     }
 }

@@ -26,7 +26,7 @@ pub fn create(message: &message::CreateTraitDefinitionRequest) -> Result<TraitDe
     check_sources(&given, &mut out);
     let recipe = recipe(&given, &mut out);
     let definition = kind.map(|kind| read(given, kind, recipe));
-    if let Some((field, rule, text)) = definition.as_ref().and_then(TraitDefinition::refusal) {
+    for (field, rule, text) in definition.iter().flat_map(TraitDefinition::refusals) {
         add(&mut out, &format!("trait_definition.{field}"), rule, text);
     }
     out.check()?;
@@ -74,6 +74,8 @@ fn read(given: message::TraitDefinition, kind: TraitType, computed: Option<Recip
         computed,
         updated_at: Timestamp::MIN,
         revision: 0,
+        changed_by: 0,
+        operation: None,
     }
 }
 
@@ -151,7 +153,15 @@ pub fn definition(definition: &TraitDefinition) -> message::TraitDefinition {
         trusted_sources: definition.trusted_sources.clone(),
         etag: etag(definition.revision),
         update_time: Some(timestamp(definition.updated_at)),
+        operation: definition.operation.map(super::operation).unwrap_or_default(),
     }
+}
+
+/// That a declaration was taken back.
+#[must_use]
+pub fn taken_back(definition: &TraitDefinition) -> message::DeleteTraitDefinitionResponse {
+    let operation = definition.operation.map(super::operation).unwrap_or_default();
+    message::DeleteTraitDefinitionResponse { operation }
 }
 
 /// Which declared trait.

@@ -5,7 +5,8 @@ use rapport_api::convert::{instant, timestamp};
 use rapport_api::profiles::v1::{Consent as ConsentMessage, ConsentState as ConsentStateMessage};
 use rapport_kernel::{Private, Timestamp, Violations};
 
-use super::observed;
+use super::standing::is_language;
+use super::{add, observed};
 use crate::domain::claims::{Consent, ConsentState};
 use crate::domain::value::{Number, Party, Value};
 
@@ -82,6 +83,9 @@ pub fn consent(
     at: &str,
     out: &mut Violations,
 ) -> Option<Consent> {
+    if !is_language(&message.language) {
+        add(out, &format!("{at}.language"), "bcp47", "must be a language tag (BCP 47), as lv or pt-BR, or empty");
+    }
     let state = match ConsentStateMessage::try_from(message.state).ok()? {
         ConsentStateMessage::Unspecified => return None,
         ConsentStateMessage::Granted => ConsentState::Granted,

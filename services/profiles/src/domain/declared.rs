@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rapport_kernel::Timestamp;
+use rapport_kernel::{OperationId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::computed::Recipe;
@@ -56,6 +56,12 @@ pub struct TraitDefinition {
     pub updated_at: Timestamp,
     /// Counts its changes from 1, over declarations that were taken back.
     pub revision: u64,
+    /// The version of the tenant's definitions by which it last changed what customers' traits are.
+    #[serde(default)]
+    pub changed_by: u64,
+    /// What looks at all customers after that.
+    #[serde(default)]
+    pub operation: Option<OperationId>,
 }
 
 impl TraitDefinition {
@@ -66,25 +72,26 @@ impl TraitDefinition {
         kind == self.kind || (list && kind == TraitType::Text)
     }
 
-    /// Which of its fields does not go with the others: its name, the rule's and what it must be.
+    /// Which of its fields do not go with the others: of each its name, the rule's and what it must be.
     #[must_use]
-    pub fn refusal(&self) -> Option<(&'static str, &'static str, &'static str)> {
+    pub fn refusals(&self) -> Vec<(&'static str, &'static str, &'static str)> {
         let is_union = self.survivorship == Survivorship::Union;
+        let mut refusals = Vec::new();
         if let Some(text) = self.computed.as_ref().and_then(|recipe| recipe.refusal(self.kind)) {
-            return Some(("type", "type.computed", text));
+            refusals.push(("type", "type.computed", text));
         }
         if let Some(text) = self.survivorship.refusal(self.kind) {
-            return Some(("survivorship", "survivorship.type", text));
+            refusals.push(("survivorship", "survivorship.type", text));
         }
         if self.metric_dimension && (is_union || !matches!(self.kind, TraitType::Bool | TraitType::Text)) {
             let text = "must be false: only texts and booleans can be dimensions of metrics, and a union is a list";
-            return Some(("metric_dimension", "metric_dimension.type", text));
+            refusals.push(("metric_dimension", "metric_dimension.type", text));
         }
         if !self.trusted_sources.is_empty() && self.survivorship != Survivorship::MostTrusted {
             let text = "must be empty: only MOST_TRUSTED asks whom to trust";
-            return Some(("trusted_sources", "trusted_sources.survivorship", text));
+            refusals.push(("trusted_sources", "trusted_sources.survivorship", text));
         }
-        None
+        refusals
     }
 
     /// Whether a profile may be another by this definition than by that one.

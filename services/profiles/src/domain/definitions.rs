@@ -1,15 +1,20 @@
-//! What a tenant derives of its customers: computed traits, stages and segments, compiled once for each version of them.
+//! What a tenant derives of its customers: computed traits, stages and segments, compiled once for each version of them,
+//! and which of them a cause can change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use rapport_conditions::Program;
+use rapport_kernel::Timestamp;
 
 use super::computed::{Computation, Window};
 use super::declared::TraitDefinition;
-use super::facts::{self, Reads};
-use super::segment::{Lifecycle, Segment};
+use super::derived::Derived;
+use super::facts;
+use super::reads::{Field, PREFERENCES, RESTRICTIONS, Reads, Touched};
+use super::segment::{Lifecycle, Segment, SegmentId};
+use super::survivorship::Survivorship;
 
 /// A segment that can be evaluated.
 pub struct Compiled {
@@ -18,6 +23,21 @@ pub struct Compiled {
     /// Its condition; `None` where it does not compile any more: nobody is in it.
     pub program: Option<Program>,
     reads: Reads,
+}
+
+/// By which versions of the definitions what belongs to no segment last changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Versions {
+    /// The version.
+    pub version: u64,
+    /// By which all customers were looked at.
+    pub settled: u64,
+    /// By which the stages changed.
+    pub stages: u64,
+    /// By which the calendar of those who prefer no zone changed.
+    pub calendar: u64,
+    /// By which the trust in a source changed.
+    pub trust: u64,
 }
 
 /// What a tenant derives of its customers.
@@ -33,7 +53,40 @@ pub struct Definitions {
     pub stages: Vec<(String, Option<Program>)>,
     /// Segments, oldest first.
     pub segments: Vec<Arc<Compiled>>,
-    reads: Reads,
+    of_stages: Reads,
+    versions: Versions,
+    /// By which version it last changed what a trait is.
+    traits: BTreeMap<String, u64>,
+    index: Index,
+    whole: Arc<Parts>,
+}
+
+/// What is looked at of what is derived, and what must be known for that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// All of it.
+    pub whole: bool,
+    /// These computed traits.
+    pub computed: BTreeSet<String>,
+    /// The stages.
+    pub stages: bool,
+    /// These segments, by their places.
+    pub segments: BTreeSet<usize>,
+    /// What all of these read.
+    pub reads: Reads,
+}
+
+/// Which segments read what, by their places.
+#[derive(Default)]
+struct Index {
+    places: BTreeMap<SegmentId, usize>,
+    kinds: BTreeMap<String, Vec<usize>>,
+    timeline: Vec<usize>,
+    any_event: Vec<usize>,
+    traits: BTreeMap<String, Vec<usize>>,
+    all_traits: Vec<usize>,
+    fields: BTreeMap<Field, Vec<usize>>,
+    stage: Vec<usize>,
 }
 
 impl fmt::Debug for Definitions {
@@ -43,50 +96,165 @@ impl fmt::Debug for Definitions {
 }
 
 impl Definitions {
-    /// Compiles; what `held` has of the same text is used again.
+    /// Compiles; what `held` has of the same text is used again. Of traits the newest declarations, those that were taken
+    /// back among them (`true`).
     #[must_use]
     pub fn new(
-        version: u64,
-        declared: &[TraitDefinition],
+        versions: Versions,
+        declared: &[(TraitDefinition, bool)],
         lifecycle: Lifecycle,
         segments: Vec<Segment>,
         held: Option<&Self>,
     ) -> Self {
-        let mut reads = Reads::default();
-        let mut computed = BTreeMap::new();
-        for definition in declared {
-            let Some(recipe) = &definition.computed else { continue };
+        let (mut computed, mut traits) = (BTreeMap::new(), BTreeMap::new());
+        for (definition, taken_back) in declared {
+            let trusted = if definition.survivorship == Survivorship::MostTrusted { versions.trust } else { 0 };
+            traits.insert(definition.name.clone(), definition.changed_by.max(trusted));
+            let Some(recipe) = definition.computed.as_ref().filter(|_| !taken_back) else { continue };
             let Some(computation) = Computation::new(definition.kind, recipe.clone()) else { continue };
-            match recipe.kind.as_str() {
-                "" => reads.timeline = true,
-                kind => drop(reads.kinds.insert(kind.to_owned())),
-            }
-            // Where the calendar is, the profile's preferences say.
-            reads.profile |= matches!(recipe.window, Window::Calendar(..));
             computed.insert(definition.name.clone(), computation);
         }
         let compile = |stage: &super::segment::Stage| (stage.name.clone(), facts::compile_stage(&stage.condition).ok());
         let stages: Vec<_> = lifecycle.stages.iter().map(compile).collect();
-        for (_, program) in &stages {
-            program.iter().for_each(|program| reads.join(&Reads::of(program)));
-        }
-        let known: BTreeMap<_, _> =
-            held.into_iter().flat_map(|held| &held.segments).map(|one| (one.segment.id, one)).collect();
-        let segments: Vec<Arc<Compiled>> = segments
-            .into_iter()
-            .map(|segment| match known.get(&segment.id) {
-                Some(known) if known.segment == segment => Arc::clone(known),
-                _ => Arc::new(Compiled::new(segment)),
-            })
-            .collect();
-        segments.iter().for_each(|segment| reads.join(&segment.reads));
-        Self { version, computed, lifecycle, stages, segments, reads }
+        let mut of_stages = Reads::default();
+        stages.iter().filter_map(|(_, program)| program.as_ref()).for_each(|it| of_stages.join(&Reads::of(it)));
+        let known = |segment: &Segment| {
+            let held = held?;
+            held.segments.get(*held.index.places.get(&segment.id)?).filter(|known| known.segment == *segment)
+        };
+        let compiled = |segment: Segment| match known(&segment) {
+            Some(known) => Arc::clone(known),
+            None => Arc::new(Compiled::new(segment)),
+        };
+        let segments: Vec<Arc<Compiled>> = segments.into_iter().map(compiled).collect();
+        let (version, index) = (versions.version, Index::of(&segments));
+        let whole = Arc::default();
+        let mut all =
+            Self { version, computed, lifecycle, stages, segments, of_stages, versions, traits, index, whole };
+        let (names, places) = (all.computed.keys().cloned().collect(), (0..all.segments.len()).collect());
+        let mut parts = Parts { whole: true, computed: names, stages: true, segments: places, reads: Reads::default() };
+        all.read(&mut parts);
+        all.whole = Arc::new(parts);
+        all
     }
 
     /// What all of them together read.
     #[must_use]
     pub fn reads(&self) -> &Reads {
-        &self.reads
+        &self.whole.reads
+    }
+
+    /// All of it.
+    #[must_use]
+    pub fn whole(&self) -> Arc<Parts> {
+        Arc::clone(&self.whole)
+    }
+
+    /// The segment of an id, where there still is one.
+    #[must_use]
+    pub fn segment(&self, id: SegmentId) -> Option<&Arc<Compiled>> {
+        self.segments.get(*self.index.places.get(&id)?)
+    }
+
+    /// The traits that are folded or computed otherwise than by a version.
+    pub fn traits_since(&self, version: u64) -> impl Iterator<Item = &String> {
+        self.traits.iter().filter_map(move |(name, changed_by)| (*changed_by > version).then_some(name))
+    }
+
+    /// What can be another than before as of an instant: what reads something that was touched, and what is declared
+    /// otherwise than by the version that it was derived by. Where the clock has come to an instant at which something of
+    /// it could change, all of it can.
+    #[must_use]
+    pub fn parts(&self, touched: &Touched, before: &Derived, now: Timestamp) -> Arc<Parts> {
+        if touched.everything || touched.fields.contains(&RESTRICTIONS) || before.valid_until <= now {
+            return self.whole();
+        }
+        if touched.is_nothing() && before.version == self.version {
+            return Arc::default();
+        }
+        let (mut touched, mut parts) = (touched.clone(), Parts::default());
+        if before.version < self.version {
+            touched.traits.extend(self.traits_since(before.version).cloned());
+            parts.stages = self.versions.stages > before.version;
+            let changed = self.segments.iter().enumerate();
+            let changed = changed.filter(|(_, compiled)| compiled.segment.changed_by > before.version);
+            parts.segments = changed.map(|(place, _)| place).collect();
+        }
+        let turned = touched.fields.contains(&PREFERENCES) || self.versions.calendar > before.version;
+        for (name, computation) in &self.computed {
+            let kind = computation.recipe.kind.as_str();
+            let happened = match kind {
+                "" => touched.timeline || !touched.kinds.is_empty(),
+                kind => touched.timeline || touched.kinds.contains(kind),
+            };
+            let moved = turned && matches!(computation.recipe.window, Window::Calendar(..));
+            if happened || moved || touched.traits.contains(name) {
+                parts.computed.insert(name.clone());
+            }
+        }
+        touched.traits.extend(parts.computed.iter().cloned());
+        parts.stages |= self.of_stages.meets(&touched);
+        self.index.add(&touched, parts.stages, &mut parts.segments);
+        self.read(&mut parts);
+        Arc::new(parts)
+    }
+
+    fn read(&self, parts: &mut Parts) {
+        for name in &parts.computed {
+            match self.computed.get(name).map(|computation| computation.recipe.kind.as_str()) {
+                Some("") => parts.reads.timeline = true,
+                Some(kind) => drop(parts.reads.kinds.insert(kind.to_owned())),
+                None => {}
+            }
+        }
+        if parts.stages {
+            parts.reads.join(&self.of_stages);
+        }
+        for place in &parts.segments {
+            parts.reads.join(&self.segments[*place].reads);
+        }
+    }
+}
+
+impl Index {
+    fn of(segments: &[Arc<Compiled>]) -> Self {
+        let mut index = Self::default();
+        for (place, compiled) in segments.iter().enumerate() {
+            index.places.insert(compiled.segment.id, place);
+            let reads = &compiled.reads;
+            for kind in &reads.kinds {
+                index.kinds.entry(kind.clone()).or_default().push(place);
+            }
+            for name in &reads.traits {
+                index.traits.entry(name.clone()).or_default().push(place);
+            }
+            for field in &reads.fields {
+                index.fields.entry(*field).or_default().push(place);
+            }
+            let some = [
+                (reads.timeline, &mut index.timeline),
+                (reads.sees_any(), &mut index.any_event),
+                (reads.all_traits, &mut index.all_traits),
+                (reads.stage, &mut index.stage),
+            ];
+            some.into_iter().filter(|(reads, _)| *reads).for_each(|(_, places)| places.push(place));
+        }
+        index
+    }
+
+    /// Adds the places of those that read something that was touched.
+    fn add(&self, touched: &Touched, stages: bool, places: &mut BTreeSet<usize>) {
+        let traits = touched.traits.iter().filter_map(|name| self.traits.get(name)).flatten();
+        let fields = touched.fields.iter().filter_map(|field| self.fields.get(field)).flatten();
+        let kinds = touched.kinds.iter().filter_map(|kind| self.kinds.get(kind)).flatten();
+        places.extend(traits.chain(fields).chain(kinds));
+        let some = [
+            (!touched.kinds.is_empty(), &self.timeline),
+            (touched.timeline, &self.any_event),
+            (!touched.traits.is_empty(), &self.all_traits),
+            (stages, &self.stage),
+        ];
+        places.extend(some.into_iter().filter(|(touched, _)| *touched).flat_map(|(_, readers)| readers));
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is derived of a customer: the segments it is in, computed traits, its stage, its last scores. A pure function of
-//! its profile, of what happened and of the instant; and what changes from one derivation to the next.
+//! its profile, of what happened and of the instant; and what changes from one derivation to the next. Where only some of
+//! it can have changed, only that is looked at.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,11 +10,12 @@ use rapport_kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::computed::Calendar;
-use super::definitions::Definitions;
+use super::definitions::{Definitions, Parts};
 use super::facts::Facts;
 use super::happened::History;
 use super::profile::Profile;
-use super::segment::SegmentId;
+use super::segment::{Purpose, SegmentId};
+use super::standing::Processing;
 use super::value::Value;
 
 /// How many turns of the clock are followed one by one, where nobody looked for a while; then it is leapt to now.
@@ -44,7 +46,8 @@ pub struct Derived {
     /// The version of the definitions it was derived by.
     #[serde(skip)]
     pub version: u64,
-    /// The first instant at which it could be another though nothing happens.
+    /// Until when it is what it is though nothing happens: never later than the first instant at which it could be
+    /// another. It may be earlier, where what had that instant has changed since; then it is looked at in vain, once.
     #[serde(rename = "u")]
     pub valid_until: Timestamp,
     /// The last instant at which a segment was entered or left: instants of one customer grow.
@@ -127,6 +130,8 @@ pub struct Inputs<'a> {
     pub calendar: Calendar,
     /// What is derived.
     pub definitions: &'a Definitions,
+    /// What of it is looked at; the rest stays as it was.
+    pub parts: &'a Parts,
 }
 
 /// A derivation: the new state, and the flips that led to it.
@@ -144,7 +149,7 @@ pub struct Derivation {
 pub fn derive(before: &Derived, inputs: &Inputs<'_>, now: Timestamp) -> Derivation {
     let mut state = before.clone();
     let mut flips = Vec::new();
-    if before.version == inputs.definitions.version {
+    if inputs.parts.whole && before.version == inputs.definitions.version {
         let mut turns = 0;
         while state.valid_until < now && turns < MOST_TURNS {
             turns += 1;
@@ -160,53 +165,55 @@ pub fn derive(before: &Derived, inputs: &Inputs<'_>, now: Timestamp) -> Derivati
 }
 
 fn step(before: &Derived, inputs: &Inputs<'_>, now: Timestamp, flips: &mut Vec<Flip>) -> Derived {
-    let definitions = inputs.definitions;
-    let mut after = Derived { version: definitions.version, changed_at: before.changed_at, ..Derived::default() };
-    after.scores.clone_from(inputs.scores);
-    after.valid_until = inputs.profile.flag_ends_after(now);
-    for (name, computation) in &definitions.computed {
-        let (value, valid_until) = computation.value(inputs.history, inputs.calendar, now);
-        after.valid_until = after.valid_until.min(valid_until);
-        if let Some(value) = value {
-            let since = before.traits.get(name).filter(|held| held.value == value).map_or(now, |held| held.since);
-            after.traits.insert(name.clone(), Computed { value, since });
+    let (definitions, parts) = (inputs.definitions, inputs.parts);
+    // What is not looked at stays as it was, and may change when it might before.
+    let valid_until = if parts.whole { Timestamp::MAX } else { before.valid_until };
+    let mut after = Derived {
+        version: definitions.version,
+        valid_until: valid_until.min(inputs.profile.flag_ends_after(now)),
+        changed_at: before.changed_at,
+        scores: inputs.scores.clone(),
+        ..Derived::default()
+    };
+    compute(before, inputs, now, &mut after);
+    // Whoever objects to being profiled is at no stage, and in no segment but those that do not profile.
+    let objects = inputs.profile.objections.contains_key(&Processing::Profiling);
+    let mut facts = Facts::new(inputs.profile, now, &after.traits, inputs.scores, inputs.history);
+    let mut valid_until = after.valid_until;
+    let mut stage = before.stage.as_str();
+    if parts.stages {
+        stage = "";
+        for (name, program) in definitions.stages.iter().filter(|_| !objects) {
+            let Some(program) = program else { continue };
+            let answer = program.matches(&facts, now);
+            valid_until = valid_until.min(answer.valid_until);
+            if answer.value {
+                stage = name;
+                break;
+            }
         }
     }
-    let (mut valid_until, mut stage) = (after.valid_until, "");
-    let facts = Facts::new(inputs.profile, now, &after.traits, inputs.scores, inputs.history);
-    for (name, program) in &definitions.stages {
-        let Some(program) = program else { continue };
-        let answer = program.matches(&facts, now);
-        valid_until = valid_until.min(answer.valid_until);
-        if answer.value {
-            stage = name;
-            break;
-        }
-    }
-    let facts = facts.at_stage(stage);
+    facts = facts.at_stage(stage);
     // Later than all before, also where the clock stands still or another instance's is behind.
     let at = now.max(before.changed_at.plus(Duration::from_micros(1)));
-    let mut segments = BTreeMap::new();
-    for compiled in &definitions.segments {
+    let mut segments = before.segments.clone();
+    for place in &parts.segments {
+        let compiled = &definitions.segments[*place];
         let segment = &compiled.segment;
-        let Some(program) = &compiled.program else { continue };
-        let answer = program.matches(&facts, now);
-        valid_until = valid_until.min(answer.valid_until);
-        if !answer.value {
-            continue;
+        let program = compiled.program.as_ref().filter(|_| !objects || segment.draft.purpose == Purpose::Operational);
+        let answer = program.map(|program| program.matches(&facts, now));
+        valid_until = answer.map_or(valid_until, |answer| valid_until.min(answer.valid_until));
+        if !answer.is_some_and(|answer| answer.value) {
+            segments.remove(&segment.id);
+        } else if !segments.contains_key(&segment.id) {
+            // Found by the back-fill of a new segment, and there before it.
+            let founding = before.version < segment.made_by && inputs.profile.created_at < segment.created_at;
+            let at = if founding { segment.created_at } else { at };
+            flips.push(Flip { segment: segment.id, entered: true, at, founding });
+            segments.insert(segment.id, at);
         }
-        let entered_at = match before.segments.get(&segment.id) {
-            Some(since) => *since,
-            None => {
-                // Found by the back-fill of a new segment, and there before it.
-                let founding = before.version < segment.made_by && inputs.profile.created_at < segment.created_at;
-                let at = if founding { segment.created_at } else { at };
-                flips.push(Flip { segment: segment.id, entered: true, at, founding });
-                at
-            }
-        };
-        segments.insert(segment.id, entered_at);
     }
+    segments.retain(|id, _| definitions.segment(*id).is_some());
     let left = before.segments.keys().filter(|id| !segments.contains_key(id));
     flips.extend(left.map(|id| Flip { segment: *id, entered: false, at, founding: false }));
     if segments.keys().ne(before.segments.keys()) {
@@ -214,6 +221,23 @@ fn step(before: &Derived, inputs: &Inputs<'_>, now: Timestamp, flips: &mut Vec<F
     }
     let stage = stage.to_owned();
     Derived { segments, stage, valid_until, ..after }
+}
+
+/// Computes the traits that are looked at, and keeps the others.
+fn compute(before: &Derived, inputs: &Inputs<'_>, now: Timestamp, after: &mut Derived) {
+    for (name, computation) in &inputs.definitions.computed {
+        let held = before.traits.get(name);
+        if !inputs.parts.computed.contains(name) {
+            after.traits.extend(held.map(|held| (name.clone(), held.clone())));
+            continue;
+        }
+        let (value, valid_until) = computation.value(inputs.history, inputs.calendar, now);
+        after.valid_until = after.valid_until.min(valid_until);
+        if let Some(value) = value {
+            let since = held.filter(|held| held.value == value).map_or(now, |held| held.since);
+            after.traits.insert(name.clone(), Computed { value, since });
+        }
+    }
 }
 
 #[cfg(test)]

@@ -45,10 +45,10 @@ fn variables() -> rapport_conditions::EnvironmentBuilder {
 }
 
 /// The places of the variables that follow the fields of the customer.
-const EVENTS: usize = 11;
-const TIMELINE: usize = 12;
-const CUSTOMER: usize = 13;
-const STAGE: usize = 14;
+pub(super) const EVENTS: usize = 11;
+pub(super) const TIMELINE: usize = 12;
+pub(super) const CUSTOMER: usize = 13;
+pub(super) const STAGE: usize = 14;
 
 /// What is read of a customer.
 pub(crate) fn fields() -> [(&'static str, Type); 11] {
@@ -338,64 +338,9 @@ impl Map for Consents {
     }
 }
 
-/// What a condition reads of what happened, and whether it reads anything else.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reads {
-    /// Interactions of these types.
-    pub kinds: BTreeSet<String>,
-    /// Interactions of all types.
-    pub timeline: bool,
-    /// Anything of the profile, the scores, the stage.
-    pub profile: bool,
-}
-
-impl Reads {
-    /// What a program of [`compile`] or [`compile_stage`] reads.
-    #[must_use]
-    pub fn of(program: &Program) -> Self {
-        let mut reads = Self::default();
-        for input in program.inputs() {
-            match (input.variable, input.path.get(1)) {
-                (EVENTS, Some(kind)) => drop(reads.kinds.insert(kind.clone())),
-                (EVENTS | TIMELINE, _) => reads.timeline = true,
-                _ => reads.profile = true,
-            }
-        }
-        reads
-    }
-
-    /// Both together.
-    pub fn join(&mut self, other: &Self) {
-        self.kinds.extend(other.kinds.iter().cloned());
-        self.timeline |= other.timeline;
-        self.profile |= other.profile;
-    }
-
-    /// Whether it reads interactions of a type.
-    #[must_use]
-    pub fn sees(&self, kind: &str) -> bool {
-        self.timeline || self.kinds.contains(kind)
-    }
-
-    /// Whether it reads any interactions.
-    #[must_use]
-    pub fn sees_any(&self) -> bool {
-        self.timeline || !self.kinds.is_empty()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_condition_tells_what_it_reads() {
-        let program = compile("events.purchase.size() > 0 && traits.plan == 'gold'").expect("it compiles");
-        let reads = Reads::of(&program);
-        assert!(reads.sees("purchase") && !reads.sees("visit") && reads.profile);
-        let program = compile("timeline.size() > 0").expect("it compiles");
-        assert!(Reads::of(&program).sees("visit") && !Reads::of(&program).profile);
-    }
 
     #[test]
     fn a_stage_cannot_read_the_stage() {

@@ -3,8 +3,9 @@
 //! A greedy union over edges in canonical order, under constraints that always hold. First come declared merges, newest
 //! first; then shared values of strong identifiers, by the rank of their namespace, then by when both records carried
 //! them, then by value and by the records' names. A union is not made where a declared split stands between any two of
-//! its records, or where the customer would carry more values of a namespace than it may: so a shared telephone never
-//! joins strangers. Nothing here looks at the order in which statements arrived.
+//! its records, or where the customer would carry more values of a namespace than it may; nor for a value that several
+//! parties may share, where stronger identifiers tell that they are two: so a shared telephone never joins strangers.
+//! Nothing here looks at the order in which statements arrived.
 //!
 //! Of one record, or of records that were declared one party, only the first values of a namespace count and link, as
 //! many as a customer may carry: later ones are kept and shown, but a record's own excess undoes no declared merge.
@@ -43,6 +44,18 @@ pub struct Evidence {
     /// Where nothing may link by itself: whose each record is now. Identifiers, matches and visits then keep together
     /// what is together, and no more.
     pub held: Option<BTreeMap<SubjectId, CustomerId>>,
+    /// The records on which somebody objected to being profiled, where there are any: looks then keep together what is
+    /// together of their customer, and no more.
+    pub objecting: Option<Objecting>,
+}
+
+/// Records on which somebody objected to being profiled.
+#[derive(Clone, Debug, Default)]
+pub struct Objecting {
+    /// The records.
+    pub subjects: BTreeSet<SubjectId>,
+    /// Whose each record of the component is now.
+    pub owners: BTreeMap<SubjectId, CustomerId>,
 }
 
 /// Two records that look alike.
@@ -120,7 +133,8 @@ pub struct Refused {
 /// Why a link was not made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// The customer would carry more values of this namespace than it may.
+    /// The customer would carry more values of this namespace than it may; or each carries values of its own of it, and
+    /// what they share several parties may share.
     Limit(String),
     /// Nothing links by itself.
     Held,
@@ -233,6 +247,14 @@ impl<'a> Work<'a> {
         self.namespaces.all().iter().find(exceeded)
     }
 
+    /// Where several parties may share a value of `by`: the first stronger namespace of which both groups carry values.
+    /// What they share of it has joined them already, or was not let join them.
+    fn tells_apart(&self, by: &str, a: usize, b: usize) -> Option<&'a Namespace> {
+        let shared = self.namespaces.strong(by).filter(|namespace| namespace.shared)?;
+        let both = |name: &str| [a, b].iter().all(|at| self.values[*at].get(name).is_some_and(|held| !held.is_empty()));
+        self.namespaces.all().iter().find(|namespace| namespace.rank < shared.rank && both(&namespace.name))
+    }
+
     /// Joins the customers of two records for what speaks for it, where nothing declared, no limit and no hold forbids.
     fn link(&mut self, a: usize, b: usize, by: &str, cause: &Cause) {
         let (x, y) = (self.root(a), self.root(b));
@@ -243,7 +265,7 @@ impl<'a> Work<'a> {
         let owner = |at: usize| held.and_then(|held| held.get(&self.subjects[at]));
         if held.is_some() && (owner(a).is_none() || owner(a) != owner(b)) {
             self.refused.push((a, b, by.to_owned(), Why::Held));
-        } else if let Some(namespace) = self.too_many(x, y) {
+        } else if let Some(namespace) = self.too_many(x, y).or_else(|| self.tells_apart(by, x, y)) {
             self.refused.push((a, b, by.to_owned(), Why::Limit(namespace.name.clone())));
         } else {
             self.join(x, y, (a, b), cause);
@@ -318,8 +340,20 @@ impl<'a> Work<'a> {
         let mut edges: Vec<(f64, usize, usize)> = self.evidence.matches.iter().filter_map(edge).collect();
         edges.sort_by(|one, other| other.0.total_cmp(&one.0).then((one.1, one.2).cmp(&(other.1, other.2))));
         for (_, a, b) in edges {
-            self.link(a, b, "", &Cause::Match);
+            if !self.is_kept_from_looks(a, b) {
+                self.link(a, b, "", &Cause::Match);
+            }
         }
+    }
+
+    /// Whether two records may not be joined by looks, since one is of somebody who objects to being profiled, and they are
+    /// not one customer's already.
+    fn is_kept_from_looks(&mut self, a: usize, b: usize) -> bool {
+        let Some(Objecting { subjects, owners }) = &self.evidence.objecting else { return false };
+        let (x, y) = (self.root(a), self.root(b));
+        let mut members = self.members[x].iter().chain(&self.members[y]);
+        let owner = |at: usize| owners.get(&self.subjects[at]);
+        members.any(|at| subjects.contains(&self.subjects[*at])) && (owner(a).is_none() || owner(a) != owner(b))
     }
 
     /// Visits, in canonical order. Of two groups that both know somebody none is joined.

@@ -28,6 +28,7 @@ pub mod potential;
 pub mod preview;
 pub mod profile;
 pub mod quality;
+pub mod reads;
 pub mod relink;
 pub mod rules;
 pub mod search;

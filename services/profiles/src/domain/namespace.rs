@@ -45,6 +45,10 @@ pub struct Namespace {
     /// Whether one customer alone may carry a value: a statement that would leave it with two is refused.
     #[serde(default)]
     pub unique: bool,
+    /// Whether several parties may share a value, as a household shares a telephone: it then links no two of whom stronger
+    /// identifiers tell that they are two.
+    #[serde(default)]
+    pub shared: bool,
     /// Values, in their normal form, that link nobody and are not searched.
     #[serde(default)]
     pub blocked_values: BTreeSet<Private<String>>,
@@ -84,6 +88,7 @@ impl Namespaces {
             values_per_customer,
             records_per_value: RECORDS_PER_VALUE,
             unique: false,
+            shared: false,
             blocked_values: BTreeSet::new(),
             revision: 0,
             renormalises: false,
@@ -93,7 +98,7 @@ impl Namespaces {
             namespace("user_id", Normaliser::Trim, true, 15, 3),
             namespace("loyalty_card", Normaliser::Trim, true, 20, 3),
             namespace("email", Normaliser::Email, true, 30, 5),
-            namespace("phone", Normaliser::E164, true, 40, 5),
+            Namespace { shared: true, ..namespace("phone", Normaliser::E164, true, 40, 5) },
             namespace("device_id", Normaliser::Trim, false, 80, 0),
             namespace("anonymous_id", Normaliser::Trim, false, 90, 0),
         ];

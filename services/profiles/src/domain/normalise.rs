@@ -20,9 +20,26 @@ pub fn lower(value: &str) -> Result<String, &'static str> {
     Ok(trim(value)?.to_lowercase())
 }
 
+/// Digits and signs as ASCII has them: numbers are also typed with the digits of Arabic, Persian and of full width, and
+/// pasted with marks that say in which direction they read.
+fn plain(value: &str) -> String {
+    let digit = |c: char, zero: u32| char::from_digit(u32::from(c).wrapping_sub(zero), 10);
+    let plain = |c: char| match c {
+        '\u{660}'..='\u{669}' => digit(c, 0x660),
+        '\u{6f0}'..='\u{6f9}' => digit(c, 0x6f0),
+        '\u{ff10}'..='\u{ff19}' => digit(c, 0xff10),
+        '\u{ff0b}' => Some('+'),
+        '\u{2010}'..='\u{2013}' | '\u{2212}' => Some('-'),
+        '\u{2007}' | '\u{2009}' | '\u{202f}' => Some(' '),
+        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{61c}' => None,
+        _ => Some(c),
+    };
+    value.chars().filter_map(plain).collect()
+}
+
 /// Keeps nothing but the digits.
 pub fn digits(value: &str) -> Result<String, &'static str> {
-    let digits: String = value.chars().filter(char::is_ascii_digit).collect();
+    let digits: String = plain(value).chars().filter(char::is_ascii_digit).collect();
     if digits.is_empty() { Err("must hold a digit") } else { Ok(digits) }
 }
 
@@ -61,7 +78,7 @@ pub fn email(value: &str) -> Result<String, &'static str> {
 /// A telephone number in E.164. What is accepted is a number of a length that exists under its country code: number
 /// plans grow faster than tables of them.
 pub fn phone(value: &str, region: Option<&Region>) -> Result<String, &'static str> {
-    let number = e164(value, region)?;
+    let number = e164(&plain(value), region)?;
     // What a region's own prefixes leave may be no number of its plan: its form must stand for itself.
     if e164(&number, None).as_ref() == Ok(&number) { Ok(number) } else { Err(FORM) }
 }
@@ -131,6 +148,22 @@ mod tests {
         assert_eq!(phone("030 123456", Some(&Region::DE)), Ok("+4930123456".to_owned()));
         assert_eq!(phone("+44 20 7946 0958", Some(&Region::DE)), Ok("+442079460958".to_owned()));
         assert_eq!(phone("+39 06 1234 5678", None), Ok("+390612345678".to_owned()));
+    }
+
+    #[test]
+    fn numbers_may_be_typed_with_other_digits_and_pasted_with_marks() {
+        let iran = Ok("+989123456789".to_owned());
+        assert_eq!(
+            phone("+\u{6f9}\u{6f8} \u{6f9}\u{6f1}\u{6f2} \u{6f3}\u{6f4}\u{6f5} \u{6f6}\u{6f7}\u{6f8}\u{6f9}", None),
+            iran
+        );
+        assert_eq!(
+            phone("\u{660}\u{669}\u{661}\u{662}\u{663}\u{664}\u{665}\u{666}\u{667}\u{668}\u{669}", Some(&Region::IR)),
+            iran
+        );
+        assert_eq!(phone("\u{202a}+49\u{2011}30\u{202f}123456\u{202c}", None), Ok("+4930123456".to_owned()));
+        assert_eq!(phone("\u{ff0b}\u{ff14}\u{ff19}30123456", None), Ok("+4930123456".to_owned()));
+        assert_eq!(digits("\u{6f1}\u{6f2}-\u{663}"), Ok("123".to_owned()));
     }
 
     #[test]

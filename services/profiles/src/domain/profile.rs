@@ -127,9 +127,9 @@ impl Profile {
                 self.traits.insert(name.clone(), held);
             }
         }
-        let named = definitions.segments.iter().filter_map(|compiled| {
-            let (id, name) = (compiled.segment.id, compiled.segment.draft.name.clone());
-            derived.segments.get(&id).map(|since| InSegment { id, name, entered_at: *since })
+        let named = derived.segments.iter().filter_map(|(id, since)| {
+            let name = definitions.segment(*id)?.segment.draft.name.clone();
+            Some(InSegment { id: *id, name, entered_at: *since })
         });
         self.segments = named.collect();
         self.segments.sort_by(|a, b| a.name.cmp(&b.name));
@@ -246,6 +246,13 @@ fn traits(records: &[Record], rules: &Rules) -> BTreeMap<String, Trait> {
 }
 
 /// Any record's objection holds; the latest one is told.
+/// Whether a customer of such records objects to being profiled.
+#[must_use]
+pub fn objects_to_profiling(records: &[Record]) -> bool {
+    let objection = |record: &Record| record.claims.objections.get(&Processing::Profiling).map(|said| said.stands);
+    records.iter().any(|record| objection(record) == Some(true))
+}
+
 fn objections(records: &[Record]) -> BTreeMap<Processing, (Objection, SubjectId)> {
     let mut held = BTreeMap::<Processing, (&Objection, &SourceRecord, SubjectId)>::new();
     for record in records {

@@ -1,6 +1,6 @@
 //! Segments and stages: named conditions on customers.
 
-use rapport_kernel::{Id, Timestamp};
+use rapport_kernel::{Id, OperationId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Marks the id of a segment.
@@ -11,6 +11,16 @@ pub type SegmentId = Id<SegmentMark>;
 /// How many segments a tenant may have.
 pub const MOST: u64 = 2_000;
 
+/// What a segment is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// It judges customers by what they are and do: whoever objects to being profiled is left out.
+    #[default]
+    Profiling,
+    /// What is owed to customers is done by it: it takes in whoever meets its condition.
+    Operational,
+}
+
 /// What a caller says of a segment. A condition may hold personal data: it does not print itself.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Draft {
@@ -20,6 +30,8 @@ pub struct Draft {
     pub description: String,
     /// Who is in it.
     pub condition: String,
+    /// What it is for.
+    pub purpose: Purpose,
 }
 
 /// A segment.
@@ -37,10 +49,12 @@ pub struct Segment {
     pub updated_at: Timestamp,
     /// The version of the tenant's definitions by which it was made.
     pub made_by: u64,
-    /// The version by which its condition last changed.
+    /// The version by which its condition or its purpose last changed.
     pub changed_by: u64,
     /// The version by which its name last changed.
     pub named_by: u64,
+    /// What finds its members after the last of these changes.
+    pub operation: OperationId,
 }
 
 impl Segment {
@@ -71,6 +85,8 @@ pub struct Lifecycle {
     pub revision: u64,
     /// When they last changed.
     pub updated_at: Option<Timestamp>,
+    /// What finds each customer's stage after that.
+    pub operation: Option<OperationId>,
 }
 
 impl Default for Lifecycle {
@@ -87,7 +103,7 @@ impl Default for Lifecycle {
             stage("at_risk", "now - events.purchase.last().at < duration('4320h')", "Last bought 90 to 180 days ago."),
             stage("lapsed", "true", "Last bought more than 180 days ago."),
         ];
-        Self { stages, revision: 0, updated_at: None }
+        Self { stages, revision: 0, updated_at: None, operation: None }
     }
 }
 

@@ -152,6 +152,8 @@ pub fn definition(name: &str, kind: TraitType) -> TraitDefinition {
         computed: None,
         updated_at: Timestamp::MIN,
         revision: 1,
+        changed_by: 0,
+        operation: None,
     }
 }
 

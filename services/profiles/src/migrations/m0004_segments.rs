@@ -10,9 +10,9 @@ const TABLES: &[&str] = &[
     // What a back-fill has still to look at.
     "CREATE INDEX profile_derived ON profile (tenant, derived_version, customer_id) WHERE merged_into IS NULL",
     "CREATE TABLE segment (tenant {id} NOT NULL, segment_id {id} NOT NULL, name {text} NOT NULL, \
-     description {text} NOT NULL, condition {text} NOT NULL, revision BIGINT NOT NULL, created_at BIGINT NOT NULL, \
+     description {text} NOT NULL, condition {text} NOT NULL, operational BOOLEAN NOT NULL, revision BIGINT NOT NULL, created_at BIGINT NOT NULL, \
      updated_at BIGINT NOT NULL, made_by BIGINT NOT NULL, changed_by BIGINT NOT NULL, \
-     named_by BIGINT NOT NULL, \
+     named_by BIGINT NOT NULL, operation_id {id} NOT NULL, \
      PRIMARY KEY (tenant, segment_id))",
     "CREATE UNIQUE INDEX segment_name ON segment (tenant, name)",
     "CREATE TABLE segment_interval (tenant {id} NOT NULL, segment_id {id} NOT NULL, customer_id {id} NOT NULL, \
@@ -23,8 +23,9 @@ const TABLES: &[&str] = &[
     "CREATE INDEX segment_entered ON segment_interval (tenant, segment_id, entered_at)",
     "CREATE INDEX segment_left ON segment_interval (tenant, segment_id, left_at) WHERE left_at IS NOT NULL",
     "CREATE TABLE lifecycle (tenant {id} NOT NULL PRIMARY KEY, stages {text} NOT NULL, revision BIGINT NOT NULL, \
-     updated_at BIGINT NOT NULL)",
-    "CREATE TABLE derivation (tenant {id} NOT NULL PRIMARY KEY, version BIGINT NOT NULL, settled BIGINT NOT NULL)",
+     updated_at BIGINT NOT NULL, operation_id {id} NOT NULL)",
+    "CREATE TABLE derivation (tenant {id} NOT NULL PRIMARY KEY, version BIGINT NOT NULL, settled BIGINT NOT NULL, \
+     stages BIGINT NOT NULL, calendar BIGINT NOT NULL, trust BIGINT NOT NULL, waiting {id}, running {id})",
     "CREATE TABLE score (tenant {id} NOT NULL, subject_id {id} NOT NULL, response_id {id} NOT NULL, \
      kind {text} NOT NULL, score INTEGER NOT NULL, occurred_at BIGINT NOT NULL, revision BIGINT NOT NULL, \
      deleted BOOLEAN NOT NULL, PRIMARY KEY (tenant, subject_id, response_id)) {clustered}",

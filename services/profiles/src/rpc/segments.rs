@@ -77,10 +77,10 @@ impl SegmentService for SegmentRpc {
     ) -> Result<Response<pb::DeleteSegmentResponse>, Status> {
         unary(request, async |call, message: pb::DeleteSegmentRequest| {
             let (id, etag) = convert::delete(&message)?;
-            let encode = |(): &()| pb::DeleteSegmentResponse {}.encode_to_vec();
+            let encode = |operation: &_| convert::deleted(operation).encode_to_vec();
             let receipt = receipt("DeleteSegment", &message.request_id, &message, encode);
             let answer = self.profiles.delete_segment(&call, receipt, id, etag).await?;
-            answered(answer, |()| pb::DeleteSegmentResponse {})
+            answered(answer, convert::deleted)
         })
         .await
     }
@@ -90,8 +90,9 @@ impl SegmentService for SegmentRpc {
         request: Request<pb::PreviewSegmentRequest>,
     ) -> Result<Response<pb::PreviewSegmentResponse>, Status> {
         unary(request, async |call, message| {
-            let (condition, at, sample) = convert::preview(&message, call.now)?;
-            Ok(convert::previewed(&self.profiles.preview_segment(&call, &condition, at, sample).await?))
+            let (condition, purpose, at, sample) = convert::preview(&message, call.now)?;
+            let preview = self.profiles.preview_segment(&call, (&condition, purpose), at, sample).await?;
+            Ok(convert::previewed(&preview))
         })
         .await
     }

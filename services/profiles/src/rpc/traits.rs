@@ -55,10 +55,10 @@ impl TraitService for TraitRpc {
     ) -> Result<Response<DeleteTraitDefinitionResponse>, Status> {
         unary(request, async |call, message: DeleteTraitDefinitionRequest| {
             let (name, expected) = convert::delete(&message)?;
-            let encode = |_: &_| DeleteTraitDefinitionResponse {}.encode_to_vec();
+            let encode = |definition: &_| convert::taken_back(definition).encode_to_vec();
             let receipt = receipt("DeleteTraitDefinition", &message.request_id, &message, encode);
             let answer = self.0.undeclare(&call, receipt, name, expected).await?;
-            answered(answer, |_| DeleteTraitDefinitionResponse {})
+            answered(answer, convert::taken_back)
         })
         .await
     }

@@ -7,8 +7,7 @@ use rapport_data::Tx;
 use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
 
 use super::component::Component;
-use super::{Written, candidates, derive};
-use crate::domain::claims::Statement;
+use super::{Written, candidates, derive, matching};
 use crate::domain::derived::Derived;
 use crate::domain::linking::Partition;
 use crate::domain::profile::{Profile, Record};
@@ -17,8 +16,7 @@ use crate::domain::rules::Rules;
 use crate::domain::search;
 use crate::events;
 use crate::store::link::Link;
-use crate::store::observation::Observation;
-use crate::store::{link, observation, persona_member, profile, search_term, trait_value};
+use crate::store::{index, link, persona_member, profile, search_term, trait_value};
 
 /// Writes the difference between a component as it is held and a partition of it.
 pub async fn relink(
@@ -28,7 +26,7 @@ pub async fn relink(
     rules: &Rules,
 ) -> Result<(Changes, Written), Fault> {
     let changes = relink::changes(partition, &component.records, &component.owners(), &component.held);
-    let written = write(tx, component, &changes, rules).await?;
+    let written = Box::pin(write(tx, component, &changes, rules)).await?;
     Ok((changes, written))
 }
 
@@ -42,6 +40,9 @@ pub async fn write(tx: &Tx, component: &Component, changes: &Changes, rules: &Ru
     profile::put(tx, &live.chain(redirects).collect::<Vec<_>>(), &derived, now).await?;
     derive::write(tx, component, changes, &fresh, now).await?;
     move_links(tx, component, changes, now).await?;
+    if rules.matcher.is_some() && !component.links.is_empty() {
+        matching::follow(tx, rules, component, changes).await?;
+    }
     let mut written = Written::default();
     for one in fresh {
         let profile = Arc::new(one.profile);
@@ -88,16 +89,25 @@ async fn move_links(tx: &Tx, component: &Component, changes: &Changes, now: Time
     Ok(())
 }
 
-/// Writes a customer's new state where no record moves; `held` is the state before.
-pub async fn update(
-    tx: &Tx,
-    (customer, before, derived): (CustomerId, u64, Arc<Derived>),
-    records: Vec<Record>,
-    rules: &Rules,
-) -> Result<Arc<Profile>, Fault> {
-    let changes = Changes { revision: before + 1, live: vec![(customer, records)], ..Changes::default() };
-    let component = Component { derived: BTreeMap::from([(customer, derived)]), ..Component::default() };
-    let mut written = write(tx, &component, &changes, rules).await?;
+/// A customer's state before: its revision, what was derived of it, and its records.
+pub struct Prior {
+    /// The customer.
+    pub customer: CustomerId,
+    /// Its revision.
+    pub revision: u64,
+    /// What was derived of it.
+    pub derived: Arc<Derived>,
+    /// Its records, as they were before anything was said.
+    pub records: Vec<Record>,
+}
+
+/// Writes a customer's new state where no record moves.
+pub async fn update(tx: &Tx, prior: Prior, records: Vec<Record>, rules: &Rules) -> Result<Arc<Profile>, Fault> {
+    let Prior { customer, revision, derived, records: said } = prior;
+    let changes = Changes { revision: revision + 1, live: vec![(customer, records)], ..Changes::default() };
+    let held = BTreeMap::from([(customer, Held::Live { revision, records: said })]);
+    let component = Component { derived: BTreeMap::from([(customer, derived)]), held, ..Component::default() };
+    let mut written = Box::pin(write(tx, &component, &changes, rules)).await?;
     written.live.pop().ok_or_else(|| Fault::internal("the new state of a customer was not written"))
 }
 
@@ -105,23 +115,6 @@ pub async fn update(
 pub(crate) async fn index(tx: &Tx, live: &[Arc<Profile>], rules: &Rules) -> Result<(), Fault> {
     let words = live.iter().map(|profile| (profile.customer, search::terms(profile, rules))).collect();
     let new = live.iter().filter(|profile| profile.revision == 1).map(|profile| profile.customer).collect();
-    search_term::set(tx, &words, &new).await?;
-    trait_value::set(tx, &live.iter().map(AsRef::as_ref).collect::<Vec<_>>(), &new).await
-}
-
-/// Writes a customer's state anew though nobody said anything: what it is folded by changed, or the time came at which
-/// something ends by itself. That nothing was said is kept as well, so that it is known which revision it had when.
-pub async fn touch(
-    tx: &Tx,
-    component: (CustomerId, u64, Arc<Derived>),
-    records: Vec<Record>,
-    rules: &Rules,
-) -> Result<Arc<Profile>, Fault> {
-    let home = records.iter().find(|record| record.subject == component.0).or_else(|| records.first());
-    let home = home.ok_or_else(|| Fault::internal("a customer has no record"))?.subject;
-    let profile = update(tx, component, records, rules).await?;
-    let (now, profile_revision, statement) = (tx.now(), profile.revision, Statement::default());
-    let nothing = Observation { subject: home, observed_at: now, recorded_at: now, profile_revision, statement };
-    observation::add(tx, &[nothing]).await?;
-    Ok(profile)
+    // On the heap: what awaits it lies deep already.
+    Box::pin(index::set(tx, live, &words, &new)).await
 }

@@ -1,12 +1,11 @@
 //! Declared traits: what their values must be, which of several survives, which of them metrics can be grouped by. A
-//! change counts for reads at once; profiles that it makes others are told in the background ([`super::refold`]).
+//! change counts for reads at once; profiles that it makes others are told in the background ([`super::backfill`]).
 
 use rapport_data::{Answer, Receipt, Tx, keyset};
-use rapport_kernel::{Fault, Reason};
+use rapport_kernel::{Fault, Reason, Violations};
 use rapport_platform::Call;
 
-use super::segments::definitions_changed;
-use super::{Profiles, refold};
+use super::{Profiles, backfill};
 use crate::domain::declared::TraitDefinition;
 use crate::events;
 use crate::store::trait_definition::{self, Version};
@@ -76,11 +75,13 @@ impl Profiles {
                 }
                 let mut definition = held.definition.clone();
                 input.changes.iter().for_each(|change| change(&mut definition, &input.definition));
-                if let Some((field, rule, text)) = definition.refusal() {
-                    return Err(Fault::invalid_field(format!("trait_definition.{field}"), rule, text));
+                let mut wrong = Violations::new();
+                for (field, rule, text) in definition.refusals() {
+                    wrong.add(format!("trait_definition.{field}"), rule, text);
                 }
+                wrong.check()?;
                 if definition == held.definition {
-                    return Ok(definition);
+                    return looked_at(&tx, held).await;
                 }
                 put(&tx, Some(&held), definition, false).await
             }
@@ -157,7 +158,18 @@ impl Profiles {
 
 /// Definitions change one after another.
 async fn lock(tx: &Tx) -> Result<(), Fault> {
-    tx.lock(&[refold::LOCK.to_owned()]).await
+    backfill::hold(tx).await
+}
+
+/// A definition that stays as it is: where the back-fill after its last change ended before its end, another is begun.
+async fn looked_at(tx: &Tx, held: Version) -> Result<TraitDefinition, Fault> {
+    let Some(operation) = held.definition.operation else { return Ok(held.definition) };
+    let Some(begun) = backfill::ask_again(tx, held.definition.changed_by, operation).await? else {
+        return Ok(held.definition);
+    };
+    let definition = TraitDefinition { operation: Some(begun), ..held.definition };
+    trait_definition::amend(tx, &definition).await?;
+    Ok(definition)
 }
 
 async fn held(tx: &Tx, name: &str, expected: Option<u64>) -> Result<Version, Fault> {
@@ -181,21 +193,21 @@ async fn put(
     let after = |last: rapport_kernel::Timestamp| last.plus(std::time::Duration::from_micros(1));
     definition.updated_at = last.map_or(tx.now(), |last| tx.now().max(after(last)));
     definition.revision += 1;
-    let version = Version { definition, deleted };
-    trait_definition::add(tx, &version).await?;
     let was_computed = before.is_some_and(|before| before.definition.computed.is_some());
-    if was_computed || version.definition.computed.is_some() {
-        definitions_changed(tx).await?;
-    }
-    tx.publish(events::trait_definition_changed(tx.tenant(), &version)).await?;
-    let folded = |version: &Version| (!version.deleted).then(|| version.definition.clone());
-    let folds_alike = match (before.and_then(folded), folded(&version)) {
+    let folded = |definition: &TraitDefinition, deleted: bool| (!deleted).then(|| definition.clone());
+    let held = before.and_then(|before| folded(&before.definition, before.deleted));
+    let folds_alike = match (held, folded(&definition, deleted)) {
         (Some(before), Some(after)) => before.folds_as(&after),
         (None, None) => true,
         (None, Some(_)) | (Some(_), None) => false,
     };
-    if !folds_alike {
-        refold::ask(tx, &version.definition.name).await?;
+    if was_computed || definition.computed.is_some() || !folds_alike {
+        let change = backfill::changed(tx).await?;
+        definition.changed_by = change.version;
+        definition.operation = Some(change.operation);
     }
+    let version = Version { definition, deleted };
+    trait_definition::add(tx, &version).await?;
+    tx.publish(events::trait_definition_changed(tx.tenant(), &version)).await?;
     Ok(version.definition)
 }

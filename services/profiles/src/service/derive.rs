@@ -9,18 +9,20 @@ use rapport_data::{Rx, Tx};
 use rapport_kernel::{CustomerId, Fault, SubjectId, TenantId, Timestamp};
 
 use super::component::{Component, lock_customers};
-use super::evidence::{histories, history, scores, subjects};
+use super::evidence::{histories, history, subjects};
 use super::{Profiles, Written, again, apply, rules};
 use crate::domain::claims::Statement;
-use crate::domain::definitions::Compiled;
+use crate::domain::definitions::{Compiled, Definitions, Parts};
 use crate::domain::derived::{Derivation, Derived, Flip, Inputs, Score, derive};
 use crate::domain::happened::History;
 use crate::domain::profile::{Profile, Record, fold};
+use crate::domain::reads::{Reads, Touched};
 use crate::domain::relink::{Changes, Held};
 use crate::domain::rules::Rules;
 use crate::events;
 use crate::store::observation::{self, Observation};
-use crate::store::{profile, segment_interval};
+use crate::store::profile::Place;
+use crate::store::{persona_member, profile, score, segment_interval};
 
 /// How many customers are looked at together, and how many are changed by one unit.
 const LOOK: usize = 100;
@@ -28,7 +30,7 @@ const UNIT: usize = 25;
 
 /// Why customers are derived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
+pub(crate) enum Cause {
     /// Something happened to them, or no longer did.
     Event,
     /// They gave a score, or one was deleted.
@@ -46,8 +48,7 @@ pub(crate) struct Fresh {
     before: Option<Arc<Derived>>,
 }
 
-/// Derives the customers that a unit writes. Where neither records nor definitions moved, and nothing derived looks at
-/// the profile, all stays as it was.
+/// Derives the customers that a unit writes: where no records moved, what reads something that is said otherwise now.
 pub(crate) async fn of_changes(
     tx: &Tx,
     component: &Component,
@@ -59,38 +60,37 @@ pub(crate) async fn of_changes(
     let renewed = rules::renewed(tx, rules, newest).await?;
     let rules = renewed.as_ref().unwrap_or(rules);
     let mut fresh = Vec::with_capacity(changes.live.len());
+    let begun: BTreeSet<SubjectId> =
+        changes.moves.iter().filter(|moved| moved.from.is_none()).map(|moved| moved.subject).collect();
     for (customer, records) in &changes.live {
         let profile = fold(*customer, changes.revision, now, records, rules);
-        let before = component.derived.get(customer).cloned();
+        // An id that led elsewhere until now begins anew: it is no founding member of segments that were made meanwhile.
+        let led_elsewhere = matches!(component.held.get(customer), Some(Held::Redirect { .. }));
+        let before = component.derived.get(customer).filter(|_| !led_elsewhere).cloned();
         let moved = moved(component, changes, *customer, records);
-        if let Some(before) = &before
-            && !moved
-            && before.version == rules.definitions.version
-            && !rules.definitions.reads().profile
-        {
-            // But that a flag may end earlier.
-            let valid_until = before.valid_until.min(profile.flag_ends_after(now));
-            let derived = Arc::new(Derived { valid_until, ..(**before).clone() });
-            let profile = profile.at(now).with(derived, rules);
-            fresh.push(Fresh { profile, flips: Vec::new(), before: Some(Arc::clone(before)) });
-            continue;
-        }
-        let all_new = records
-            .iter()
-            .all(|record| changes.moves.iter().any(|moved| moved.subject == record.subject && moved.from.is_none()));
-        let begun = Arc::new(Derived { version: rules.definitions.version, ..Derived::default() });
-        let start = before.clone().unwrap_or(begun);
-        let ids: Vec<SubjectId> = subjects(&profile).collect();
+        let all_new = records.iter().all(|record| begun.contains(&record.subject));
+        let nothing = Arc::new(Derived { version: rules.definitions.version, ..Derived::default() });
+        let start = before.clone().unwrap_or(nothing);
+        let touched = match component.held.get(customer) {
+            Some(Held::Live { records: said, .. }) if !moved && before.is_some() && said != records => {
+                let held = fold(*customer, changes.revision, now, said, rules).at(now);
+                Touched::between(&held, &profile.clone().at(now))
+            }
+            // Nobody said anything: it is folded or linked by other rules.
+            _ => Touched::everything(),
+        };
+        let parts = rules.definitions.parts(&touched, &start, now);
         let mut history = BTreeMap::new();
         let mut last = start.scores.clone();
         if !all_new {
-            history = histories(tx, &[&profile], rules.definitions.reads()).await?;
+            history = histories(tx, &[&profile], &parts.reads).await?;
             if moved {
-                last = scores(tx, &ids, Timestamp::MAX).await?;
+                let ids: Vec<SubjectId> = subjects(&profile).collect();
+                last = score::last(tx, &ids, Timestamp::MAX).await?;
             }
         }
         let history = history.remove(customer).unwrap_or_default();
-        let derivation = derived(&start, &profile, &history, &last, rules, now);
+        let derivation = derived(&start, &profile, (&history, &last), (rules, &parts), now);
         let profile = profile.at(now).with(Arc::new(derivation.derived), rules);
         fresh.push(Fresh { profile, flips: derivation.flips, before });
     }
@@ -150,27 +150,33 @@ async fn wake(tx: &Tx, customer: CustomerId, before: Timestamp, after: Timestamp
 fn derived(
     before: &Derived,
     profile: &Profile,
-    history: &History,
-    scores: &BTreeMap<String, Score>,
-    rules: &Rules,
+    (history, scores): (&History, &BTreeMap<String, Score>),
+    (rules, parts): (&Rules, &Parts),
     now: Timestamp,
 ) -> Derivation {
     let (calendar, definitions) = (rules.calendar(profile), &*rules.definitions);
-    derive(before, &Inputs { profile, history, scores, calendar, definitions }, now)
+    derive(before, &Inputs { profile, history, scores, calendar, definitions, parts }, now)
 }
 
 /// What would be derived of a profile that only might be.
 pub(crate) async fn preview(rx: &Rx, profile: &Profile, before: &Derived, rules: &Rules) -> Result<Derived, Fault> {
     let ids: Vec<SubjectId> = subjects(profile).collect();
     let history = history(rx, &ids, rules.definitions.reads(), None).await?;
-    let last = scores(rx, &ids, Timestamp::MAX).await?;
-    Ok(derived(before, profile, &history, &last, rules, rx.now()).derived)
+    let last = score::last(rx, &ids, Timestamp::MAX).await?;
+    Ok(derived(before, profile, (&history, &last), (rules, &rules.definitions.whole()), rx.now()).derived)
 }
+
+/// Customers to derive, with what became another since they were.
+pub(crate) type Touches = BTreeMap<CustomerId, Touched>;
 
 /// A customer as it is stored.
 struct Stored {
     profile: Profile,
     before: Arc<Derived>,
+    /// Whether a trait that its records state is folded otherwise since it was derived.
+    retold: bool,
+    /// What of it is looked at.
+    parts: Arc<Parts>,
 }
 
 /// What deriving customers again found.
@@ -190,52 +196,87 @@ impl Found {
             || after.valid_until < before.valid_until
             || before.valid_until <= now
             || self.renamed
+            || self.stored.retold
     }
 }
 
 /// Derives customers as they are stored; those that are none any more are left out.
-async fn look(rx: &Rx, rules: &Rules, customers: &[CustomerId], cause: Cause) -> Result<Vec<Found>, Fault> {
-    let rows = profile::by_ids(rx, customers).await?;
-    look_at(rx, rules, rows.into_iter().collect(), cause).await
+async fn look(rx: &Rx, rules: &Rules, touches: &Touches, cause: Cause) -> Result<Vec<Found>, Fault> {
+    let rows = profile::by_ids(rx, &touches.keys().copied().collect::<Vec<_>>()).await?;
+    look_at(rx, rules, rows.into_iter().collect(), touches, cause).await
 }
 
 async fn look_at(
     rx: &Rx,
     rules: &Rules,
     rows: Vec<(CustomerId, profile::Row)>,
+    touches: &Touches,
     cause: Cause,
 ) -> Result<Vec<Found>, Fault> {
     let newest = rows.iter().map(|(_, row)| row.derived.version).max().unwrap_or(0);
     let renewed = rules::renewed(rx, rules, newest).await?;
-    let rules = renewed.as_ref().unwrap_or(rules);
+    let (rules, now) = (renewed.as_ref().unwrap_or(rules), rx.now());
+    let (definitions, untouched) = (&*rules.definitions, Touched::default());
+    // Most share a cause, and the version that they were derived by.
+    let mut known = BTreeMap::<(&Touched, u64), Arc<Parts>>::new();
+    let mut parts_of = |customer: CustomerId, before: &Derived| {
+        let touched = touches.get(&customer).unwrap_or(&untouched);
+        if before.valid_until <= now {
+            return definitions.whole();
+        }
+        let parts = known.entry((touched, before.version)).or_insert_with(|| definitions.parts(touched, before, now));
+        Arc::clone(parts)
+    };
     let stored = rows.into_iter().filter_map(|(customer, row)| match row.held {
         Held::Live { revision, records } => {
+            let retold = is_retold(&records, definitions, row.derived.version);
             let profile = fold(customer, revision, row.updated_at, &records, rules);
-            Some(Stored { profile, before: row.derived })
+            let parts = parts_of(customer, &row.derived);
+            Some(Stored { profile, before: row.derived, retold, parts })
         }
         Held::Redirect { .. } => None,
     });
     let stored: Vec<Stored> = stored.collect();
-    let profiles: Vec<&Profile> = stored.iter().map(|stored| &stored.profile).collect();
-    let mut histories = histories(rx, &profiles, rules.definitions.reads()).await?;
+    let mut happened = happened(rx, &stored).await?;
     let mut found = Vec::with_capacity(stored.len());
     for stored in stored {
         let profile = &stored.profile;
         let last = if cause == Cause::Score {
-            scores(rx, &subjects(profile).collect::<Vec<_>>(), Timestamp::MAX).await?
+            score::last(rx, &subjects(profile).collect::<Vec<_>>(), Timestamp::MAX).await?
         } else {
             stored.before.scores.clone()
         };
-        let history = histories.remove(&profile.customer).unwrap_or_default();
-        let derivation = derived(&stored.before, profile, &history, &last, rules, rx.now());
-        let named = |compiled: &Compiled| {
-            let segment = &compiled.segment;
-            segment.named_by > stored.before.version && stored.before.segments.contains_key(&segment.id)
-        };
-        let renamed = rules.definitions.segments.iter().any(|compiled| named(compiled));
+        let history = happened.remove(&profile.customer).unwrap_or_default();
+        let derivation = derived(&stored.before, profile, (&history, &last), (rules, &stored.parts), now);
+        let version = stored.before.version;
+        let named = |compiled: &Arc<Compiled>| compiled.segment.named_by > version;
+        let renamed = version < definitions.version
+            && stored.before.segments.keys().filter_map(|id| definitions.segment(*id)).any(named);
         found.push(Found { stored, derivation, renamed });
     }
     Ok(found)
+}
+
+/// What happened to customers, of each as far as what is looked at of it reads.
+async fn happened(rx: &Rx, stored: &[Stored]) -> Result<BTreeMap<CustomerId, History>, Fault> {
+    let mut alike = BTreeMap::<&Reads, Vec<&Profile>>::new();
+    for one in stored.iter().filter(|one| one.parts.reads.sees_any()) {
+        alike.entry(&one.parts.reads).or_default().push(&one.profile);
+    }
+    let mut found = BTreeMap::new();
+    for (reads, profiles) in alike {
+        found.extend(histories(rx, &profiles, reads).await?);
+    }
+    Ok(found)
+}
+
+/// Whether records state a trait that is folded otherwise than by a version of the definitions.
+fn is_retold(records: &[Record], definitions: &Definitions, version: u64) -> bool {
+    let states = |name: &String| {
+        let claims = |record: &Record| record.claims.traits.get(name).is_some_and(|claim| claim.value.is_some());
+        records.iter().any(claims)
+    };
+    version < definitions.version && definitions.traits_since(version).any(states)
 }
 
 impl Profiles {
@@ -244,49 +285,63 @@ impl Profiles {
     ///
     /// # Errors
     /// As [`rapport_data::Database::write`].
-    pub async fn derive(&self, tenant: TenantId, customers: &[CustomerId], cause: Cause) -> Result<(), Fault> {
+    pub(crate) async fn derive(&self, tenant: TenantId, touches: &Touches, cause: Cause) -> Result<(), Fault> {
         let rules = self.rules_now(tenant).await?;
-        for some in customers.chunks(LOOK) {
+        for some in chunks(touches, LOOK) {
             let changed = if cause == Cause::Clock {
                 // Whoever was due is written in any case: it has a next time to be looked at, or none.
-                some.to_vec()
+                some
             } else {
                 let read = |rx: Rx| {
-                    let rules = Arc::clone(&rules);
+                    let (rules, some) = (Arc::clone(&rules), &some);
                     async move { Ok((look(&rx, &rules, some, cause).await?, rx.now())) }
                 };
                 let (found, now) = self.0.database.read(tenant, read).await?;
                 let changed = found.into_iter().filter(|found| found.changes(now));
-                changed.map(|found| found.stored.profile.customer).collect()
+                let changed: BTreeSet<CustomerId> = changed.map(|found| found.stored.profile.customer).collect();
+                some.into_iter().filter(|(customer, _)| changed.contains(customer)).collect()
             };
-            for some in changed.chunks(UNIT) {
+            for some in chunks(&changed, UNIT) {
                 self.derive_unit(tenant, &rules, some, cause).await?;
             }
         }
         Ok(())
     }
 
+    /// Derives customers that are due.
+    ///
+    /// # Errors
+    /// As [`rapport_data::Database::write`].
+    pub(crate) async fn derive_due(
+        &self,
+        tenant: TenantId,
+        customers: impl IntoIterator<Item = CustomerId>,
+    ) -> Result<(), Fault> {
+        let touches = customers.into_iter().map(|customer| (customer, Touched::default())).collect();
+        self.derive(tenant, &touches, Cause::Clock).await
+    }
+
     async fn derive_unit(
         &self,
         tenant: TenantId,
         rules: &Arc<Rules>,
-        customers: &[CustomerId],
+        touches: Touches,
         cause: Cause,
     ) -> Result<(), Fault> {
-        let customers: Arc<[CustomerId]> = customers.into();
+        let touches = Arc::new(touches);
         let written = again(|| {
-            let (rules, customers) = (Arc::clone(rules), Arc::clone(&customers));
+            let (rules, touches) = (Arc::clone(rules), Arc::clone(&touches));
             self.0.database.write(tenant, move |tx| {
-                let (rules, customers) = (Arc::clone(&rules), Arc::clone(&customers));
-                async move { rederive(&tx, &rules, &customers, cause).await }
+                let (rules, touches) = (Arc::clone(&rules), Arc::clone(&touches));
+                async move { rederive(&tx, &rules, &touches, cause).await }
             })
         });
         self.show(tenant, &written.await?);
         Ok(())
     }
 
-    /// Looks at the next customers that an older version of the definitions derived. Answers where to go on, `None` after
-    /// the last.
+    /// Looks at the next customers that an older version of the definitions than one derived. Answers how many they were
+    /// and where to go on, `None` after the last.
     ///
     /// # Errors
     /// As [`rapport_data::Database::write`].
@@ -294,50 +349,59 @@ impl Profiles {
         &self,
         tenant: TenantId,
         rules: &Arc<Rules>,
-        after: uuid::Uuid,
-    ) -> Result<Option<uuid::Uuid>, Fault> {
-        let version = rules.definitions.version;
+        (version, after): (u64, Option<Place>),
+    ) -> Result<(u64, Option<Place>), Fault> {
+        let nothing = Touches::new();
         let read = |rx: Rx| {
-            let rules = Arc::clone(rules);
+            let (rules, nothing) = (Arc::clone(rules), &nothing);
             async move {
                 let rows = profile::behind(&rx, version, after, LOOK as u64).await?;
-                let last = rows.last().map(|(customer, _)| customer.uuid());
-                Ok((look_at(&rx, &rules, rows, Cause::Definitions).await?, last, rx.now()))
+                let last = rows.last().map(|(customer, row)| (row.derived.version, customer.uuid()));
+                let count = rows.len() as u64;
+                Ok((look_at(&rx, &rules, rows, nothing, Cause::Definitions).await?, (count, last), rx.now()))
             }
         };
-        let (found, last, now) = self.0.database.read(tenant, read).await?;
+        let (found, told, now) = self.0.database.read(tenant, read).await?;
         let (changed, same): (Vec<Found>, Vec<Found>) = found.into_iter().partition(|found| found.changes(now));
         let seen: Arc<[(CustomerId, u64)]> =
             same.iter().map(|found| (found.stored.profile.customer, found.stored.profile.revision)).collect();
         if !seen.is_empty() {
+            let version = rules.definitions.version;
             let confirm = move |tx: Tx| {
                 let seen = Arc::clone(&seen);
                 async move { profile::confirm(&tx, &seen, version).await }
             };
             self.0.database.write(tenant, confirm).await?;
         }
-        let changed: Vec<CustomerId> = changed.iter().map(|found| found.stored.profile.customer).collect();
-        for some in changed.chunks(UNIT) {
+        let changed = changed.iter().map(|found| (found.stored.profile.customer, Touched::default())).collect();
+        for some in chunks(&changed, UNIT) {
             self.derive_unit(tenant, rules, some, Cause::Definitions).await?;
         }
-        Ok(last)
+        Ok(told)
     }
 }
 
+/// So many at a time.
+fn chunks(touches: &Touches, size: usize) -> Vec<Touches> {
+    let all: Vec<_> = touches.iter().collect();
+    let some = |some: &[(&CustomerId, &Touched)]| some.iter().map(|(id, touched)| (**id, (*touched).clone())).collect();
+    all.chunks(size).map(some).collect()
+}
+
 /// Derives customers again within a unit that holds them.
-async fn rederive(tx: &Tx, rules: &Rules, customers: &[CustomerId], cause: Cause) -> Result<Written, Fault> {
-    lock_customers(tx, &customers.iter().copied().collect()).await?;
-    let found = look(tx, rules, customers, cause).await?;
-    let (mut written, mut flips) = (Written::default(), Vec::new());
+async fn rederive(tx: &Tx, rules: &Rules, touches: &Touches, cause: Cause) -> Result<Written, Fault> {
+    lock_customers(tx, &touches.keys().copied().collect()).await?;
+    let found = look(tx, rules, touches, cause).await?;
+    let (mut written, mut flips, mut personas) = (Written::default(), Vec::new(), Vec::new());
     let there: BTreeSet<CustomerId> = found.iter().map(|found| found.stored.profile.customer).collect();
     if cause == Cause::Clock {
-        for gone in customers.iter().filter(|customer| !there.contains(customer)) {
+        for gone in touches.keys().filter(|customer| !there.contains(customer)) {
             tx.wake_at(*gone, None).await?;
         }
     }
     for found in found {
         let changes = found.changes(tx.now());
-        let Found { stored: Stored { mut profile, before }, derivation, .. } = found;
+        let Found { stored: Stored { mut profile, before, retold, .. }, derivation, .. } = found;
         let Derivation { derived, flips: some } = derivation;
         if !changes {
             if cause == Cause::Clock {
@@ -351,8 +415,11 @@ async fn rederive(tx: &Tx, rules: &Rules, customers: &[CustomerId], cause: Cause
         profile = profile.at(tx.now());
         profile.revision += 1;
         profile.updated_at = tx.now().max(profile.updated_at);
-        if profile.flags.len() < flags {
+        if profile.flags.len() < flags || retold {
             note(tx, &profile).await?;
+        }
+        if retold && rules.personas.is_some() {
+            personas.push((customer, profile.persona.as_ref().map(|has| has.persona)));
         }
         profile::derive(tx, customer, profile.revision, &derived, profile.updated_at).await?;
         let due = derived.valid_until;
@@ -364,12 +431,13 @@ async fn rederive(tx: &Tx, rules: &Rules, customers: &[CustomerId], cause: Cause
         tx.publish(events::profile_flipped(&profile, &some, profile.updated_at)).await?;
         written.live.push(profile);
     }
+    persona_member::put(tx, &personas).await?;
     segment_interval::write(tx, &flips).await?;
     apply::index(tx, &written.live, rules).await?;
     Ok(written)
 }
 
-/// Keeps that a flag ended though nobody said anything, so that it is known which revision the profile had when.
+/// Keeps that a profile is another though nobody said anything, so that it is known which revision it had when.
 async fn note(tx: &Tx, profile: &Profile) -> Result<(), Fault> {
     let (now, profile_revision, statement) = (tx.now(), profile.revision, Statement::default());
     let subject = profile.records.first().map_or(profile.customer, |(subject, ..)| *subject);

@@ -3,11 +3,14 @@
 pub mod accounts;
 pub mod apply;
 pub mod attach;
+pub mod backfill;
 mod batch;
+mod before;
 pub mod candidates;
 pub mod catalogue;
 pub mod channels;
 pub mod component;
+mod crowding;
 pub mod declared;
 pub mod delete;
 pub mod derive;
@@ -17,6 +20,7 @@ pub mod evidence;
 pub mod explain;
 pub mod follow;
 pub mod health;
+pub mod hear;
 pub mod history;
 pub mod hot;
 pub mod identify;
@@ -28,12 +32,13 @@ pub mod matching;
 pub mod members;
 pub mod merge;
 pub mod namespaces;
+mod newcomers;
+mod passes;
 pub mod personas;
 pub mod potential;
 pub mod quality;
 pub mod quarantine;
 pub mod read;
-pub mod refold;
 pub mod renormalise;
 pub mod rules;
 pub mod say;
@@ -75,6 +80,7 @@ pub(crate) struct Inner {
     pub(crate) rules: rules::Cache,
     /// Told when something may be due earlier than the clock's next look.
     pub(crate) wake: Notify,
+    pub(crate) pace: backfill::Pace,
     /// Until when, in microseconds, what happens has its place in the timeline.
     pub(crate) covered: AtomicI64,
     pub(crate) quality: quality::Quality,
@@ -103,7 +109,8 @@ impl Profiles {
     pub fn new(database: Database, built_in: Namespaces) -> Self {
         let (hot, rules, wake) = (Hot::default(), rules::Cache::default(), Notify::new());
         let (covered, quality) = (AtomicI64::new(i64::MIN), quality::Quality::default());
-        let inner = Inner { database, built_in, hot, rules, wake, covered, quality };
+        let pace = backfill::Pace::default();
+        let inner = Inner { database, built_in, hot, rules, wake, pace, covered, quality };
         Self(Arc::new(inner))
     }
 

@@ -8,8 +8,7 @@ use rapport_data::Rx;
 use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp};
 use rapport_platform::Call;
 
-use super::derive::Cause;
-use super::evidence::{history, scores};
+use super::evidence::history;
 use super::hot::Known;
 use super::{Profiles, rules};
 use crate::domain::claims::Claims;
@@ -19,7 +18,7 @@ use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
 use crate::domain::value::Named;
 use crate::store::observation::Observation;
-use crate::store::{identifier, link, observation, profile, segment_interval, subject};
+use crate::store::{identifier, link, observation, profile, score, segment_interval, subject};
 
 /// How often a read follows an id that moved while it was read.
 const MOST_HOPS: usize = 4;
@@ -103,7 +102,7 @@ impl Profiles {
         let due: BTreeSet<CustomerId> =
             found.iter().flatten().filter(|profile| late(profile)).map(|profile| profile.customer).collect();
         if !due.is_empty() {
-            Box::pin(self.derive(call.tenant(), &due.into_iter().collect::<Vec<_>>(), Cause::Clock)).await?;
+            Box::pin(self.derive_due(call.tenant(), due)).await?;
             for profile in found.iter_mut().flatten().filter(|profile| late(profile)) {
                 *profile = self.get(call, &Named::Id(profile.customer), 0).await?;
             }
@@ -117,7 +116,7 @@ impl Profiles {
             return Ok(profile);
         }
         // A unit of work that is seldom needed is not part of every read's own future.
-        Box::pin(self.derive(call.tenant(), &[profile.customer], Cause::Clock)).await?;
+        Box::pin(self.derive_due(call.tenant(), [profile.customer])).await?;
         match self.hot(call, profile.customer) {
             Some(derived) => Ok(derived),
             None => Ok(self.load(call, &Named::Id(profile.customer)).await?.1),
@@ -260,10 +259,10 @@ async fn past(rx: &Rx, customer: CustomerId, at: Timestamp, rules: &Rules) -> Re
     // Segments as it was in them; computed traits and the stage as they are defined now, over what was recorded then.
     let (before, definitions) = (Derived::default(), &*rules.definitions);
     let history = history(rx, &members, definitions.reads(), Some(at)).await?;
-    let (scores, calendar) = (scores(rx, &members, at).await?, rules.calendar(&profile));
-    let inputs = Inputs { profile: &profile, history: &history, scores: &scores, calendar, definitions };
+    let (scores, calendar) = (score::last(rx, &members, at).await?, rules.calendar(&profile));
+    let parts = definitions.whole();
+    let inputs = Inputs { profile: &profile, history: &history, scores: &scores, calendar, definitions, parts: &parts };
     let segments = segment_interval::at(rx, customer, at).await?;
     let derived = Derived { segments, ..derive(&before, &inputs, at).derived };
-    // Which personas there were then, nobody knows any more.
-    Ok(Profile { persona: None, ..profile.with(Arc::new(derived), rules) })
+    Ok(profile.with(Arc::new(derived), rules))
 }

@@ -11,7 +11,6 @@ use serde::de::IgnoredAny;
 
 use super::Profiles;
 use crate::domain::catalogue::Catalogue;
-use crate::domain::declared::TraitDefinition;
 use crate::domain::definitions::Definitions;
 use crate::domain::matching::Matcher;
 use crate::domain::namespace::Namespaces;
@@ -19,7 +18,7 @@ use crate::domain::persona::Assigner;
 use crate::domain::rules::Rules;
 use crate::store::{
     catalogue_entry, derivation, identity_settings, lifecycle, match_model, namespace, persona, persona_set, segment,
-    settings, trait_definition,
+    settings, source_trust, trait_definition,
 };
 
 /// How long after they were read the rules that are held may be used.
@@ -67,7 +66,7 @@ impl Cache {
 /// Where the database fails; as for all that follow.
 pub async fn read(rx: &Rx, built_in: &Namespaces, held: Option<&Rules>) -> Result<Rules, Fault> {
     let declared = trait_definition::all(rx).await?;
-    let definitions = definitions(rx, &declared, held.map(|held| &held.definitions)).await?;
+    let definitions = definitions(rx, held.map(|held| &held.definitions)).await?;
     let personas = match persona_set::in_force(rx).await? {
         Some(set) => Assigner::new(&set, persona::of_set(rx, set.id).await?).map(Arc::new),
         None => None,
@@ -85,18 +84,15 @@ pub async fn read(rx: &Rx, built_in: &Namespaces, held: Option<&Rules>) -> Resul
     Ok(Rules { namespaces, declared, identity, matcher: None, personas, catalogue, definitions, settings })
 }
 
-async fn definitions(
-    rx: &Rx,
-    declared: &[TraitDefinition],
-    held: Option<&Arc<Definitions>>,
-) -> Result<Arc<Definitions>, Fault> {
-    let (version, _) = derivation::find(rx).await?;
-    if let Some(held) = held.filter(|held| held.version == version) {
+async fn definitions(rx: &Rx, held: Option<&Arc<Definitions>>) -> Result<Arc<Definitions>, Fault> {
+    let versions = derivation::find(rx).await?;
+    if let Some(held) = held.filter(|held| held.version == versions.version) {
         return Ok(Arc::clone(held));
     }
     let (lifecycle, segments) = (lifecycle::find(rx).await?, segment::all(rx).await?);
-    let computed: Vec<_> = declared.iter().filter(|definition| definition.computed.is_some()).cloned().collect();
-    let definitions = Definitions::new(version, &computed, lifecycle, segments, held.map(|held| &**held));
+    let newest = trait_definition::newest(rx).await?;
+    let declared: Vec<_> = newest.into_iter().map(|version| (version.definition, version.deleted)).collect();
+    let definitions = Definitions::new(versions, &declared, lifecycle, segments, held.map(|held| &**held));
     Ok(Arc::new(definitions))
 }
 
@@ -107,7 +103,7 @@ pub async fn renewed(rx: &Rx, rules: &Rules, version: u64) -> Result<Option<Rule
         return Ok(None);
     }
     let declared = trait_definition::all(rx).await?;
-    let definitions = definitions(rx, &declared, Some(&rules.definitions)).await?;
+    let definitions = definitions(rx, Some(&rules.definitions)).await?;
     Ok(Some(Rules { declared: declared.into_iter().collect(), definitions, ..rules.clone() }))
 }
 
@@ -129,7 +125,17 @@ async fn read_all(rx: &Rx, built_in: &Namespaces, before: Option<&Rules>) -> Res
 /// # Errors
 /// Where the database fails.
 pub async fn as_of(rx: &Rx, now: &Rules, at: Timestamp) -> Result<Rules, Fault> {
-    Ok(Rules { declared: trait_definition::as_of(rx, at).await?.into_iter().collect(), ..now.clone() })
+    let personas = match persona_set::in_force_at(rx, at).await? {
+        Some(set) => Assigner::new(&set, persona::of_set(rx, set.id).await?).map(Arc::new),
+        None => None,
+    };
+    let catalogue = now.catalogue.clone().with_sources(source_trust::as_of(rx, at).await?);
+    Ok(Rules {
+        declared: trait_definition::as_of(rx, at).await?.into_iter().collect(),
+        personas,
+        catalogue,
+        ..now.clone()
+    })
 }
 
 impl Profiles {
@@ -152,8 +158,8 @@ impl Profiles {
         let database = &self.0.database;
         let before = match self.0.rules.fresh(tenant) {
             Ok(rules) => {
-                let (version, _) = database.read(tenant, |rx| async move { derivation::find(&rx).await }).await?;
-                if rules.definitions.version >= version {
+                let newest = database.read(tenant, |rx| async move { derivation::find(&rx).await }).await?;
+                if rules.definitions.version >= newest.version {
                     return Ok(rules);
                 }
                 self.0.rules.held().changed

@@ -9,7 +9,6 @@ use rapport_conditions::Sieve;
 use rapport_data::{OperationFilter, Rx, keyset};
 use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp};
 use rapport_platform::Call;
-use uuid::Uuid;
 
 use super::{Profiles, renormalise};
 use crate::domain::bounds;
@@ -19,7 +18,7 @@ use crate::domain::rules::Rules;
 use crate::domain::search::{Order, Query, Search};
 use crate::domain::value::Named;
 use crate::store::profile::{Candidates, Word};
-use crate::store::{identifier, link, profile, refold, trait_value};
+use crate::store::{identifier, link, profile, trait_value};
 
 /// How long one call looks.
 const BUDGET: Duration = Duration::from_millis(250);
@@ -121,9 +120,9 @@ struct Behind {
 /// The customers that carry an identifier which the text may be, and what is behind.
 async fn prepare(rx: &Rx, query: Option<&Query>, rules: &Rules) -> Result<(Vec<CustomerId>, Behind), Fault> {
     let version = rules.definitions.version;
-    let is_behind = !profile::behind(rx, version, Uuid::nil(), 1).await?.is_empty();
+    let is_behind = profile::is_any_behind(rx, version).await?;
     let due = rx.due(DUE + 1).await?;
-    let values = refold::find(rx).await?.is_some() || due.len() as u64 > DUE;
+    let values = due.len() as u64 > DUE;
     let mut behind = Behind { values, words: values, version: is_behind.then_some(version), due };
     let Some(query) = query else { return Ok((Vec::new(), behind)) };
     let renormalising = OperationFilter { kind: Some(renormalise::KIND.to_owned()), ended: Some(false) };

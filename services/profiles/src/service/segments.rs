@@ -6,20 +6,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rapport_data::{Answer, Receipt, Rx, Tx, keyset};
-use rapport_kernel::{CustomerId, Fault, PageKey, Reason, TenantId, Timestamp};
+use rapport_kernel::{CustomerId, Fault, OperationId, PageKey, Reason, TenantId, Timestamp};
 use rapport_platform::Call;
 use uuid::Uuid;
 
-use super::Profiles;
 use super::evidence::histories;
-use super::follow::definitions_of;
-use crate::domain::facts::{Facts, Reads, compile};
+use super::{Profiles, backfill};
+use crate::domain::facts::{Facts, compile};
 use crate::domain::happened::History;
 use crate::domain::profile::{Profile, fold};
+use crate::domain::reads::Reads;
 use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
-use crate::domain::segment::{Draft, Lifecycle, MOST, Segment, SegmentId};
+use crate::domain::segment::{Draft, Lifecycle, MOST, Purpose, Segment, SegmentId};
+use crate::domain::standing::Processing;
 use crate::events;
+use crate::store::derivation::Changed;
 use crate::store::segment_interval::{self, Figures, Member};
 use crate::store::{derivation, lifecycle, profile, segment};
 
@@ -72,6 +74,8 @@ pub struct Change {
     pub description: Option<String>,
     /// Its new condition.
     pub condition: Option<String>,
+    /// What it is for from now on.
+    pub purpose: Option<Purpose>,
 }
 
 /// Who a condition would hold for.
@@ -85,6 +89,8 @@ pub struct Preview {
     pub total: u64,
     /// For how many it could not be evaluated.
     pub errors: u64,
+    /// How many meet it and are left out, because they object to being profiled.
+    pub objecting: u64,
     /// Some that meet it.
     pub sample: Vec<CustomerId>,
 }
@@ -95,13 +101,6 @@ pub struct Dynamics {
     pub segment: Segment,
     /// What its figures are made of.
     pub figures: Figures,
-}
-
-/// Counts a change of what is derived, and asks for all customers to be looked at again.
-pub(crate) async fn definitions_changed(tx: &Tx) -> Result<u64, Fault> {
-    let version = derivation::raise(tx).await?;
-    tx.wake_at(definitions_of(tx.tenant()), Some(tx.now())).await?;
-    Ok(version)
 }
 
 fn taken(name: &str) -> Fault {
@@ -131,7 +130,7 @@ impl Profiles {
         let unit = move |tx: Tx| {
             let draft = draft.clone();
             async move {
-                let version = definitions_changed(&tx).await?;
+                backfill::hold(&tx).await?;
                 if segment::by_name(&tx, &draft.name).await?.is_some() {
                     return Err(taken(&draft.name));
                 }
@@ -139,10 +138,19 @@ impl Profiles {
                     let text = format!("a tenant has at most {MOST} segments: delete some first");
                     return Err(Fault::new(Reason::InvalidState, text).precondition("SEGMENTS", MOST.to_string()));
                 }
-                let (created_at, updated_at) = (tx.now(), tx.now());
-                let (made_by, changed_by, named_by) = (version, version, version);
-                let (id, revision) = (SegmentId::new(), 1);
-                let segment = Segment { id, draft, revision, created_at, updated_at, made_by, changed_by, named_by };
+                let backfill::Change { version, operation } = backfill::changed(&tx).await?;
+                let (id, created_at) = (SegmentId::new(), tx.now());
+                let segment = Segment {
+                    id,
+                    draft,
+                    revision: 1,
+                    created_at,
+                    updated_at: created_at,
+                    made_by: version,
+                    changed_by: version,
+                    named_by: version,
+                    operation,
+                };
                 segment::add(&tx, &segment).await?;
                 tx.publish(events::segment_changed(tx.tenant(), id, Some(&segment), (1, created_at))).await?;
                 Ok(Shown::changed(segment))
@@ -178,7 +186,7 @@ impl Profiles {
     ) -> Result<(Vec<Shown>, Option<String>), Fault> {
         let after = page_key.open::<Uuid>(call.tenant(), LIST, token)?;
         let read = |rx: Rx| async move {
-            let (_, settled) = derivation::find(&rx).await?;
+            let settled = derivation::find(&rx).await?.settled;
             Ok((segment::page(&rx, after, size).await?, settled))
         };
         let (rows, settled) = self.read(call, read).await?;
@@ -213,27 +221,29 @@ impl Profiles {
         Ok(answer)
     }
 
-    /// Deletes a segment.
+    /// Deletes a segment; answers what takes its members out of it.
     ///
     /// # Errors
     /// NOT_FOUND; ABORTED (STALE_ETAG).
     pub async fn delete_segment(
         &self,
         call: &Call,
-        receipt: Receipt<()>,
+        receipt: Receipt<OperationId>,
         id: SegmentId,
         etag: String,
-    ) -> Result<Answer<()>, Fault> {
+    ) -> Result<Answer<OperationId>, Fault> {
         let unit = move |tx: Tx| {
             let etag = etag.clone();
             async move {
-                definitions_changed(&tx).await?;
+                backfill::hold(&tx).await?;
                 let segment = segment::find(&tx, id).await?.ok_or_else(|| missing(id))?;
                 if !etag.is_empty() && etag != segment.etag() {
                     return Err(stale("segment", id.to_string()));
                 }
+                let change = backfill::changed(&tx).await?;
                 segment::delete(&tx, id).await?;
-                tx.publish(events::segment_changed(tx.tenant(), id, None, (segment.revision + 1, tx.now()))).await
+                tx.publish(events::segment_changed(tx.tenant(), id, None, (segment.revision + 1, tx.now()))).await?;
+                Ok(change.operation)
             }
         };
         let answer = self.database(call).write_once(call.tenant(), receipt, unit).await?;
@@ -248,7 +258,7 @@ impl Profiles {
     pub async fn preview_segment(
         &self,
         call: &Call,
-        condition: &str,
+        (condition, purpose): (&str, Purpose),
         at: Timestamp,
         sample: usize,
     ) -> Result<Preview, Fault> {
@@ -272,7 +282,13 @@ impl Profiles {
                 let facts = Facts::new(profile, at, &derived.traits, &derived.scores, history).at_stage(&derived.stage);
                 preview.examined += 1;
                 preview.errors += u64::from(program.evaluate(&facts, at).is_err());
-                if program.matches(&facts, at).value {
+                let objects = profile.objections.contains_key(&Processing::Profiling);
+                if !program.matches(&facts, at).value {
+                    continue;
+                }
+                if objects && purpose == Purpose::Profiling {
+                    preview.objecting += 1;
+                } else {
                     preview.count += 1;
                     if preview.sample.len() < sample {
                         preview.sample.push(profile.customer);
@@ -357,13 +373,14 @@ impl Profiles {
         let unit = move |tx: Tx| {
             let (wanted, etag) = (wanted.clone(), etag.clone());
             async move {
-                definitions_changed(&tx).await?;
+                backfill::hold(&tx).await?;
                 let held = lifecycle::find(&tx).await?;
                 if !etag.is_empty() && etag != held.revision.to_string() {
                     return Err(stale("lifecycle", "lifecycle".to_owned()));
                 }
                 let (revision, updated_at) = (held.revision + 1, Some(tx.now()));
-                lifecycle::put(&tx, &Lifecycle { revision, updated_at, ..wanted }).await?;
+                let change = backfill::changed_else(&tx, Changed::Stages).await?;
+                lifecycle::put(&tx, &Lifecycle { revision, updated_at, ..wanted }, change.operation).await?;
                 lifecycle::find(&tx).await
             }
         };
@@ -380,7 +397,7 @@ impl Profiles {
 }
 
 async fn show(rx: &Rx, segment: Segment) -> Result<Shown, Fault> {
-    let (_, settled) = derivation::find(rx).await?;
+    let settled = derivation::find(rx).await?.settled;
     let total = profile::count_live(rx).await?;
     let complete = segment.changed_by <= settled || total == 0;
     let remaining = if complete { 0 } else { profile::count_behind(rx, segment.changed_by).await? };
@@ -390,7 +407,7 @@ async fn show(rx: &Rx, segment: Segment) -> Result<Shown, Fault> {
 
 async fn update(tx: &Tx, change: Change) -> Result<Shown, Fault> {
     let id = change.id;
-    let version = definitions_changed(tx).await?;
+    backfill::hold(tx).await?;
     let mut segment = segment::find(tx, id).await?.ok_or_else(|| missing(id))?;
     if !change.etag.is_empty() && change.etag != segment.etag() {
         return Err(stale("segment", id.to_string()));
@@ -400,17 +417,24 @@ async fn update(tx: &Tx, change: Change) -> Result<Shown, Fault> {
     draft.name = change.name.unwrap_or_else(|| before.name.clone());
     draft.description = change.description.unwrap_or_else(|| before.description.clone());
     draft.condition = change.condition.unwrap_or_else(|| before.condition.clone());
+    draft.purpose = change.purpose.unwrap_or(before.purpose);
     if segment.draft == before {
+        // Where the back-fill after its last change ended before its end, another is begun.
+        if let Some(operation) = backfill::ask_again(tx, segment.changed_by, segment.operation).await? {
+            segment.operation = operation;
+            segment::put(tx, &segment).await?;
+        }
         return Ok(Shown::changed(segment));
     }
     if segment.draft.name != before.name && segment::by_name(tx, &segment.draft.name).await?.is_some() {
         return Err(taken(&segment.draft.name));
     }
-    if segment.draft.condition != before.condition {
-        segment.changed_by = version;
-    }
-    if segment.draft.name != before.name {
-        segment.named_by = version;
+    let is_other = (&segment.draft.condition, segment.draft.purpose) != (&before.condition, before.purpose);
+    if is_other || segment.draft.name != before.name {
+        let change = backfill::changed(tx).await?;
+        segment.operation = change.operation;
+        segment.changed_by = if is_other { change.version } else { segment.changed_by };
+        segment.named_by = if segment.draft.name == before.name { segment.named_by } else { change.version };
     }
     segment.revision += 1;
     segment.updated_at = tx.now();

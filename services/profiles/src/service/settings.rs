@@ -4,10 +4,10 @@ use rapport_data::{Answer, Receipt, Tx};
 use rapport_kernel::{Fault, Reason};
 use rapport_platform::Call;
 
-use super::Profiles;
-use super::segments::definitions_changed;
+use super::{Profiles, backfill};
 use crate::domain::settings::Settings;
 use crate::events;
+use crate::store::derivation::Changed;
 use crate::store::settings;
 
 /// A change of some settings: of the ones held, and of those given with it.
@@ -62,7 +62,7 @@ impl Profiles {
                 settings::put(&tx, &changed).await?;
                 if (&changed.zone, changed.week_start) != (&held.zone, held.week_start) {
                     // What is computed by the calendar of customers who prefer no zone.
-                    definitions_changed(&tx).await?;
+                    backfill::changed_else(&tx, Changed::Calendar).await?;
                 }
                 tx.publish(events::tenant_settings_changed(tx.tenant(), &changed)).await?;
                 Ok(changed)

@@ -1,13 +1,13 @@
 //! The segments that a tenant made.
 
 use rapport_data::{Rx, Stored as _, Tx, keyset};
-use rapport_kernel::{Fault, Timestamp};
+use rapport_kernel::{Fault, OperationId, Timestamp};
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::{QueryOrder as _, QuerySelect as _};
 
 use super::run;
-use crate::domain::segment::{Draft, Segment, SegmentId};
+use crate::domain::segment::{Draft, Purpose, Segment, SegmentId};
 
 #[sea_orm::model]
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -20,12 +20,14 @@ pub(crate) struct Model {
     pub name: String,
     pub description: String,
     pub condition: String,
+    pub operational: bool,
     pub revision: i64,
     pub created_at: i64,
     pub updated_at: i64,
     pub made_by: i64,
     pub changed_by: i64,
     pub named_by: i64,
+    pub operation_id: Uuid,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
@@ -47,13 +49,19 @@ impl From<Model> for Segment {
     fn from(row: Model) -> Self {
         Self {
             id: SegmentId::from_uuid(row.segment_id),
-            draft: Draft { name: row.name, description: row.description, condition: row.condition },
+            draft: Draft {
+                name: row.name,
+                description: row.description,
+                condition: row.condition,
+                purpose: if row.operational { Purpose::Operational } else { Purpose::Profiling },
+            },
             revision: row.revision.cast_unsigned(),
             created_at: Timestamp::from_column(row.created_at),
             updated_at: Timestamp::from_column(row.updated_at),
             made_by: row.made_by.cast_unsigned(),
             changed_by: row.changed_by.cast_unsigned(),
             named_by: row.named_by.cast_unsigned(),
+            operation: OperationId::from_uuid(row.operation_id),
         }
     }
 }
@@ -102,12 +110,14 @@ fn row(tx: &Tx, segment: &Segment) -> ActiveModel {
         name: Set(segment.draft.name.clone()),
         description: Set(segment.draft.description.clone()),
         condition: Set(segment.draft.condition.clone()),
+        operational: Set(segment.draft.purpose == Purpose::Operational),
         revision: Set(segment.revision.cast_signed()),
         created_at: Set(segment.created_at.micros()),
         updated_at: Set(segment.updated_at.micros()),
         made_by: Set(segment.made_by.cast_signed()),
         changed_by: Set(segment.changed_by.cast_signed()),
         named_by: Set(segment.named_by.cast_signed()),
+        operation_id: Set(segment.operation.uuid()),
     }
 }
 

@@ -103,3 +103,13 @@ pub async fn add(tx: &Tx, version: &Version) -> Result<(), Fault> {
     };
     Entity::insert(row).exec_without_returning(tx.conn()).await.stored().map(drop)
 }
+
+/// Replaces what is held of the newest version of a definition, where nothing of it changed but what looks at customers.
+pub async fn amend(tx: &Tx, definition: &TraitDefinition) -> Result<(), Fault> {
+    let update = Entity::update_many()
+        .col_expr(Column::Body, Expr::value(serde_json::to_vec(definition).map_err(Fault::internal)?))
+        .filter(Column::Tenant.eq(tx.tenant().uuid()))
+        .filter(Column::Name.eq(&definition.name))
+        .filter(Column::EndedAt.is_null());
+    update.exec(tx.conn()).await.stored().map(drop)
+}

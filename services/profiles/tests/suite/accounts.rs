@@ -211,7 +211,6 @@ async fn an_account_is_told_by_sources_and_changed_by_people_and_each_change_is_
     let change = |etag: &str, paths: &[&str]| UpdateAccountRequest {
         account: Some(Account {
             account_id: held.account_id.clone(),
-            kind: AccountKind::Household.into(),
             etag: etag.to_owned(),
             name: "Berg-Tal".to_owned(),
             traits: [("floor".to_owned(), text("3"))].into(),
@@ -235,6 +234,9 @@ async fn an_account_is_told_by_sources_and_changed_by_people_and_each_change_is_
     assert_eq!(accounts.get_account(by_key).await.expect("there").into_inner(), all);
     let wrong = accounts.update_account(change("", &["kind", "traits."])).await;
     assert_eq!(violations(wrong).len(), 2);
+    let nothing = CreateAccountRequest { account: Some(Account::default()), ..CreateAccountRequest::default() };
+    let nothing = violations(accounts.create_account(nothing).await);
+    assert_eq!(nothing.first().map(|(field, _)| field.as_str()), Some("account.kind"));
     let twin = CreateAccountRequest { request_id: uuid::Uuid::new_v4().to_string(), account: Some(all.clone()) };
     assert_eq!(reason(accounts.create_account(twin).await), "RESOURCE_EXISTS");
     let request_id = uuid::Uuid::new_v4().to_string();

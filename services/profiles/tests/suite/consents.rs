@@ -46,6 +46,10 @@ async fn a_consent_is_recorded_with_its_proof_and_the_later_one_holds(#[case] en
     ground.wait(1);
     let profile = ground.profiles(tenant).set_consent(given).await.expect("recorded").into_inner();
     assert_eq!(states_of(&profile), [("email", "CONSENT_STATE_GRANTED")], "who withdrew may give it again");
+    let mut in_no_language = says_of(by_id(&id), "", ConsentState::Denied);
+    in_no_language.consent.as_mut().expect("one").language = "as we speak".to_owned();
+    let refused = violations(ground.profiles(tenant).set_consent(in_no_language).await);
+    assert_eq!(refused.first().map(|(field, _)| field.as_str()), Some("consent.language"));
     let everywhere = says_of(by_id(&id), "", ConsentState::Denied);
     let profile = ground.profiles(tenant).set_consent(everywhere).await.expect("recorded").into_inner();
     assert_eq!(states_of(&profile), [("", "CONSENT_STATE_DENIED"), ("email", "CONSENT_STATE_DENIED")]);

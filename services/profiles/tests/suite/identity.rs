@@ -291,7 +291,18 @@ async fn with_automatic_merging_off_nothing_new_links_but_is_put_up(#[case] engi
     assert_eq!(ground.get(tenant, by_id(&third.subject_id)).await.expect("there").records.len(), 3);
     ground.profiles(tenant).split_profile(split(&customer(&first), &["3"])).await.expect("split");
     assert_eq!(ground.get(tenant, by_id(&third.subject_id)).await.expect("there").records.len(), 1);
+    switch(&ground, tenant, false).await;
+    let waiting = [
+        ground.record(tenant, "6", &[("email", "c@example.com")]).await,
+        ground.record(tenant, "7", &[("email", "c@example.com")]).await,
+    ];
+    assert_ne!(customer(&waiting[0]), customer(&waiting[1]));
     switch(&ground, tenant, true).await;
+    // What waited is linked as it is next heard of, though it says nothing new; what somebody split stays so.
+    let heard = ground.record(tenant, "7", &[]).await;
+    assert_eq!((customer(&heard), heard.outcome().as_str_name()), (customer(&waiting[0]), "IDENTIFY_OUTCOME_MERGED"));
+    assert!(candidates(&ground, tenant, open()).await.is_empty());
+    assert_eq!(ground.record(tenant, "3", &[]).await.merged_customer_ids.len(), 0);
     ground.record(tenant, "4", &[("email", "b@example.com")]).await;
     assert_eq!(ground.record(tenant, "5", &[("email", "b@example.com")]).await.merged_customer_ids.len(), 0);
     assert_eq!(names(&ground.get(tenant, by_identifier("email", "b@example.com")).await.expect("there")), ["4", "5"]);

@@ -27,12 +27,12 @@ pub fn wants(name: &str, condition: &str) -> CreateSegmentRequest {
     CreateSegmentRequest { request_id: String::new(), segment: Some(segment) }
 }
 
-async fn make(ground: &Ground, tenant: TenantId, name: &str, condition: &str) -> String {
+pub async fn make(ground: &Ground, tenant: TenantId, name: &str, condition: &str) -> String {
     segments(ground, tenant).create_segment(wants(name, condition)).await.expect("made").into_inner().segment_id
 }
 
 /// A purchase of a customer, so many days before the tests' now (or after it, where negative).
-async fn buys(ground: &Ground, tenant: TenantId, customer: &str, id: &str, days_ago: i64, euros: i64) {
+pub async fn buys(ground: &Ground, tenant: TenantId, customer: &str, id: &str, days_ago: i64, euros: i64) {
     let now = ground.clock.now().micros() - days_ago * 86_400_000_000;
     let at = rapport_kernel::Timestamp::from_column(now);
     let interaction = Interaction {
@@ -49,13 +49,13 @@ async fn buys(ground: &Ground, tenant: TenantId, customer: &str, id: &str, days_
     ground.interactions(tenant).record_interaction(request).await.expect("recorded");
 }
 
-async fn names_of(ground: &Ground, tenant: TenantId, customer: &str) -> Vec<String> {
+pub async fn names_of(ground: &Ground, tenant: TenantId, customer: &str) -> Vec<String> {
     let profile = ground.get(tenant, by_id(customer)).await.expect("there");
     profile.segments.into_iter().map(|segment| segment.name).collect()
 }
 
 /// Waits until a customer is in exactly these segments.
-async fn until(ground: &Ground, tenant: TenantId, customer: &str, expected: &[&str]) {
+pub async fn until(ground: &Ground, tenant: TenantId, customer: &str, expected: &[&str]) {
     let mut last = Vec::new();
     for _ in 0..400 {
         last = names_of(ground, tenant, customer).await;
@@ -67,7 +67,7 @@ async fn until(ground: &Ground, tenant: TenantId, customer: &str, expected: &[&s
     panic!("it is in {last:?}, not in {expected:?}");
 }
 
-async fn members(ground: &Ground, tenant: TenantId, segment: &str) -> BTreeSet<String> {
+pub async fn members(ground: &Ground, tenant: TenantId, segment: &str) -> BTreeSet<String> {
     let (mut found, mut token) = (BTreeSet::new(), String::new());
     loop {
         let request = ListSegmentMembersRequest {
@@ -85,7 +85,7 @@ async fn members(ground: &Ground, tenant: TenantId, segment: &str) -> BTreeSet<S
     }
 }
 
-async fn filled(ground: &Ground, tenant: TenantId, segment: &str) -> Segment {
+pub async fn filled(ground: &Ground, tenant: TenantId, segment: &str) -> Segment {
     for _ in 0..500 {
         let request = GetSegmentRequest { segment_id: segment.to_owned() };
         let found = segments(ground, tenant).get_segment(request).await.expect("there").into_inner();
@@ -259,7 +259,41 @@ async fn a_split_gives_back_the_segments_and_traits_of_before_a_merge(#[case] en
     spends(&ground, tenant, &two, 50.0).await;
 }
 
-async fn declare(ground: &Ground, tenant: TenantId, name: &str, aggregate: ComputedAggregate, window: Option<Window>) {
+/// Who came to be a member after the segment was made is no founding member because it was merged and split since.
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_split_makes_no_founding_members(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let one = customer(&ground.identify(tenant, states("1", &[("tier", "none")], 1)).await);
+    let two = customer(&ground.identify(tenant, states("2", &[("tier", "none")], 1)).await);
+    ground.wait(60);
+    let segment = make(&ground, tenant, "Gold", "traits.tier == 'gold'").await;
+    filled(&ground, tenant, &segment).await;
+    ground.wait(60);
+    ground.identify(tenant, states("2", &[("tier", "gold")], 2)).await;
+    ground.wait(60);
+    ground.profiles(tenant).merge_profiles(merge(&one, &[&two])).await.expect("merged");
+    ground.wait(60);
+    ground.profiles(tenant).split_profile(split(&one, &["2"])).await.expect("split");
+    let request = ListSegmentMembersRequest { segment_id: segment.clone(), ..ListSegmentMembersRequest::default() };
+    let held = segments(&ground, tenant).list_segment_members(request).await.expect("a page").into_inner().members;
+    let [member] = held.as_slice() else { panic!("one is gold") };
+    assert_eq!((member.customer_id.as_str(), member.founding), (two.as_str(), false));
+    assert_eq!(member.enter_time, Some(timestamp(ground.clock.now())), "it entered when it was itself again");
+    let figures = GetSegmentDynamicsRequest::default();
+    let figures = segments(&ground, tenant).get_segment_dynamics(figures).await.expect("figures").into_inner();
+    assert_eq!(figures.segments[0].founding_members, 0);
+}
+
+pub async fn declare(
+    ground: &Ground,
+    tenant: TenantId,
+    name: &str,
+    aggregate: ComputedAggregate,
+    window: Option<Window>,
+) {
     let money = !matches!(aggregate, ComputedAggregate::Count);
     let computed = ComputedTrait {
         aggregate: aggregate.into(),
@@ -287,7 +321,7 @@ fn number(profile: &Profile, name: &str) -> Option<f64> {
 }
 
 /// Waits until the customer spent exactly so much.
-async fn spends(ground: &Ground, tenant: TenantId, customer: &str, expected: f64) {
+pub async fn spends(ground: &Ground, tenant: TenantId, customer: &str, expected: f64) {
     let mut last = None;
     for _ in 0..400 {
         let profile = ground.get(tenant, by_id(customer)).await.expect("there");
@@ -374,7 +408,11 @@ async fn a_preview_counts_who_would_be_in_it(#[case] engine: Engine) {
     }
     let id = customer(&ground.record(tenant, "shy", &[]).await);
     buys(&ground, tenant, &id, "a", 1, 5).await;
-    let request = |condition: &str| PreviewSegmentRequest { condition: condition.to_owned(), at: None, sample_size: 3 };
+    let request = |condition: &str| PreviewSegmentRequest {
+        condition: condition.to_owned(),
+        sample_size: 3,
+        ..PreviewSegmentRequest::default()
+    };
     let mut client = segments(&ground, tenant);
     let found = client.preview_segment(request("traits.tier == 'gold'")).await.expect("found").into_inner();
     assert_eq!((found.count, found.examined, found.total, found.error_count), (50, 251, 251, 1));

@@ -239,6 +239,8 @@ async fn a_definition_is_changed_by_its_mask_and_etag_and_what_does_not_fit_is_r
         let refused = traits.create_trait_definition(surviving("x", kind, rule, trusted)).await;
         assert_eq!(violations(refused)[0].0, format!("trait_definition.{field}"));
     }
+    let several = traits.create_trait_definition(surviving("x", TraitType::List, Survivorship::Max, &["crm"])).await;
+    assert_eq!(violations(several).len(), 2, "each field that is wrong is named");
 }
 
 #[rstest]

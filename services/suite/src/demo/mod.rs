@@ -6,11 +6,11 @@ mod febrl;
 mod synthetic;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::{TryStreamExt, stream};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use rapport_api::common::v1::Value;
+use rapport_api::common::v1::{BulkAck, Value};
 use rapport_api::feedback::v1::response_service_client::ResponseServiceClient;
 use rapport_api::feedback::v1::survey_service_client::SurveyServiceClient;
 use rapport_api::feedback::v1::{
@@ -26,8 +26,8 @@ use rapport_api::profiles::v1::interaction_service_client::InteractionServiceCli
 use rapport_api::profiles::v1::profile_service_client::ProfileServiceClient;
 use rapport_api::profiles::v1::trait_service_client::TraitServiceClient;
 use rapport_api::profiles::v1::{
-    CreateTraitDefinitionRequest, GetMatcherRequest, IdentifyRequest, RecordInteractionsRequest, TrainMatcherRequest,
-    TraitDefinition, TraitType,
+    CreateTraitDefinitionRequest, GetMatcherRequest, IdentifyRequest, ImportProfilesRequest, RecordInteractionsRequest,
+    TrainMatcherRequest, TraitDefinition, TraitType,
 };
 use tonic::{Code, Status};
 
@@ -36,6 +36,13 @@ use synthetic::Person;
 
 /// How many calls are under way at once.
 const AT_ONCE: usize = 64;
+
+/// How often a call is made that a busy machine did not come to in time, and how long it waits the longer the more often.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What a busy machine answers.
+const BUSY: [Code; 3] = [Code::DeadlineExceeded, Code::Unavailable, Code::ResourceExhausted];
 
 /// What the demo holds, for the summary.
 #[derive(Debug, Default)]
@@ -72,7 +79,7 @@ pub async fn load(address: &str, key: &str) -> Result<Loaded, Status> {
     declare(&client).await?;
     // First who they are: what they buy and say then counts for their regions.
     bar.set_message("customers");
-    introduce(&client, people.iter().map(identify).chain(febrl::records()), &bar).await?;
+    introduce(&client, people.iter().map(identify).chain(febrl::records()).collect(), &bar).await?;
     bar.set_message("purchases and feedback");
     let (purchases, responses, ()) =
         tokio::try_join!(buy(&client, &bar), ask(&client, &people, &bar), match_records(&client))?;
@@ -105,35 +112,45 @@ async fn buy(client: &Client, bar: &ProgressBar) -> Result<i64, Status> {
     let items =
         stream::iter(cdnow::purchases().map(|purchase| RecordInteractionsRequest::from(cdnow::interaction(purchase))));
     let mut acks = InteractionServiceClient::new(client.clone()).record_interactions(items).await?.into_inner();
-    let (mut accepted, mut acknowledged) = (0, 0);
+    let mut accepted = 0;
     while let Some(answer) = acks.message().await? {
-        let ack = answer.ack.unwrap_or_default();
-        if let Some(error) = ack.errors.first() {
-            return Err(Status::internal(format!("purchase {} was refused: {}", error.index, error.message)));
-        }
-        accepted += ack.accepted;
-        bar.inc(u64::try_from(ack.through_index + 1 - acknowledged).unwrap_or_default());
-        acknowledged = ack.through_index + 1;
+        accepted += taken("purchase", answer.ack.unwrap_or_default(), bar)?;
     }
     Ok(accepted)
 }
 
-/// Tells who some of the customers are.
-async fn introduce(
-    client: &Client,
-    people: impl Iterator<Item = IdentifyRequest>,
-    bar: &ProgressBar,
-) -> Result<(), Status> {
-    stream::iter(people.map(Ok))
-        .try_for_each_concurrent(AT_ONCE, |person| {
-            let mut profiles = ProfileServiceClient::new(client.clone());
-            async move {
-                profiles.identify(person).await?;
-                bar.inc(1);
-                Ok(())
-            }
-        })
-        .await
+/// Tells who some of the customers are, through the bulk call.
+async fn introduce(client: &Client, people: Vec<IdentifyRequest>, bar: &ProgressBar) -> Result<(), Status> {
+    let items = stream::iter(people.into_iter().map(|person| ImportProfilesRequest { profile: Some(person) }));
+    let mut acks = ProfileServiceClient::new(client.clone()).import_profiles(items).await?.into_inner();
+    while let Some(answer) = acks.message().await? {
+        taken("record", answer.ack.unwrap_or_default(), bar)?;
+    }
+    Ok(())
+}
+
+/// How many items an acknowledgement says were taken.
+fn taken(what: &str, ack: BulkAck, bar: &ProgressBar) -> Result<i64, Status> {
+    if let Some(error) = ack.errors.first() {
+        return Err(Status::internal(format!("{what} {} was refused: {}", error.index, error.message)));
+    }
+    bar.inc(u64::try_from(ack.accepted).unwrap_or_default());
+    Ok(ack.accepted)
+}
+
+/// Makes a call that can be repeated harmlessly until a busy machine comes to it: whoever only wants to look shall not
+/// lose the demo to one call's deadline.
+async fn patiently<T, F>(call: impl Fn() -> F) -> Result<T, Status>
+where
+    F: Future<Output = Result<T, Status>>,
+{
+    for tries in 1..TRIES {
+        match call().await {
+            Err(status) if BUSY.contains(&status.code()) => tokio::time::sleep(PAUSE * tries).await,
+            other => return other,
+        }
+    }
+    call().await
 }
 
 fn identify(person: &Person) -> IdentifyRequest {
@@ -187,10 +204,10 @@ async fn ask(client: &Client, people: &[Person], bar: &ProgressBar) -> Result<us
     }
     stream::iter(people.iter().map(Ok::<_, Status>))
         .try_for_each_concurrent(AT_ONCE, |person| {
-            let (mut responses, survey_id) = (ResponseServiceClient::new(client.clone()), survey_id.clone());
+            let (responses, survey_id) = (ResponseServiceClient::new(client.clone()), survey_id.clone());
             async move {
                 // A load that was cut off goes on: whoever has answered is not asked again.
-                let again = held > 0 && has_answered(&mut responses, &survey_id, person).await?;
+                let again = held > 0 && has_answered(&responses, &survey_id, person).await?;
                 if let Some(score) = person.score.filter(|_| !again) {
                     let request = SubmitResponseRequest {
                         request_id: person.request_id(&survey_id),
@@ -202,7 +219,11 @@ async fn ask(client: &Client, people: &[Person], bar: &ProgressBar) -> Result<us
                         answered_at: Some(prost_types::Timestamp { seconds: person.answered_at, nanos: 0 }),
                         ..SubmitResponseRequest::default()
                     };
-                    responses.submit_response(request).await?;
+                    patiently(|| {
+                        let (mut responses, request) = (responses.clone(), request.clone());
+                        async move { responses.submit_response(request).await }
+                    })
+                    .await?;
                 }
                 bar.inc(1);
                 Ok(())
@@ -259,7 +280,7 @@ async fn responses_held(client: &Client, survey_id: &str) -> Result<usize, Statu
 }
 
 async fn has_answered(
-    responses: &mut ResponseServiceClient<Client>,
+    responses: &ResponseServiceClient<Client>,
     survey_id: &str,
     person: &Person,
 ) -> Result<bool, Status> {
@@ -269,7 +290,11 @@ async fn has_answered(
         page_size: 1,
         ..ListResponsesRequest::default()
     };
-    Ok(!responses.list_responses(request).await?.into_inner().responses.is_empty())
+    let page = patiently(|| {
+        let (mut responses, request) = (responses.clone(), request.clone());
+        async move { responses.list_responses(request).await }
+    });
+    Ok(!page.await?.into_inner().responses.is_empty())
 }
 
 /// Makes a few actions to decide between.

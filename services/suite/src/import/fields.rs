@@ -5,9 +5,9 @@
 //! `consent.<purpose>` and `consent.<purpose>.<channel>`. Interactions: `source`, `external_id`, `version`, `type`, `channel`,
 //! `touchpoint`, `stage`, `product`, `occurred_at`, `customer_id` or `customer.<namespace>`, `value`, `currency`,
 //! `attribute.<name>`. A trait or attribute may say its type: `trait.age:number` (bool, number, text, time, list). A column
-//! may come several times. An empty cell says nothing.
+//! of identifiers or consents may come several times, any other once. An empty cell says nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rapport_api::common::v1::{CustomerRef, Identifier, Party, customer_ref::Ref};
 use rapport_api::profiles::v1::{Consent, ConsentState, IdentifyRequest, Interaction, TraitType};
@@ -77,6 +77,11 @@ impl Mapping {
                 "the header (line 1) has columns that are no fields: {}. There are {known}. Name the right field by --map \
                  COLUMN=FIELD, or pass a column over by --map COLUMN=-",
                 unknown.join(", ")
+            )));
+        }
+        if let Some(twice) = named_twice(&columns) {
+            return Err(refused(format!(
+                "the header (line 1) has several columns for {twice}, and one line can say it once: leave one of them"
             )));
         }
         if arguments.source.is_none() && arguments.format == Some(Format::Segment) {
@@ -313,6 +318,17 @@ fn party(json: &Json) -> Result<Party, &'static str> {
     Party::from_str_name(&name).ok_or("must be customer, lead, partner or employee")
 }
 
+/// A field that several columns name, where a line can say it once.
+fn named_twice(columns: &[Option<String>]) -> Option<&str> {
+    let mut seen = BTreeSet::new();
+    let fields = columns.iter().flatten().map(|field| field.split_once(':').map_or(field.as_str(), |(field, _)| field));
+    let mut single = fields.filter(|field| {
+        let of = field.split_once('.').map_or("", |(of, _)| of);
+        !["identifier", "consent", "customer"].contains(&of) && *field != "unset_traits"
+    });
+    single.find(|field| !seen.insert(*field))
+}
+
 fn missing(required: &[(&str, &String)], wrong: &mut Wrong) {
     for (field, value) in required {
         if value.is_empty() && !wrong.0.iter().any(|(known, _)| known == field) {
@@ -344,6 +360,15 @@ mod tests {
 
     fn header(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_field_that_a_line_can_say_once_has_one_column() {
+        let mapping = |columns: &[&str]| Mapping::new(&arguments(Subject::Profiles, &[]), &header(columns)).map(drop);
+        let twice = mapping(&["external_id", "trait.age", "trait.age:number"]).expect_err("twice");
+        assert!(twice.message.contains("several columns for trait.age,"), "{}", twice.message);
+        assert!(mapping(&["external_id", "external_id"]).is_err());
+        assert!(mapping(&["external_id", "identifier.email", "identifier.email"]).is_ok());
     }
 
     #[test]

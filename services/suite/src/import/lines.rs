@@ -18,6 +18,22 @@ pub struct Line {
     pub content: Result<Content, Wrong>,
 }
 
+impl Line {
+    /// The digest of this line after that of all before it (FNV-1a): whether they are still what they were.
+    pub fn digest(&self, before: u64) -> u64 {
+        let mix = |hash: u64, text: &str| {
+            text.bytes().chain([0]).fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+        };
+        let start = before ^ 0xcbf2_9ce4_8422_2325;
+        match &self.content {
+            Ok(Content::Cells(cells)) => cells.iter().fold(start, |hash, cell| mix(hash, cell)),
+            Ok(Content::Json(text)) => mix(start, text),
+            // What cannot be read says nothing that could be compared; mended, it differs.
+            Err(_) => mix(start, "\u{fffd}"),
+        }
+    }
+}
+
 /// What a line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
@@ -151,7 +167,14 @@ impl Lines {
     fn cells(&mut self, number: u64, record: &csv::ByteRecord) -> Result<Content, Wrong> {
         if record.len() != self.header.len() {
             let (found, wanted) = (record.len(), self.header.len());
-            let text = format!("has {found} cells, the header has {wanted}: quote cells that hold the delimiter");
+            let breaks = record.iter().flatten().filter(|byte| **byte == b'\n').count() as u64;
+            let mut text = format!("has {found} cells, the header has {wanted}: quote cells that hold the delimiter");
+            if breaks > 0 {
+                let last = number + breaks;
+                text = format!(
+                    "{text}; a quote that is opened and not closed makes lines {number} to {last} one, none of which is imported"
+                );
+            }
             return Err(Wrong::one("line", text));
         }
         let last = record.len() - 1;
@@ -234,6 +257,25 @@ mod tests {
         assert_eq!(found[0], (2, cells(&["1", "x;\ny"])));
         assert_eq!(found[1], (4, cells(&["2", "é"])));
         assert!(found[2].0 == 6 && found[2].1.is_err());
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_is_told_with_the_lines_it_swallows() {
+        let found = read(b"a,b\n1,\"x\n2,y\n3,z\n", Format::Csv).expect("it opens");
+        let [(2, Err(wrong))] = &found[..] else { panic!("one line that is wrong") };
+        assert!(wrong.0[0].1.contains("lines 2 to "), "{}", wrong.0[0].1);
+    }
+
+    #[test]
+    fn a_line_that_changed_shows_in_the_digest() {
+        let digest = |cells: &[&[&str]]| {
+            let line = |of: &&[&str]| Line { number: 1, content: self::cells(of) };
+            cells.iter().map(line).fold(0, |digest, line| line.digest(digest))
+        };
+        assert_eq!(digest(&[&["a", "b"], &["c"]]), digest(&[&["a", "b"], &["c"]]));
+        for other in [&[&["a", "b"][..], &["d"]][..], &[&["ab", ""], &["c"]], &[&["c"], &["a", "b"]], &[&["a", "b"]]] {
+            assert_ne!(digest(&[&["a", "b"], &["c"]]), digest(other));
+        }
     }
 
     #[test]

@@ -19,8 +19,8 @@ use rapport_kernel::{Fault, Reason};
 use crate::cli::{Format, Import, Subject};
 use crate::client::{Client, connect};
 use fields::Mapping;
-use lines::Line;
-use report::Report;
+use lines::{Line, Lines};
+use report::{Refused, Report};
 use send::{Item, Sender};
 
 /// Lines that are sent, acknowledged and noted together.
@@ -52,29 +52,20 @@ pub async fn import(arguments: &Import) -> Result<(), Fault> {
     let client =
         connect(&arguments.address, &arguments.key).await.map_err(|status| rapport_platform::fault(&status))?;
     let mapping = mapping.knowing(declared(&client).await?);
-    let mut sender = Sender::new(client);
+    let mut job = Job { format, what: arguments.what, mapping, sender: Sender::new(client) };
     let bar = bar(lines.bytes());
-    for _ in 0..report.done() {
-        if lines.next().is_none() {
-            return Err(refused(
-                "the file is shorter than what was imported of it: delete its .import.json to begin anew",
-            ));
-        }
+    if !job.pass(&mut lines, &mut report).await? {
+        eprintln!("the file changed since it was imported: all of it is read again, from its beginning");
+        report.begin_anew();
+        lines = lines::open(&arguments.file, format)?;
     }
     loop {
         let some: Vec<Line> = lines.by_ref().take(TOGETHER).collect();
         if some.is_empty() {
             break;
         }
-        let (mut items, mut errors) = (Vec::new(), Vec::new());
-        for line in &some {
-            match item(line, format, arguments.what, &mapping) {
-                Ok(found) => items.extend(found.into_iter().map(|item| (line.number, item))),
-                Err(wrong) => errors.push((line.number, Reason::InvalidField.name().to_owned(), wrong)),
-            }
-        }
-        errors.extend(sender.send(items).await?);
-        report.note(some.len(), errors)?;
+        let errors = job.send(&some).await?;
+        report.note(&some, errors)?;
         bar.set_position(lines.read());
         bar.set_message(report.words());
     }
@@ -82,13 +73,61 @@ pub async fn import(arguments: &Import) -> Result<(), Fault> {
     report.end()
 }
 
-/// What a line says, in the order in which it is sent.
-fn item(line: &Line, format: Format, what: Subject, mapping: &Mapping) -> Result<Vec<Item>, Wrong> {
-    let content = line.content.as_ref().map_err(Clone::clone)?;
-    match (format, what) {
-        (Format::Segment, _) => segment::items(&json::object(content)?, mapping.source()),
-        (_, Subject::Profiles) => Ok(vec![Item::Profile(mapping.profile(content)?)]),
-        (_, Subject::Interactions) => Ok(vec![Item::Interaction(Box::new(mapping.interaction(content)?))]),
+/// How lines are read and where they go.
+struct Job {
+    format: Format,
+    what: Subject,
+    mapping: Mapping,
+    sender: Sender,
+}
+
+impl Job {
+    /// Passes over the lines that are done, and tries those of them again that were refused: they may have been mended, or
+    /// what stood in their way is gone. False where the file is no longer what was imported of it.
+    async fn pass(&mut self, lines: &mut Lines, report: &mut Report) -> Result<bool, Fault> {
+        let refused = report.refused();
+        let (mut digest, mut tried) = (0, Vec::new());
+        for _ in 0..report.done() {
+            let Some(line) = lines.next() else { return Ok(false) };
+            digest = line.digest(digest);
+            if refused.contains(&line.number) {
+                tried.push(line);
+            }
+        }
+        if digest != report.digest() {
+            return Ok(false);
+        }
+        let mut errors = Vec::new();
+        for some in tried.chunks(TOGETHER) {
+            errors.extend(self.send(some).await?);
+        }
+        if !tried.is_empty() {
+            report.again(tried.len(), errors)?;
+        }
+        Ok(true)
+    }
+
+    /// Sends lines; answers those that were refused.
+    async fn send(&mut self, lines: &[Line]) -> Result<Vec<Refused>, Fault> {
+        let (mut items, mut errors) = (Vec::new(), Vec::new());
+        for line in lines {
+            match self.items(line) {
+                Ok(found) => items.extend(found.into_iter().map(|item| (line.number, item))),
+                Err(wrong) => errors.push((line.number, Reason::InvalidField.name().to_owned(), wrong)),
+            }
+        }
+        errors.extend(self.sender.send(items).await?);
+        Ok(errors)
+    }
+
+    /// What a line says, in the order in which it is sent.
+    fn items(&self, line: &Line) -> Result<Vec<Item>, Wrong> {
+        let content = line.content.as_ref().map_err(Clone::clone)?;
+        match (self.format, self.what) {
+            (Format::Segment, _) => segment::items(&json::object(content)?, self.mapping.source()),
+            (_, Subject::Profiles) => Ok(vec![Item::Profile(self.mapping.profile(content)?)]),
+            (_, Subject::Interactions) => Ok(vec![Item::Interaction(Box::new(self.mapping.interaction(content)?))]),
+        }
     }
 }
 

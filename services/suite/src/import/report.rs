@@ -1,6 +1,8 @@
 //! What became of an import: how far it was acknowledged, beside the file, so that a second run goes on; and each refused
-//! line with its reasons, never its values.
+//! line with its reasons, never its values. A second run tries what was refused again, and knows by a digest whether the
+//! lines it passes over are still those that were imported.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{Read as _, Write as _};
@@ -9,6 +11,7 @@ use std::path::PathBuf;
 use rapport_kernel::Fault;
 use serde::{Deserialize, Serialize};
 
+use super::lines::Line;
 use super::{Wrong, refused};
 use crate::cli::{Format, Import};
 
@@ -24,6 +27,8 @@ struct State {
     lines: u64,
     /// Of them, those that were refused.
     refused: u64,
+    /// The digest of what they said.
+    digest: u64,
 }
 
 /// The notes of an import.
@@ -32,7 +37,8 @@ pub struct Report {
     errors_path: PathBuf,
     errors: Option<File>,
     state: State,
-    began: u64,
+    /// Lines that this run sent or refused.
+    now: u64,
 }
 
 impl Report {
@@ -61,8 +67,14 @@ impl Report {
             // Those of an import before. That there were none is as well.
             std::fs::remove_file(&errors_path).unwrap_or_default();
         }
-        let began = state.lines;
-        Ok(Self { path, errors_path, errors: None, state, began })
+        Ok(Self { path, errors_path, errors: None, state, now: 0 })
+    }
+
+    /// Forgets what was done: the file is not what it was.
+    pub fn begin_anew(&mut self) {
+        std::fs::remove_file(&self.errors_path).unwrap_or_default();
+        self.state = State { of: self.state.of, ..State::default() };
+        self.now = 0;
     }
 
     /// How many lines are done.
@@ -70,11 +82,41 @@ impl Report {
         self.state.lines
     }
 
+    /// The digest of what the lines said that are done.
+    pub const fn digest(&self) -> u64 {
+        self.state.digest
+    }
+
+    /// The numbers of the lines that were refused.
+    pub fn refused(&self) -> BTreeSet<u64> {
+        let named = std::fs::read_to_string(&self.errors_path).unwrap_or_default();
+        let line = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok()?.get("line")?.as_u64();
+        named.lines().filter_map(line).collect()
+    }
+
+    /// Notes which of the lines that had been refused, and were tried again, still are.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn again(&mut self, tried: usize, refusals: Vec<Refused>) -> Result<(), Fault> {
+        std::fs::remove_file(&self.errors_path).unwrap_or_default();
+        (self.errors, self.state.refused) = (None, 0);
+        self.now += tried as u64;
+        self.write(refusals)
+    }
+
     /// Notes that lines are done, and which of them were refused.
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub fn note(&mut self, lines: usize, mut refusals: Vec<Refused>) -> Result<(), Fault> {
+    pub fn note(&mut self, lines: &[Line], refusals: Vec<Refused>) -> Result<(), Fault> {
+        self.state.lines += lines.len() as u64;
+        self.state.digest = lines.iter().fold(self.state.digest, |digest, line| line.digest(digest));
+        self.now += lines.len() as u64;
+        self.write(refusals)
+    }
+
+    fn write(&mut self, mut refusals: Vec<Refused>) -> Result<(), Fault> {
         let cannot = |why: std::io::Error| refused(format!("the notes beside the file cannot be written: {why}"));
         refusals.sort_by_key(|(line, ..)| *line);
         for (line, reason, wrong) in &refusals {
@@ -89,7 +131,6 @@ impl Report {
                 writeln!(file, "{text}").map_err(cannot)?;
             }
         }
-        self.state.lines += lines as u64;
         let mut refused_lines: Vec<u64> = refusals.iter().map(|(line, ..)| *line).collect();
         refused_lines.dedup();
         self.state.refused += refused_lines.len() as u64;
@@ -108,27 +149,55 @@ impl Report {
     /// # Errors
     /// That lines were refused, and where they are named.
     pub fn end(&self) -> Result<(), Fault> {
-        println!(
-            "{} lines were imported, {} of them now",
-            self.state.lines - self.state.refused,
-            self.state.lines - self.began
-        );
-        if self.state.refused == 0 {
-            return Ok(());
+        println!("{}", self.summary());
+        let path = self.errors_path.display();
+        match self.state.refused {
+            0 => Ok(()),
+            1 => Err(refused(format!("1 line was refused: {path} names it with its reasons. {MEND}"))),
+            many => Err(refused(format!("{many} lines were refused: {path} names each with its reasons. {MEND}"))),
         }
-        let (refused_lines, path) = (self.state.refused, self.errors_path.display());
-        Err(refused(format!("{refused_lines} lines were refused: {path} names each with its reasons")))
+    }
+
+    fn summary(&self) -> String {
+        let State { lines, refused, .. } = self.state;
+        let (s, imported) = (if lines == 1 { "" } else { "s" }, lines - refused);
+        let earlier = match self.now {
+            now if now == lines => String::new(),
+            now => format!(" (this run read {now} of them, earlier ones the rest)"),
+        };
+        format!("{lines} line{s}: {imported} imported, {refused} refused{earlier}")
     }
 }
 
-/// What is imported, and how. A file that grew is the same.
+const MEND: &str = "Mend them in the file and run the same again: what is imported already changes nothing";
+
+/// What is imported, and how: of the file the columns alone, as its lines may grow and be mended.
 fn fingerprint(arguments: &Import, format: Format) -> Result<u64, Fault> {
     let cannot = |why: std::io::Error| refused(format!("{} cannot be read: {why}", arguments.file.display()));
     let mut start = Vec::new();
-    File::open(&arguments.file).map_err(cannot)?.take(256).read_to_end(&mut start).map_err(cannot)?;
+    File::open(&arguments.file).map_err(cannot)?.take(65_536).read_to_end(&mut start).map_err(cannot)?;
     let mut hasher = DefaultHasher::new();
-    // The first line alone: of a short file more may be added to the rest.
-    start.split(|byte| *byte == b'\n').next().unwrap_or_default().hash(&mut hasher);
+    if format == Format::Csv {
+        start.split(|byte| *byte == b'\n').next().unwrap_or_default().hash(&mut hasher);
+    }
     (format as u8, arguments.what as u8, &arguments.source, &arguments.map).hash(&mut hasher);
     Ok(hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(lines: u64, refused: u64, now: u64) -> Report {
+        let state = State { lines, refused, ..State::default() };
+        Report { path: PathBuf::new(), errors_path: PathBuf::new(), errors: None, state, now }
+    }
+
+    #[test]
+    fn the_summary_adds_up() {
+        assert_eq!(report(5, 4, 5).summary(), "5 lines: 1 imported, 4 refused");
+        assert_eq!(report(1, 0, 1).summary(), "1 line: 1 imported, 0 refused");
+        let resumed = "9 lines: 9 imported, 0 refused (this run read 2 of them, earlier ones the rest)";
+        assert_eq!(report(9, 0, 2).summary(), resumed);
+    }
 }

@@ -4,7 +4,7 @@
 //! | call | becomes |
 //! | --- | --- |
 //! | identify | a statement of the record `user_id:<userId>` (or `anonymous_id:<anonymousId>`): both ids, `email` and a `phone` that begins with `+` as identifiers, each trait by its name in lower case (`firstName` is `first_name`, `address.city` is `address_city`), null unsets |
-//! | track, page, screen | an interaction: the event's name as its type ("Order Completed" is `order_completed`), properties as attributes, `revenue` or else `value` in `currency` (USD where there is none) as its value, page, campaign, device and locale of the context as attributes; IP address and user agent are left out |
+//! | track, page, screen | an interaction: the event's name as its type ("Product Viewed" is `product_viewed`; "Order Completed", the spec's name for a sale, is `purchase`, by which lifecycle, potential and figures know one), properties as attributes, `revenue` or else `value` in `currency` (USD where there is none) as its value; of the context the campaign's name, the device's model, the page's address and the city as its circumstances, page, campaign, device and locale whole as attributes; IP address and user agent are left out |
 //! | group | an account by `groupId` (a company, or what the trait `kind` says), and the user as its member |
 //! | alias | a statement of the user's record that carries the previous id as well |
 //!
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use prost_types::Timestamp;
 use rapport_api::common::v1::{CustomerRef, Identifier, TextList, Value, customer_ref::Ref, value::Kind};
 use rapport_api::profiles::v1::{
-    AccountKey, AccountKind, AccountRef, AddMemberRequest, IdentifyRequest, Interaction, TraitType,
+    AccountKey, AccountKind, AccountRef, AddMemberRequest, IdentifyRequest, Interaction, InteractionContext, TraitType,
     UpsertAccountRequest, account_ref,
 };
 use serde_json::{Map, Value as Json};
@@ -187,7 +187,8 @@ impl Call<'_> {
             "track" => {
                 let event = event.ok_or_else(|| Wrong::one("event", "must be there"))?;
                 // A name without a Latin letter or a digit is known by its attribute alone.
-                json::name(&event).unwrap_or_else(|| kind.clone())
+                let name = json::name(&event).unwrap_or_else(|| kind.clone());
+                if name == "order_completed" { "purchase".to_owned() } else { name }
             }
             _ => kind.clone(),
         };
@@ -204,8 +205,28 @@ impl Call<'_> {
             occurred_at: Some(self.at()?),
             value: worth.and_then(|worth| json::money(worth, &currency)),
             attributes,
+            context: self.circumstances(properties),
             ..Interaction::default()
         })
+    }
+
+    /// By which campaign, on which device, where: as far as the context says.
+    fn circumstances(&self, properties: &Map<String, Json>) -> Option<InteractionContext> {
+        let context = object(self.call, "context");
+        let part = |of: &str, names: &[&str], most: usize| {
+            let found =
+                context.and_then(|it| object(it, of)).and_then(|it| names.iter().find_map(|name| text(it, name)));
+            found.unwrap_or_default().chars().take(most).collect::<String>()
+        };
+        let url = text(properties, "url").filter(|url| url.chars().count() <= 2_048);
+        let found = InteractionContext {
+            device: part("device", &["model", "type", "name"], 128),
+            place: part("location", &["city", "region", "country"], 256),
+            campaign: part("campaign", &["name"], 128),
+            referrer: None,
+            url: url.unwrap_or_else(|| part("page", &["url"], 2_048)),
+        };
+        (found != InteractionContext::default()).then_some(found)
     }
 
     /// By which channel: as the call says, or as its kind and its library tell.

@@ -53,8 +53,30 @@ fn united(evidence: &Evidence, edges: &[(SubjectId, SubjectId)]) -> BTreeSet<BTr
     groups.into_iter().collect()
 }
 
-/// All pairs that share a value, in canonical order, written anew.
-fn edges(evidence: &Evidence) -> Vec<(SubjectId, SubjectId)> {
+/// Whether links, made in their order, never join by a shared telephone two groups that both carry a stronger kind of
+/// identifier: the rule of shared namespaces, written anew.
+fn phones_join_no_strangers(evidence: &Evidence, chosen: &[(SubjectId, SubjectId, String)]) -> bool {
+    let mut made = Vec::new();
+    chosen.iter().all(|(a, b, by)| {
+        let groups = united(evidence, &made);
+        let kinds = |of: &SubjectId| -> BTreeSet<String> {
+            let group = groups.iter().find(|group| group.contains(of)).expect("a group");
+            let carried = group.iter().flat_map(|subject| evidence.carried[subject].keys());
+            carried.filter(|it| it.namespace != "phone").map(|it| it.namespace.clone()).collect()
+        };
+        let apart = groups.iter().all(|group| !(group.contains(a) && group.contains(b)));
+        let strangers = apart && by == "phone" && kinds(a).intersection(&kinds(b)).next().is_some();
+        made.push((*a, *b));
+        !strangers
+    })
+}
+
+fn pairs(edges: &[(SubjectId, SubjectId, String)]) -> Vec<(SubjectId, SubjectId)> {
+    edges.iter().map(|(a, b, _)| (*a, *b)).collect()
+}
+
+/// All pairs that share a value, and of which namespace, in canonical order, written anew.
+fn edges(evidence: &Evidence) -> Vec<(SubjectId, SubjectId, String)> {
     let namespaces = Namespaces::default();
     let admitted: BTreeMap<SubjectId, BTreeSet<Identifier>> = evidence
         .subjects
@@ -69,7 +91,8 @@ fn edges(evidence: &Evidence) -> Vec<(SubjectId, SubjectId)> {
         for (b, name_b) in evidence.subjects.iter().filter(|(_, name_b)| name_a < *name_b) {
             for shared in admitted[a].intersection(&admitted[b]) {
                 let seen = evidence.carried[a][shared].max(evidence.carried[b][shared]);
-                edges.push(((namespaces.rank(&shared.namespace), seen, shared.clone(), name_a, name_b), (*a, *b)));
+                let order = (namespaces.rank(&shared.namespace), seen, shared.clone(), name_a, name_b);
+                edges.push((order, (*a, *b, shared.namespace.clone())));
             }
         }
     }
@@ -225,19 +248,20 @@ proptest! {
         prop_assume!(edges.len() <= 10);
         // Of all sets of links that break no rule the one that has the strongest, then the next strongest, and so on.
         let may_all = |set: &u32| {
-            let chosen: Vec<_> = (0..edges.len()).filter(|at| set & (1 << at) != 0).map(|at| edges[at]).collect();
-            united(&evidence, &chosen).iter().all(|group| may_be(group, &evidence))
+            let chosen: Vec<_> = (0..edges.len()).filter(|at| set & (1 << at) != 0).map(|at| edges[at].clone()).collect();
+            united(&evidence, &pairs(&chosen)).iter().all(|group| may_be(group, &evidence))
+                && phones_join_no_strangers(&evidence, &chosen)
         };
         let strongest_first = |set: &u32| set.reverse_bits();
         let best = (0..1_u32 << edges.len()).filter(may_all).max_by_key(strongest_first).expect("none breaks no rule");
-        let chosen: Vec<_> = (0..edges.len()).filter(|at| best & (1 << at) != 0).map(|at| edges[at]).collect();
+        let chosen: Vec<_> = (0..edges.len()).filter(|at| best & (1 << at) != 0).map(|at| edges[at].clone()).collect();
         let partition = partition(&evidence, &Namespaces::default());
-        prop_assert_eq!(groups(&partition), united(&evidence, &chosen));
+        prop_assert_eq!(groups(&partition), united(&evidence, &pairs(&chosen)));
         // And whatever was refused is told, once for each two customers.
         let of = |subject| partition.of(subject).expect("there").customer;
         let open: BTreeSet<_> = edges
             .iter()
-            .map(|(a, b)| (of(*a).min(of(*b)), of(*a).max(of(*b))))
+            .map(|(a, b, _)| (of(*a).min(of(*b)), of(*a).max(of(*b))))
             .filter(|(a, b)| a != b)
             .collect();
         let told: Vec<_> = partition.refused.iter().map(|it| (of(it.left), of(it.right))).collect();
@@ -307,6 +331,30 @@ proptest! {
         with.held = Some(BTreeMap::new());
         prop_assert!(groups(&partition(&with, &namespaces)).iter().all(|group| group.len() == 1));
     }
+
+    #[test]
+    fn whoever_objects_is_joined_by_looks_with_nobody_and_parted_from_nobody(
+        records in testing::records(2..8),
+        pairs in proptest::collection::vec((0_usize..8, 0_usize..8, 0.9_f64..1.0), 0..8),
+        objecting in 0_usize..8,
+    ) {
+        let namespaces = Namespaces::default();
+        let without = evidence(&records, Vec::new());
+        let mut with = without.clone();
+        let pairs = pairs.into_iter().filter(|(a, b, _)| a != b && *a < records.len() && *b < records.len());
+        with.matches =
+            pairs.map(|(a, b, probability)| Match { left: subject(a), right: subject(b), probability }).collect();
+        let (before, after) = (partition(&without, &namespaces), partition(&with, &namespaces));
+        let one = subject(objecting % records.len());
+        let mut told = |owners: &Partition| {
+            let members = owners.clusters.iter().flat_map(|it| it.members.keys().map(|member| (*member, it.customer)));
+            with.objecting = Some(Objecting { subjects: [one].into(), owners: members.collect() });
+            groups(&partition(&with, &namespaces))
+        };
+        let of = |groups: BTreeSet<BTreeSet<SubjectId>>| groups.into_iter().find(|group| group.contains(&one));
+        prop_assert_eq!(of(told(&before)), of(groups(&before)));
+        prop_assert_eq!(told(&after), groups(&after));
+    }
 }
 
 fn record(number: usize, identifiers: &[(&str, usize, i64)]) -> Record {
@@ -326,6 +374,28 @@ fn a_shared_phone_never_joins_two_customer_numbers() {
         record(1, &[("customer_number", 2, 1), ("phone", 9, 1)]),
     ];
     assert_eq!(partition(&evidence(&records, Vec::new()), &Namespaces::default()).clusters.len(), 2);
+}
+
+#[test]
+fn a_shared_phone_joins_no_strangers_but_who_is_known_by_nothing_else() {
+    let records = [
+        record(0, &[("email", 1, 1), ("phone", 9, 1)]),
+        record(1, &[("email", 2, 1), ("phone", 9, 2)]),
+        record(2, &[("customer_number", 3, 1), ("phone", 9, 3)]),
+        record(3, &[("phone", 9, 4)]),
+        record(4, &[("email", 1, 5), ("email", 4, 5)]),
+    ];
+    let made = partition(&evidence(&records, Vec::new()), &Namespaces::default());
+    let of = |at: usize| made.of(subject(at)).expect("there").customer;
+    assert_ne!(of(0), of(1), "each has an e-mail address of its own");
+    assert_eq!((of(2), of(3), of(4)), (of(0), of(0), of(0)), "nothing tells that they are others");
+    let refused = |it: &Refused| (it.by.clone(), it.why.clone());
+    assert_eq!(made.refused.iter().map(refused).collect::<Vec<_>>(), [("phone".into(), Why::Limit("email".into()))]);
+    // A telephone that is one party's own links as any other identifier does.
+    let mut own = Namespaces::default().find("phone").expect("built in").clone();
+    own.shared = false;
+    let made = partition(&evidence(&records, Vec::new()), &Namespaces::default().with([own]));
+    assert_eq!(made.clusters.len(), 1);
 }
 
 #[test]

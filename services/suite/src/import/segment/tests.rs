@@ -75,14 +75,14 @@ fn track_is_an_interaction_with_its_worth() {
     let found = interaction(json!({
         "type": "track", "event": "Order Completed", "userId": "u-1", "messageId": "m-1", "timestamp": "2024-05-01T12:00:00Z",
         "properties": {"order_id": "50314b8e", "revenue": 25.5, "currency": "EUR", "product_id": "p-7", "coupon": "hasbros"},
-        "context": {"page": {"path": "/cart", "url": "https://shop.example/cart"}, "campaign": {"source": "mail"},
+        "context": {"page": {"path": "/cart", "url": "https://shop.example/cart"}, "campaign": {"source": "mail", "name": "spring"},
             "device": {"type": "ios"}, "locale": "de-DE", "ip": "8.8.8.8", "userAgent": "Mozilla",
             "library": {"name": "analytics.js"}}
     }));
-    assert_eq!(
-        (found.r#type.as_str(), found.external_id.as_str(), found.channel.as_str()),
-        ("order_completed", "m-1", "web")
-    );
+    assert_eq!((found.r#type.as_str(), found.external_id.as_str(), found.channel.as_str()), ("purchase", "m-1", "web"));
+    let context = found.context.clone().expect("circumstances");
+    assert_eq!((context.campaign.as_str(), context.device.as_str()), ("spring", "ios"));
+    assert_eq!(context.url, "https://shop.example/cart");
     let value = found.value.clone().expect("a value");
     assert_eq!((value.currency_code.as_str(), value.units, value.nanos), ("EUR", 25, 500_000_000));
     assert_eq!(found.product, "p-7");
@@ -113,6 +113,7 @@ fn pages_and_screens_are_interactions_of_their_channel() {
         ("page", "web", "Home")
     );
     assert_eq!(said(&page.attributes, "page_category"), "Docs");
+    assert_eq!(page.context.as_ref().map(|context| context.url.as_str()), Some("https://initech.example"));
     assert!(
         matches!(page.customer.and_then(|it| it.r#ref), Some(Ref::Identifier(it)) if it.namespace == "anonymous_id")
     );
