@@ -1,5 +1,5 @@
-//! The bulk calls. They commit in batches: what is acknowledged is durable, and an import that was cut off goes on after
-//! the last acknowledgement. While one batch is committed, the next is taken in.
+//! Bulk calls. They commit in batches: what is acknowledged is durable, and a stream that was cut off goes on after the
+//! last acknowledgement. While one batch is committed, the next is taken in.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_millis(2);
 const NAMED: usize = 100;
 
 /// What a bulk call takes in.
-pub(super) trait Intake: Send + Sync + 'static {
+pub(super) trait Intake: Clone + Send + Sync + 'static {
     /// An item as it comes.
     type Item: Message + Default + 'static;
     /// A sound one.
@@ -31,7 +31,7 @@ pub(super) trait Intake: Send + Sync + 'static {
     /// Items of one commit at most.
     const ITEMS: usize;
 
-    /// Reads an item at the instant it came.
+    /// Reads an item as of when it came.
     fn read(item: Self::Item, now: Timestamp) -> Result<Self::Sound, Fault>;
 
     /// Commits sound items: why each was refused that was, in order.
@@ -47,7 +47,7 @@ pub(super) type Acks<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// A bulk call under way.
 pub(super) struct Import<I: Intake> {
-    intake: Arc<I>,
+    intake: I,
     items: Streaming<I::Item>,
     /// The index of the next item.
     next: i64,
@@ -85,8 +85,8 @@ enum End {
 }
 
 impl<I: Intake> Import<I> {
-    pub(super) fn new(intake: I, items: Streaming<I::Item>, clock: Arc<dyn Clock>, call: Call) -> Self {
-        Self { intake: Arc::new(intake), items, next: 0, batch: Batch::default(), end: End::Open, clock, call }
+    pub(super) fn new(items: Streaming<I::Item>, intake: I, clock: Arc<dyn Clock>, call: Call) -> Self {
+        Self { intake, items, next: 0, batch: Batch::default(), end: End::Open, clock, call }
     }
 
     /// The answers, each rendered as the call has it.
@@ -109,8 +109,8 @@ impl<I: Intake> Import<I> {
             };
         }
         let through = self.next - 1;
-        let (intake, call) = (Arc::clone(&self.intake), self.call.clone());
-        let mut commit = pin!(commit(&*intake, &call, batch));
+        let (intake, call) = (self.intake.clone(), self.call.clone());
+        let mut commit = pin!(commit(&intake, &call, batch));
         let committed = tokio::select! {
             biased;
             committed = &mut commit => committed,
@@ -167,9 +167,6 @@ impl<I: Intake> Import<I> {
 async fn commit<I: Intake>(intake: &I, call: &Call, batch: Batch<I::Sound>) -> Result<(i64, Vec<(i64, Fault)>), Fault> {
     let (mut accepted, mut refused) = (0, batch.refused);
     let (indexes, items): (Vec<_>, Vec<_>) = batch.sound.into_iter().unzip();
-    if items.is_empty() {
-        return Ok((accepted, refused));
-    }
     for (index, result) in indexes.into_iter().zip(intake.commit(call, items).await?) {
         match result {
             Ok(()) => accepted += 1,

@@ -39,6 +39,7 @@ pub struct ResponseRpc {
 }
 
 /// ImportResponses.
+#[derive(Clone)]
 struct Past(Responses);
 
 impl Intake for Past {
@@ -163,7 +164,7 @@ impl ResponseService for ResponseRpc {
     ) -> Result<Response<Self::ImportResponsesStream>, Status> {
         let call = call_of(&request).map_err(status)?;
         let (past, clock) = (Past(self.responses.clone()), Arc::clone(&self.clock));
-        let import = Import::new(past, request.into_inner(), clock, call);
+        let import = Import::new(request.into_inner(), past, clock, call);
         Ok(Response::new(import.acks(|ack| ImportResponsesResponse { ack: Some(ack) })))
     }
 

@@ -8,7 +8,6 @@ use rapport_api::feedback::v1::{
     PublishSurveyRequest, Survey, SurveyDropOff, UpdateSurveyRequest,
 };
 use rapport_data::Receipt;
-use rapport_kernel::Fault;
 use rapport_platform::rpc::unary;
 use tonic::{Request, Response, Status};
 
@@ -127,7 +126,7 @@ impl SurveyService for SurveyRpc {
     ) -> Result<Response<SurveyDropOff>, Status> {
         unary(request, async |call, message| {
             let (counted, newest) = self.responses.drop_off(&call, convert::drop_off(&message)?).await?;
-            Ok::<_, Fault>(convert::render_drop_off(&counted, &newest)?)
+            convert::render_drop_off(&counted, &newest)
         })
         .await
     }

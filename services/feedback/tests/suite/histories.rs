@@ -30,24 +30,40 @@ impl Dice {
     }
 }
 
-fn told(state: &ResponseChanged) -> (Option<i32>, bool, Vec<(String, i32)>, u32, bool, String, Option<f64>) {
-    let measures = state.measures.iter().map(|measure| (measure.question.clone(), measure.value)).collect();
-    (
-        state.score,
-        state.complete,
-        measures,
-        state.survey_version,
-        state.is_test,
-        state.channel.clone(),
-        Some(state.weight),
-    )
+/// What an event and the call must agree on.
+#[derive(Debug, PartialEq)]
+struct State {
+    score: Option<i32>,
+    complete: bool,
+    measures: Vec<(String, i32)>,
+    version: u32,
+    is_test: bool,
+    channel: String,
+    weight: f64,
 }
 
-fn read(response: &Response) -> (Option<i32>, bool, Vec<(String, i32)>, u32, bool, String, Option<f64>) {
-    let measures = response.measures.iter().map(|measure| (measure.question.clone(), measure.value)).collect();
-    let complete = response.state() == ResponseState::Complete;
-    let (version, channel) = (response.survey_version, response.channel.clone());
-    (response.score, complete, measures, version, response.is_test, channel, Some(response.weight))
+fn told(state: &ResponseChanged) -> State {
+    State {
+        score: state.score,
+        complete: state.complete,
+        measures: state.measures.iter().map(|measure| (measure.question.clone(), measure.value)).collect(),
+        version: state.survey_version,
+        is_test: state.is_test,
+        channel: state.channel.clone(),
+        weight: state.weight,
+    }
+}
+
+fn read(response: &Response) -> State {
+    State {
+        score: response.score,
+        complete: response.state() == ResponseState::Complete,
+        measures: response.measures.iter().map(|measure| (measure.question.clone(), measure.value)).collect(),
+        version: response.survey_version,
+        is_test: response.is_test,
+        channel: response.channel.clone(),
+        weight: response.weight,
+    }
 }
 
 #[rstest]

@@ -47,7 +47,7 @@ fn several(names: &[&str]) -> Value {
 async fn each_kind_has_its_usual_questions_scale_and_direction(#[case] engine: Engine) {
     let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
     let points = |max: i32| Some(Scale { min: 1, max, ..Scale::default() });
-    let usual: [(SurveyKind, Option<Scale>, (&str, i32, i32, bool, i32)); 11] = [
+    let usual = [
         (SurveyKind::Nps, None, ("nps", 0, 10, false, 0)),
         (SurveyKind::Tnps, None, ("tnps", 0, 10, false, 0)),
         (SurveyKind::Csat, None, ("csat", 1, 5, false, 4)),

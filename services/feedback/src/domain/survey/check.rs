@@ -56,7 +56,7 @@ fn check_question(definition: &Definition, question: &Question, at: &str, out: &
     if (chooses || by_column) && question.choices.len() < 2 {
         broken("choices", "must hold at least two");
     }
-    if !(chooses || by_column) && !question.choices.is_empty() {
+    if !(chooses || by_column || question.choices.is_empty()) {
         broken("choices", "must be empty: the question has none");
     }
     if kind == QuestionType::Matrix && question.rows.is_empty() {

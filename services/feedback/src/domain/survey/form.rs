@@ -43,10 +43,7 @@ impl Form {
             let mut compile = |source: &str, knows: usize, field: String| {
                 let compiled = environment(&definition, knows).compile(source, Type::Bool);
                 compiled
-                    .map(|program| {
-                        reads.note(&program);
-                        program
-                    })
+                    .inspect(|program| reads.note(program))
                     .map_err(|errors: CompileErrors| {
                         errors.note(&field, out);
                         sound = false;
