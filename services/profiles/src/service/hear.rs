@@ -68,7 +68,8 @@ pub(crate) async fn hear_of(
         let mut written = Written { live: vec![Arc::clone(&profile)], ..Written::default() };
         match object {
             Some(records) => {
-                matching::object(tx, rules, &records, &mut written).await?;
+                // On the heap: it links anew, and lies deep already.
+                Box::pin(matching::object(tx, rules, &records, &mut written)).await?;
                 let gone = || Fault::internal("a known record has no link");
                 let customer = link::current(tx, subject).await?.ok_or_else(gone)?.customer;
                 (current(tx, rules, customer).await?, written)

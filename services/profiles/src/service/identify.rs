@@ -26,7 +26,7 @@ use crate::domain::value::{Identifier, SourceRecord};
 use crate::store::identifier::Carried;
 use crate::store::observation::Observation;
 use crate::store::subject::Subject;
-use crate::store::{candidate, identifier, link, observation, profile, record, source_deletion, subject};
+use crate::store::{candidate, identifier, link, observation, profile, record, subject};
 
 /// What a source states.
 #[derive(Clone, Debug)]

@@ -14,7 +14,7 @@ use crate::domain::profile::{Profile, fold};
 use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
 use crate::domain::value::{Named, Value};
-use crate::store::{persona_member, profile, purchase, refold};
+use crate::store::{persona_member, profile, purchase};
 
 /// The trait that holds what a customer is predicted to be worth.
 const PREDICTED: &str = "predicted_value";
@@ -149,11 +149,11 @@ impl Profiles {
         }
     }
 
-    /// By the numbers that are kept beside each profile; while a changed definition of the trait is still being told to
-    /// customers, these are of before, and each profile is folded instead.
+    /// By the numbers that are kept beside each profile; while changed definitions are still being told to customers, these
+    /// are of before, and each profile is folded instead.
     async fn by_trait(&self, call: &Call, rules: &Rules, personas: &Assigner, name: &str) -> Result<Vec<Worth>, Fault> {
-        let left = self.read(call, |rx| async move { refold::find(&rx).await }).await?;
-        if left.is_some_and(|left| left.traits.contains(name)) {
+        let version = rules.definitions.version;
+        if self.read(call, |rx| async move { profile::is_any_behind(&rx, version).await }).await? {
             return self.by_folding(call, rules, name).await;
         }
         let (mut worths, mut after) = (Vec::new(), Uuid::nil());
