@@ -134,7 +134,7 @@ async fn no_id_of_another_tenant_is_found(shape: Shape) {
 
     let mut surveys = SurveyServiceClient::new(client.clone());
     let survey_id = || held.survey.clone();
-    refused(surveys.get_survey(GetSurveyRequest { survey_id: survey_id() }).await, code, absent);
+    refused(surveys.get_survey(GetSurveyRequest { survey_id: survey_id(), ..Default::default() }).await, code, absent);
     refused(
         surveys.publish_survey(PublishSurveyRequest { survey_id: survey_id(), ..Default::default() }).await,
         code,
@@ -145,8 +145,20 @@ async fn no_id_of_another_tenant_is_found(shape: Shape) {
         code,
         absent,
     );
+    let changed = Survey { survey_id: survey_id(), name: "s".into(), ..Default::default() };
+    let update_mask = Some(prost_types::FieldMask { paths: vec!["name".into()] });
+    let request = UpdateSurveyRequest { survey: Some(changed), update_mask, ..Default::default() };
+    refused(surveys.update_survey(request).await, code, absent);
+    let request = DeleteSurveyRequest { survey_id: survey_id(), ..Default::default() };
+    refused(surveys.delete_survey(request).await, code, absent);
+    let request = GetSurveyDropOffRequest { survey_id: survey_id(), ..Default::default() };
+    refused(surveys.get_survey_drop_off(request).await, code, absent);
     let mut responses = ResponseServiceClient::new(client.clone());
     let response_id = || held.response.clone();
+    let request = TagResponseRequest { response_id: response_id(), add_tags: vec!["t".into()], ..Default::default() };
+    refused(responses.tag_response(request).await, code, absent);
+    let request = GetQuestionnaireRequest { response_id: response_id(), ..Default::default() };
+    refused(responses.get_questionnaire(request).await, code, absent);
     let request = SubmitResponseRequest { survey_id: survey_id(), score: Some(1), ..Default::default() };
     refused(responses.submit_response(request).await, code, absent);
     refused(responses.get_response(GetResponseRequest { response_id: response_id() }).await, code, absent);

@@ -7,6 +7,8 @@
 //! - Every change of a response leaves, in the same transaction, an event with its whole new state. What the customer
 //!   said besides never leaves this service but to whoever asks for the response.
 //! - Only an open survey takes responses; corrections and deletions are taken for ever.
+//! - A response belongs to the version of its survey that it answers. A version that was published never changes, and what
+//!   it measures, those after it measure in the same way.
 
 pub mod convert;
 pub mod domain;
@@ -57,13 +59,16 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     db.watch(&readiness);
     db.relay(platform, bus, vec!["derive", "metrics"]);
     let profiles = peers::Profiles::new(platform.peers.clone());
-    let surveys = rpc::SurveyRpc(service::Surveys::new(db.clone(), platform.page_key.clone()));
-    let responses = rpc::ResponseRpc(service::Responses::new(db.clone(), profiles.clone(), platform.page_key.clone()));
+    let page_key = platform.page_key.clone();
+    let surveys = service::Surveys::new(db.clone(), page_key.clone());
+    let responses = service::Responses::new(db.clone(), profiles.clone(), page_key.clone());
+    let surveys = rpc::SurveyRpc { surveys, responses: responses.clone() };
+    let clock = Arc::clone(&platform.clock);
+    let responses = rpc::ResponseRpc { responses, page_key: page_key.clone(), clock: Arc::clone(&clock) };
     let compiled = service::sla::Compiled::default();
-    let held = service::Tickets::new(db.clone(), profiles.clone(), platform, compiled.clone());
+    let held = service::Tickets::new(db.clone(), profiles, platform, compiled.clone());
     held.keep_time(platform);
-    let levels = rpc::SlaRpc(service::ServiceLevels::new(db.clone(), platform.page_key.clone(), compiled));
-    let (page_key, clock) = (platform.page_key.clone(), Arc::clone(&platform.clock));
+    let levels = rpc::SlaRpc(service::ServiceLevels::new(db.clone(), page_key.clone(), compiled));
     let tickets = rpc::TicketRpc { tickets: held.clone(), page_key, clock };
     let erasures = rpc::ErasureRpc(service::Erasures::new(db.clone(), held));
     let surveys = SurveyServiceServer::new(surveys)

@@ -6,6 +6,7 @@ use rapport_kernel::{CustomerId, Fault, SubjectId};
 use rapport_platform::{Call, Peers};
 
 use crate::convert::customer;
+use crate::domain::facts::Known;
 use crate::domain::{Customer, Respondent};
 
 /// A customer as profiles knows it now.
@@ -17,6 +18,8 @@ pub struct Resolved {
     pub customer: CustomerId,
     /// All subjects that are the customer now.
     pub subjects: Vec<SubjectId>,
+    /// What is known of it.
+    pub known: Known,
 }
 
 /// Profiles, as feedback sees it.
@@ -47,6 +50,7 @@ impl Profiles {
             context.subject_ids.iter().map(|id| id.parse().map_err(Fault::internal)).collect::<Result<_, Fault>>()?;
         let customer = context.customer_id.parse().map_err(Fault::internal)?;
         let respondent = Respondent { subject, anonymous: false, dimensions: answer.dimensions, party };
-        Ok(Resolved { respondent, customer, subjects })
+        let known = customer::known(&context);
+        Ok(Resolved { respondent, customer, subjects, known })
     }
 }

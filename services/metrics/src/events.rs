@@ -50,7 +50,8 @@ pub fn read(event: Event) -> Result<Option<Change>, Fault> {
         }
         Some(Payload::ResponseChanged(changed)) if changed.deleted => (Family::Nps, None),
         Some(Payload::ResponseChanged(changed)) if changed.kind == NPS => {
-            (Family::Nps, Some(response(subject, occurred_at, changed)?))
+            let content = counts(&changed).then(|| response(subject, occurred_at, changed)).transpose()?;
+            (Family::Nps, content)
         }
         Some(Payload::SubjectLinked(linked)) => {
             let customer = linked.to_customer_id.parse().map_err(|_| broken("to_customer_id"))?;
@@ -85,6 +86,12 @@ pub fn read(event: Event) -> Result<Option<Change>, Fault> {
     let state = content.map_or(State::Deleted(subject), State::Live);
     let fact = Box::new(Fact { revision, recorded_at, state });
     Ok(Some(Change::Fact(FactKey { family, id }, fact)))
+}
+
+/// Whether a response counts: it is complete, no test, and has a score on the scale of its kind. One that does not, or no
+/// longer, is as good as deleted.
+const fn counts(changed: &ResponseChanged) -> bool {
+    changed.complete && !changed.is_test && changed.score.is_some()
 }
 
 fn interaction(

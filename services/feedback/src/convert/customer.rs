@@ -1,9 +1,12 @@
 //! Customers as calls name them.
 
-use rapport_api::common::v1::{self as proto, CustomerRef, Identifier, customer_ref::Ref};
+use rapport_api::common::v1::{self as proto, CustomerRef, Identifier, customer_ref::Ref, value::Kind};
+use rapport_api::convert::instant;
+use rapport_api::events::v1::CustomerContext;
 use rapport_kernel::{Fault, Private};
 
 use super::id;
+use crate::domain::facts::{Known, Trait};
 use crate::domain::{Customer, Party};
 
 /// The customer that a checked reference names.
@@ -52,4 +55,29 @@ pub const fn party_message(party: Party) -> proto::Party {
         Party::Partner => proto::Party::Partner,
         Party::Employee => proto::Party::Employee,
     }
+}
+
+/// What is known of a customer, as far as conditions may read it. What is not known is not there.
+#[must_use]
+pub fn known(context: &CustomerContext) -> Known {
+    let said = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let traits = context.traits.iter().filter_map(|(name, value)| Some((name.clone(), of_trait(value)?)));
+    Known {
+        traits: traits.collect(),
+        party: Some(party(context.party()).name().to_owned()),
+        segments: Some(context.segments.iter().map(|segment| segment.name.clone()).collect()),
+        lifecycle_stage: said(&context.lifecycle_stage),
+        language: context.preferences.as_ref().and_then(|preferences| said(&preferences.language)),
+        persona: said(&context.persona),
+    }
+}
+
+fn of_trait(value: &proto::Value) -> Option<Trait> {
+    Some(match value.kind.as_ref()? {
+        Kind::BoolValue(value) => Trait::Bool(*value),
+        Kind::NumberValue(value) => Trait::Number(*value),
+        Kind::TextValue(text) => Trait::Text(text.clone()),
+        Kind::TimeValue(at) => Trait::Time(instant(at).ok()?.micros()),
+        Kind::ListValue(list) => Trait::List(list.values.clone()),
+    })
 }

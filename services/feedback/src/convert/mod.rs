@@ -1,15 +1,19 @@
 //! The contract's messages ⇄ the domain's types. What comes out of here is valid: every broken rule of a request is
 //! gathered, and one answer names them all.
 
+pub mod answer;
 pub mod customer;
 pub mod erasure;
+pub mod question;
 pub mod response;
 pub mod sla;
+pub mod submission;
 pub mod survey;
 pub mod ticket;
 
 use rapport_kernel::{Fault, Id, RequestId, Timestamp, Violations};
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 /// An id that the contract's rules found sound.
 fn id<T>(text: &str) -> Result<Id<T>, Fault> {
@@ -19,6 +23,11 @@ fn id<T>(text: &str) -> Result<Id<T>, Fault> {
 /// A caller's id for a mutation; none where it gave none.
 fn request_id(text: &str) -> Result<Option<RequestId>, Fault> {
     if text.is_empty() { Ok(None) } else { id(text).map(Some) }
+}
+
+/// An id that may be absent.
+fn optional(text: &str) -> Result<Option<Uuid>, Fault> {
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(Fault::internal) }
 }
 
 fn time(at: Timestamp) -> Option<prost_types::Timestamp> {

@@ -1,8 +1,12 @@
 //! Surveys and responses, and what may happen to them: pure, no clock, no randomness, no I/O.
 
+pub mod answer;
 pub mod customer;
+pub mod drop_off;
 pub mod erased;
 pub mod etag;
+pub mod facts;
+pub mod measure;
 pub mod response;
 pub mod sla;
 pub mod survey;
@@ -10,5 +14,5 @@ pub mod ticket;
 
 pub use customer::Customer;
 pub use erased::Erased;
-pub use response::{Correction, NewResponse, Party, Respondent, Response, ResponseId, Touch, Which};
-pub use survey::{NewSurvey, Survey, SurveyId, SurveyKind, SurveyState};
+pub use response::{Correction, NewResponse, Party, Respondent, Response, ResponseId, Tagging, Touch};
+pub use survey::{Survey, SurveyId, SurveyKind, SurveyState, Versioned};

@@ -1,7 +1,8 @@
 //! The shape of feedback's tables, forward only.
 
-mod m001_surveys_and_responses;
-mod m002_party;
+mod m001_surveys;
+mod m002_responses;
+mod m003_tags_and_keys;
 mod m004_tickets;
 
 use sea_orm_migration::MigrationTrait;
@@ -10,8 +11,9 @@ use sea_orm_migration::MigrationTrait;
 #[must_use]
 pub fn all() -> Vec<Box<dyn MigrationTrait>> {
     vec![
-        Box::new(m001_surveys_and_responses::Migration),
-        Box::new(m002_party::Migration),
+        Box::new(m001_surveys::Migration),
+        Box::new(m002_responses::Migration),
+        Box::new(m003_tags_and_keys::Migration),
         Box::new(m004_tickets::Migration),
     ]
 }

@@ -1,12 +1,14 @@
 //! What feedback does, a file for each noun.
 
 pub mod erasure;
+pub mod forms;
 pub mod responses;
 pub mod sla;
 pub mod surveys;
 pub mod tickets;
 
 pub use erasure::Erasures;
+pub use forms::Forms;
 pub use responses::Responses;
 pub use sla::ServiceLevels;
 pub use surveys::Surveys;

@@ -1,8 +1,11 @@
 //! Feedback's tables. Every query names its tenant; nothing outside sees a row.
 
 pub mod response;
+pub mod response_key;
+pub mod response_tag;
 pub mod sla_rule;
 pub mod survey;
+pub mod survey_version;
 mod text;
 pub mod ticket;
 
@@ -20,4 +23,14 @@ fn revision(column: i64) -> Result<u64, Fault> {
 
 fn time(column: Option<i64>) -> Option<Timestamp> {
     column.map(Timestamp::from_column)
+}
+
+/// A version as a column holds it.
+fn small(version: u32) -> Result<i32, Fault> {
+    i32::try_from(version).map_err(Fault::internal)
+}
+
+/// A column's version.
+fn version(column: i32) -> Result<u32, Fault> {
+    u32::try_from(column).map_err(Fault::internal)
 }

@@ -3,15 +3,16 @@
 use rapport_data::Stored as _;
 use rapport_kernel::{Fault, Private, SubjectId, TenantId, Timestamp};
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue::Set, Condition, IntoActiveModel as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{ActiveValue::NotSet, Condition, IntoActiveModel as _, Order, QueryOrder as _, QuerySelect as _};
 use serde::{Deserialize, Serialize};
 
 use super::text::FreeText;
-use super::{column, revision};
+use super::{column, response_tag, revision, small, time, version};
+use crate::domain::response::{Filter, Origin};
 use crate::domain::{Party, Respondent, Response, ResponseId, SurveyId, SurveyKind, Touch};
 
 /// A row.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "response")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -19,19 +20,37 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     response_id: Uuid,
     survey_id: Uuid,
+    version: i32,
     kind: String,
     subject_id: Uuid,
     anonymous: bool,
-    score: i32,
-    comment: FreeText,
+    party: String,
+    complete: bool,
+    is_test: bool,
+    score: Option<i32>,
+    weight: f64,
+    /// JSON.
+    content: FreeText,
+    /// JSON: a list of texts.
+    tags: String,
     channel: String,
     touchpoint: String,
     stage: String,
     product: String,
+    campaign: String,
+    agent: FreeText,
+    team: String,
+    language: String,
+    ticket_id: Option<Uuid>,
+    interaction_id: Option<Uuid>,
+    source: String,
+    external_id: FreeText,
+    source_version: i64,
     /// JSON: a map of texts.
     dimensions: FreeText,
-    party: String,
+    started_at: Option<i64>,
     answered_at: i64,
+    completed_at: Option<i64>,
     revision: i64,
     created_at: i64,
     updated_at: i64,
@@ -95,29 +114,46 @@ pub async fn lock(conn: &impl ConnectionTrait, tenant: TenantId, id: ResponseId)
     found(Entity::find_by_id((tenant.uuid(), id.uuid())).lock_exclusive().one(conn).await.stored()?, id)
 }
 
-/// Writes what can change of a response that was locked.
+/// Writes a response that was locked over what it was.
 ///
 /// # Errors
 /// As the database's.
 pub async fn update(conn: &impl ConnectionTrait, tenant: TenantId, response: &Response) -> Result<(), Fault> {
-    let changes = ActiveModel {
-        score: Set(i32::from(response.score)),
-        comment: Set(FreeText(response.comment.expose().clone())),
-        revision: Set(column(response.revision)?),
-        updated_at: Set(response.updated_at.micros()),
-        ..Default::default()
-    };
+    let mut changes = row(tenant, response)?.into_active_model().reset_all();
+    // What it hangs on never changes.
+    changes.tenant = NotSet;
+    changes.response_id = NotSet;
+    changes.survey_id = NotSet;
+    changes.subject_id = NotSet;
+    changes.created_at = NotSet;
     let change = Entity::update_many().set(changes);
     let change = change.filter(Column::Tenant.eq(tenant.uuid())).filter(Column::ResponseId.eq(response.id.uuid()));
     change.exec(conn).await.stored().map(drop)
 }
 
-/// Deletes a response.
+/// Some of the responses to a survey, which nobody else changes meanwhile.
 ///
 /// # Errors
 /// As the database's.
-pub async fn delete(conn: &impl ConnectionTrait, tenant: TenantId, id: ResponseId) -> Result<(), Fault> {
-    Entity::delete_by_id((tenant.uuid(), id.uuid())).exec(conn).await.stored().map(drop)
+pub async fn some_of_survey(
+    conn: &impl ConnectionTrait,
+    tenant: TenantId,
+    survey: SurveyId,
+    limit: u64,
+) -> Result<Vec<Response>, Fault> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.uuid())).filter(Column::SurveyId.eq(survey.uuid()));
+    query.limit(limit).lock_exclusive().all(conn).await.stored()?.into_iter().map(response).collect()
+}
+
+/// Deletes responses.
+///
+/// # Errors
+/// As the database's.
+pub async fn delete(conn: &impl ConnectionTrait, tenant: TenantId, ids: &[ResponseId]) -> Result<(), Fault> {
+    let doomed = Entity::delete_many()
+        .filter(Column::Tenant.eq(tenant.uuid()))
+        .filter(Column::ResponseId.is_in(ids.iter().map(|id| id.uuid())));
+    doomed.exec(conn).await.stored().map(drop)
 }
 
 /// Deletes all that subjects said, and answers how much it was.
@@ -131,30 +167,70 @@ pub async fn erase(conn: &impl ConnectionTrait, tenant: TenantId, subjects: &[Su
     Ok(doomed.exec(conn).await.stored()?.rows_affected)
 }
 
-/// The responses to a survey below a place, newest first; only those of `subjects` where they are given.
+/// The responses that a filter lets through beyond a place, newest first, or oldest first; only those of `subjects` where
+/// they are given.
 ///
 /// # Errors
 /// As the database's.
 pub async fn list(
     conn: &impl ConnectionTrait,
     tenant: TenantId,
-    survey: SurveyId,
+    (filter, ascending): (&Filter, bool),
     subjects: Option<&[SubjectId]>,
-    below: Option<Place>,
+    beyond: Option<Place>,
     limit: u64,
 ) -> Result<Vec<Response>, Fault> {
-    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.uuid())).filter(Column::SurveyId.eq(survey.uuid()));
+    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.uuid())).filter(condition(tenant, filter));
     if let Some(subjects) = subjects {
         query = query.filter(Column::SubjectId.is_in(subjects.iter().map(|subject| subject.uuid())));
     }
-    if let Some(Place { answered_at, id }) = below {
-        let at = answered_at.micros();
+    if let Some(Place { answered_at, id }) = beyond {
+        let (at, id) = (answered_at.micros(), id.uuid());
         // The first bound is what an index can start from; the second tells apart what was answered at one instant.
-        let after_ties = Condition::any().add(Column::AnsweredAt.lt(at)).add(Column::ResponseId.lt(id.uuid()));
-        query = query.filter(Column::AnsweredAt.lte(at)).filter(after_ties);
+        let (bound, ties) = if ascending {
+            (Column::AnsweredAt.gte(at), [Column::AnsweredAt.gt(at), Column::ResponseId.gt(id)])
+        } else {
+            (Column::AnsweredAt.lte(at), [Column::AnsweredAt.lt(at), Column::ResponseId.lt(id)])
+        };
+        let [later, tied] = ties;
+        query = query.filter(bound).filter(Condition::any().add(later).add(tied));
     }
-    let query = query.order_by_desc(Column::AnsweredAt).order_by_desc(Column::ResponseId).limit(limit);
+    let order = if ascending { Order::Asc } else { Order::Desc };
+    let query = query.order_by(Column::AnsweredAt, order.clone()).order_by(Column::ResponseId, order).limit(limit);
     query.all(conn).await.stored()?.into_iter().map(response).collect()
+}
+
+fn condition(tenant: TenantId, filter: &Filter) -> Condition {
+    let mut all = Condition::all()
+        .add_option(filter.survey.map(|survey| Column::SurveyId.eq(survey.uuid())))
+        .add_option(filter.kind.map(|kind| Column::Kind.eq(kind.name())))
+        .add_option(filter.version.map(|version| Column::Version.eq(version)))
+        .add_option(filter.complete.map(|complete| Column::Complete.eq(complete)))
+        .add_option(filter.from.map(|from| Column::AnsweredAt.gte(from.micros())))
+        .add_option(filter.until.map(|until| Column::AnsweredAt.lt(until.micros())))
+        .add_option(filter.ticket.map(|ticket| Column::TicketId.eq(ticket)))
+        .add_option(filter.interaction.map(|interaction| Column::InteractionId.eq(interaction)))
+        .add_option(filter.min_score.map(|score| Column::Score.gte(score)))
+        .add_option(filter.max_score.map(|score| Column::Score.lte(score)))
+        .add_option((!filter.tests).then(|| Column::IsTest.eq(false)));
+    let said = |value: &Option<String>, column: Column| value.as_ref().map(|value| column.eq(value));
+    let touch = &filter.touch;
+    for (value, column) in [
+        (&touch.channel, Column::Channel),
+        (&touch.touchpoint, Column::Touchpoint),
+        (&touch.stage, Column::Stage),
+        (&touch.product, Column::Product),
+        (&touch.campaign, Column::Campaign),
+        (&touch.agent.as_ref().map(|agent| agent.expose().clone()), Column::Agent),
+        (&touch.team, Column::Team),
+        (&touch.language, Column::Language),
+    ] {
+        all = all.add_option(said(value, column));
+    }
+    for tag in &filter.tags {
+        all = all.add(Column::ResponseId.in_subquery(response_tag::having(tenant, tag)));
+    }
+    all
 }
 
 fn found(row: Option<Model>, id: ResponseId) -> Result<Response, Fault> {
@@ -162,23 +238,39 @@ fn found(row: Option<Model>, id: ResponseId) -> Result<Response, Fault> {
 }
 
 fn row(tenant: TenantId, response: &Response) -> Result<Model, Fault> {
-    let (touch, respondent) = (&response.touch, &response.respondent);
+    let (touch, respondent, origin) = (&response.touch, &response.respondent, response.origin.as_ref());
     Ok(Model {
         tenant: tenant.uuid(),
         response_id: response.id.uuid(),
         survey_id: response.survey.uuid(),
+        version: small(response.version)?,
         kind: response.kind.name().to_owned(),
         subject_id: respondent.subject.uuid(),
         anonymous: respondent.anonymous,
-        score: i32::from(response.score),
-        comment: FreeText(response.comment.expose().clone()),
+        party: respondent.party.name().to_owned(),
+        complete: response.complete,
+        is_test: response.is_test,
+        score: response.score(),
+        weight: response.weight,
+        content: FreeText(serde_json::to_string(&response.content).map_err(Fault::internal)?),
+        tags: serde_json::to_string(&response.tags).map_err(Fault::internal)?,
         channel: touch.channel.clone(),
         touchpoint: touch.touchpoint.clone(),
         stage: touch.stage.clone(),
         product: touch.product.clone(),
+        campaign: touch.campaign.clone(),
+        agent: FreeText(touch.agent.clone()),
+        team: touch.team.clone(),
+        language: touch.language.clone(),
+        ticket_id: touch.ticket,
+        interaction_id: touch.interaction,
+        source: origin.map(|origin| origin.source.clone()).unwrap_or_default(),
+        external_id: FreeText(origin.map(|origin| origin.external_id.expose().clone()).unwrap_or_default()),
+        source_version: origin.map_or(0, |origin| origin.version),
         dimensions: FreeText(serde_json::to_string(&respondent.dimensions).map_err(Fault::internal)?),
-        party: respondent.party.name().to_owned(),
+        started_at: response.started_at.map(Timestamp::micros),
         answered_at: response.answered_at.micros(),
+        completed_at: response.completed_at.map(Timestamp::micros),
         revision: column(response.revision)?,
         created_at: response.created_at.micros(),
         updated_at: response.updated_at.micros(),
@@ -188,9 +280,12 @@ fn row(tenant: TenantId, response: &Response) -> Result<Model, Fault> {
 fn response(row: Model) -> Result<Response, Fault> {
     let unreadable = |what: &str| Fault::internal(format!("a response's row holds an unknown {what}"));
     let dimensions = serde_json::from_str(&row.dimensions.0).map_err(|_| unreadable("set of dimensions"))?;
+    let external_id = Private::new(row.external_id.0);
+    let origin = Origin { source: row.source, external_id, version: row.source_version };
     Ok(Response {
         id: ResponseId::from_uuid(row.response_id),
         survey: SurveyId::from_uuid(row.survey_id),
+        version: version(row.version)?,
         kind: SurveyKind::of(&row.kind).ok_or_else(|| unreadable("kind"))?,
         respondent: Respondent {
             subject: SubjectId::from_uuid(row.subject_id),
@@ -198,10 +293,28 @@ fn response(row: Model) -> Result<Response, Fault> {
             dimensions,
             party: Party::of(&row.party).ok_or_else(|| unreadable("party"))?,
         },
-        score: u8::try_from(row.score).map_err(|_| unreadable("score"))?,
-        comment: Private::new(row.comment.0),
-        touch: Touch { channel: row.channel, touchpoint: row.touchpoint, stage: row.stage, product: row.product },
+        complete: row.complete,
+        // What is wrong in it is not told: it is private.
+        content: serde_json::from_str(&row.content.0).map_err(|_| unreadable("content"))?,
+        touch: Touch {
+            channel: row.channel,
+            touchpoint: row.touchpoint,
+            stage: row.stage,
+            product: row.product,
+            campaign: row.campaign,
+            agent: row.agent.0,
+            team: row.team,
+            ticket: row.ticket_id,
+            interaction: row.interaction_id,
+            language: row.language,
+        },
+        origin: Some(origin).filter(|origin| !origin.source.is_empty()),
+        weight: row.weight,
+        is_test: row.is_test,
+        tags: serde_json::from_str(&row.tags).map_err(|_| unreadable("set of tags"))?,
+        started_at: time(row.started_at),
         answered_at: Timestamp::from_column(row.answered_at),
+        completed_at: time(row.completed_at),
         revision: revision(row.revision)?,
         created_at: Timestamp::from_column(row.created_at),
         updated_at: Timestamp::from_column(row.updated_at),

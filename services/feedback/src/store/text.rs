@@ -13,3 +13,9 @@ impl fmt::Debug for FreeText {
         f.write_str("‹private›")
     }
 }
+
+impl sea_orm::TryFromU64 for FreeText {
+    fn try_from_u64(_: u64) -> Result<Self, sea_orm::DbErr> {
+        Err(sea_orm::DbErr::ConvertFromU64("a free text is no number"))
+    }
+}

@@ -62,7 +62,7 @@ async fn what_is_another_tenants_is_not_there(#[case] engine: Engine) {
     let delete = DeleteResponseRequest { response_id: response_id.clone(), ..DeleteResponseRequest::default() };
     let of_their_customer = SubmitResponseRequest { customer: Some(customer), ..answer(&own, 3) };
     let refused = [
-        reason(surveys.get_survey(GetSurveyRequest { survey_id }).await),
+        reason(surveys.get_survey(GetSurveyRequest { survey_id, ..GetSurveyRequest::default() }).await),
         reason(surveys.publish_survey(publish).await),
         reason(surveys.close_survey(close).await),
         reason(responses.submit_response(answer(&survey, 3)).await),

@@ -132,6 +132,16 @@ impl Told {
         }
     }
 
+    /// Reads on until nothing more comes.
+    pub async fn quiet(&mut self) {
+        let (mut idle, mut heard) = (0, self.all.len());
+        while idle < 5 {
+            self.read().await;
+            idle = if self.all.len() == heard { idle + 1 } else { 0 };
+            heard = self.all.len();
+        }
+    }
+
     async fn read(&mut self) {
         for (counts, subscription) in &mut self.subscriptions {
             let deliveries = subscription.next(100, Duration::from_millis(2)).await.expect("the bus is up");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use prost::Message as _;
 use rapport_api::common::v1::erasure_service_client::ErasureServiceClient;
-use rapport_api::common::v1::{CustomerRef, Identifier, Party, customer_ref::Ref};
+use rapport_api::common::v1::{CustomerRef, Identifier, Party, Value, customer_ref::Ref, value::Kind};
 use rapport_api::events::v1::{CustomerContext, Event, ResponseChanged, event::Payload};
 use rapport_api::feedback::v1::response_service_client::ResponseServiceClient;
 use rapport_api::feedback::v1::survey_service_client::SurveyServiceClient;
@@ -19,17 +19,26 @@ use rapport_data::{DatabaseConfig, Engine};
 use rapport_feedback::Config;
 use rapport_harness::shared_postgres;
 use rapport_kernel::{Clock as _, Fault, ManualClock, SubjectId, TenantId, Timestamp};
-use rapport_platform::config::{Address, Period};
+use rapport_platform::config::{Address, Period, Secret};
 use rapport_platform::rpc::unary;
 use rapport_platform::stack::stack;
 use rapport_platform::{Call, Contract, PeerChannel, Platform, PlatformConfig};
 use tonic::{Request, Response, Status};
 use tonic_types::StatusExt as _;
 
+/// Several platforms trust each other by it.
+fn config() -> PlatformConfig {
+    let mut config = PlatformConfig::default();
+    config.keys.signing = Some(Secret::new("c2lnbmluZy1zZWNyZXQtb2YtdGhlLXRlc3RzISEhISE="));
+    config
+}
+
 /// Where a test stands.
 pub struct Ground {
     pub clock: Arc<ManualClock>,
     pub platform: Platform,
+    /// By which the tests call.
+    door: Platform,
     pub profiles: Profiles,
     pub bus: Arc<dyn Bus>,
     /// Of the Postgres database.
@@ -47,19 +56,22 @@ impl Ground {
         let database = DatabaseConfig { url, folder: folder.path().to_owned(), acquire, ..DatabaseConfig::default() };
         let clock = Arc::new(ManualClock::new(Timestamp::from_column(1_750_000_000_000_000)));
         let contract = Contract::suite().expect("the suite's contract");
-        let platform = Platform::new(&PlatformConfig::default(), Arc::clone(&clock) as Arc<_>, contract);
+        let platform = Platform::new(&config(), Arc::clone(&clock) as Arc<_>, contract);
         let platform = platform.expect("a platform");
         let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new(&BusConfig::default()));
         let profiles = Profiles::default();
         let routes = rapport_platform::Routes::new(ContextServiceServer::new(profiles.clone()));
         platform.peers.link("profiles", stack(routes, &platform));
         let module = rapport_feedback::build(&platform, Arc::clone(&bus), Config { database }).await;
-        platform.peers.link("feedback", stack(module.expect("feedback builds").routes, &platform));
-        Self { clock, platform, profiles, bus, url: address.unwrap_or_default(), folder }
+        // A door of its own: what the service holds would else hold the service, and its connections for ever.
+        let door = Platform::new(&config(), Arc::clone(&clock) as Arc<_>, platform.contract.clone());
+        let door = door.expect("a platform");
+        door.peers.link("feedback", stack(module.expect("feedback builds").routes, &platform));
+        Self { clock, platform, door, profiles, bus, url: address.unwrap_or_default(), folder }
     }
 
     pub fn channel(&self, tenant: TenantId) -> PeerChannel {
-        self.platform.peers.channel("feedback", &Call::internal(tenant, self.clock.now()))
+        self.door.peers.channel("feedback", &Call::internal(tenant, self.clock.now()))
     }
     pub fn surveys(&self, tenant: TenantId) -> SurveyServiceClient<PeerChannel> {
         SurveyServiceClient::new(self.channel(tenant))
@@ -81,6 +93,14 @@ impl Ground {
         };
         let request = CreateSurveyRequest { survey: Some(survey), ..CreateSurveyRequest::default() };
         self.surveys(tenant).create_survey(request).await.expect("a survey").into_inner()
+    }
+
+    /// A survey of these questions, open.
+    pub async fn open_of(&self, tenant: TenantId, survey: Survey) -> Survey {
+        let request = CreateSurveyRequest { survey: Some(survey), ..CreateSurveyRequest::default() };
+        let survey_id = self.surveys(tenant).create_survey(request).await.expect("a draft").into_inner().survey_id;
+        let request = PublishSurveyRequest { survey_id, ..PublishSurveyRequest::default() };
+        self.surveys(tenant).publish_survey(request).await.expect("a draft opens").into_inner()
     }
 
     /// An open survey.
@@ -109,8 +129,20 @@ pub struct Reader {
 impl Reader {
     /// The next `count` events, in order within each partition; without those that an erasure emptied.
     pub async fn next(&mut self, count: usize) -> Vec<(Event, ResponseChanged)> {
-        let mut found = Vec::new();
+        let found = self.read(Some(count)).await;
+        assert_eq!(found.len(), count, "events");
+        found
+    }
+
+    /// All events, until none comes for a while.
+    pub async fn all(&mut self) -> Vec<(Event, ResponseChanged)> {
+        self.read(None).await
+    }
+
+    async fn read(&mut self, count: Option<usize>) -> Vec<(Event, ResponseChanged)> {
+        let (mut found, mut quiet) = (Vec::new(), 0);
         for _ in 0..500 {
+            let before = found.len();
             for subscription in &mut self.others {
                 let deliveries = subscription.next(100, Duration::from_millis(1)).await.expect("the bus is up");
                 if let Some(last) = deliveries.last() {
@@ -129,21 +161,23 @@ impl Reader {
                     }
                 }
             }
-            if found.len() >= count {
+            quiet = if found.len() == before { quiet + 1 } else { 0 };
+            let enough = count.map_or(!found.is_empty() && quiet == 50, |count| found.len() >= count);
+            if enough {
                 break;
             }
         }
-        assert_eq!(found.len(), count, "events");
         found
     }
 }
 
 /// A customer that profiles knows.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Known {
     pub subject: SubjectId,
     pub subjects: Vec<SubjectId>,
     pub dimensions: BTreeMap<String, String>,
+    pub traits: BTreeMap<String, Value>,
 }
 
 /// A small profiles. Customers are looked up by tenant and reference.
@@ -158,8 +192,17 @@ impl Profiles {
     pub fn customer(&self, tenant: TenantId) -> (CustomerRef, SubjectId) {
         let subject = SubjectId::new();
         let dimensions = [("region".to_owned(), "north".to_owned())].into();
-        self.tell(tenant, &by_id(subject), Known { subject, subjects: vec![subject], dimensions });
+        let known = Known { subject, subjects: vec![subject], dimensions, traits: BTreeMap::new() };
+        self.tell(tenant, &by_id(subject), known);
         (by_id(subject), subject)
+    }
+    /// A customer of one subject, with a trait.
+    pub fn customer_with(&self, tenant: TenantId, name: &str, text: &str) -> CustomerRef {
+        let subject = SubjectId::new();
+        let value = Value { kind: Some(Kind::TextValue(text.to_owned())) };
+        let traits = [(name.to_owned(), value)].into();
+        self.tell(tenant, &by_id(subject), Known { subject, subjects: vec![subject], traits, ..Known::default() });
+        by_id(subject)
     }
 }
 
@@ -184,7 +227,8 @@ impl ContextService for Profiles {
             let subject_ids = known.subjects.iter().map(SubjectId::to_string).collect::<Vec<_>>();
             let customer_id = subject_ids[0].clone();
             let party = Party::Partner.into();
-            let context = CustomerContext { customer_id, subject_ids, party, ..CustomerContext::default() };
+            let traits = known.traits.clone();
+            let context = CustomerContext { customer_id, subject_ids, party, traits, ..CustomerContext::default() };
             let subject_id = known.subject.to_string();
             Ok(GetContextResponse { context: Some(context), subject_id, dimensions: known.dimensions })
         })

@@ -94,7 +94,7 @@ async fn only_an_open_survey_takes_responses_and_corrections_are_taken_for_ever(
 
     ground.clock.advance(Duration::from_secs(60));
     let corrected = responses.update_response(correct(&taken, 8, &taken.etag)).await.expect("corrected").into_inner();
-    assert_eq!((corrected.score, corrected.revision), (8, 2));
+    assert_eq!((corrected.score, corrected.revision), (Some(8), 2));
     assert_eq!((&corrected.create_time, &corrected.answered_at), (&taken.create_time, &taken.answered_at));
     assert_eq!(corrected.update_time, Some(timestamp(ground.clock.now())));
     assert_eq!(reason(responses.update_response(correct(&taken, 1, &taken.etag)).await), "STALE_ETAG");

@@ -36,7 +36,10 @@ async fn a_survey_is_made_opened_and_closed_and_read_back_as_it_was_answered(#[c
     assert_eq!(reason(surveys.close_survey(close(&open, &draft.etag)).await), "STALE_ETAG");
     let closed = surveys.close_survey(close(&open, &open.etag)).await.expect("it closes").into_inner();
     assert_eq!((closed.state(), closed.close_time.is_some()), (SurveyState::Closed, true));
-    let read = surveys.get_survey(GetSurveyRequest { survey_id: draft.survey_id }).await.expect("it is there");
+    let read = surveys
+        .get_survey(GetSurveyRequest { survey_id: draft.survey_id, ..GetSurveyRequest::default() })
+        .await
+        .expect("it is there");
     assert!(read.into_inner() == closed);
 }
 
@@ -69,14 +72,15 @@ async fn surveys_are_listed_newest_first_and_each_once(#[case] engine: Engine) {
     made.reverse();
     let (mut listed, mut page_token) = (Vec::new(), String::new());
     loop {
-        let request = ListSurveysRequest { page_size: 2, page_token };
+        let request = ListSurveysRequest { page_size: 2, page_token, ..ListSurveysRequest::default() };
         let page = ground.surveys(tenant).list_surveys(request).await.expect("a page").into_inner();
         listed.extend(page.surveys.into_iter().map(|survey| survey.survey_id));
         page_token = page.next_page_token;
         if page_token.is_empty() {
             break;
         }
-        let foreign = ListSurveysRequest { page_size: 2, page_token: page_token.clone() };
+        let token = page_token.clone();
+        let foreign = ListSurveysRequest { page_size: 2, page_token: token, ..ListSurveysRequest::default() };
         assert_eq!(reason(ground.surveys(TenantId::new()).list_surveys(foreign).await), "INVALID_PAGE_TOKEN");
     }
     assert_eq!(listed, made);

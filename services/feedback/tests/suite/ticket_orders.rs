@@ -113,7 +113,7 @@ async fn the_same_is_held_in_whatever_order_the_same_is_told(#[case] engine: Eng
         for round in 0..4_u64 {
             let tenant = TenantId::new();
             for subject in subjects {
-                let known = Known { subject, subjects: vec![subject], dimensions: BTreeMap::new() };
+                let known = Known { subject, subjects: vec![subject], ..Known::default() };
                 ground.profiles.tell(tenant, &by_id(subject), known);
             }
             let mut order = told.clone();

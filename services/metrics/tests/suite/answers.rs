@@ -39,6 +39,7 @@ fn answered(teller: &mut Teller, count: usize, score: i32, channel: &str, day: &
             kind: "nps".to_owned(),
             score: Some(score),
             channel: channel.to_owned(),
+            complete: true,
             ..ResponseChanged::default()
         };
         teller.changed_response(subject, Uuid::now_v7(), content);

@@ -163,6 +163,7 @@ impl Teller {
             channel: pick(random, &["web", "email"]),
             dimensions: city(random),
             party: party.into(),
+            complete: true,
             ..ResponseChanged::default()
         }
     }

@@ -130,7 +130,7 @@ fn tell(told: &mut Told, event: Event) {
         Some(Payload::ResponseChanged(changed)) if !changed.anonymous => {
             let at = event.occurred_at.as_ref().and_then(|at| instant(at).ok());
             let (Ok(response), Some(at)) = (event.aggregate_id.parse(), at) else { return };
-            let counts = !changed.deleted && !changed.is_test && !changed.kind.is_empty();
+            let counts = !changed.deleted && changed.complete && !changed.is_test && !changed.kind.is_empty();
             let score = changed.score.filter(|_| counts).map(|score| (changed.kind, score));
             told.scored.push(Given { subject, response, score, at, revision: event.revision });
         }

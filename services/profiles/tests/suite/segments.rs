@@ -502,6 +502,7 @@ async fn scores_that_feedback_tells_of_are_part_of_the_profile_until_they_are_de
             deleted,
             kind: "nps".to_owned(),
             score: Some(score),
+            complete: true,
             ..ResponseChanged::default()
         })),
         ..Event::default()

@@ -1,0 +1,197 @@
+//! Taking responses, correcting and withdrawing them. Each change leaves an event with the whole new state, so that
+//! every figure made from it is corrected.
+
+mod drop_off;
+mod import;
+mod list;
+mod submit;
+mod watch;
+
+use rapport_data::{Answer, Database, Receipt, Rx, Tx};
+use rapport_kernel::{Fault, PageKey, Timestamp};
+use rapport_platform::Call;
+
+pub use watch::{Told, Watch};
+
+use super::Forms;
+use crate::domain::survey::Form;
+use crate::domain::{Correction, Response, ResponseId, Tagging, Versioned};
+use crate::peers::Profiles;
+use crate::{events, store};
+
+/// The responses of all tenants.
+#[derive(Clone)]
+pub struct Responses {
+    db: Database,
+    profiles: Profiles,
+    forms: Forms,
+    page_key: PageKey,
+}
+
+impl Responses {
+    /// In a database, of customers that profiles knows.
+    #[must_use]
+    pub fn new(db: Database, profiles: Profiles, page_key: PageKey) -> Self {
+        Self { db, profiles, forms: Forms::default(), page_key }
+    }
+
+    /// Corrects a response, also after its survey was closed.
+    ///
+    /// # Errors
+    /// NOT_FOUND; ABORTED for a stale etag; INVALID_ARGUMENT with every violation.
+    pub async fn update(
+        &self,
+        call: &Call,
+        receipt: Receipt<Response>,
+        id: ResponseId,
+        etag: String,
+        correction: Correction,
+    ) -> Result<Answer<Response>, Fault> {
+        let right = move |held: Response, form: &Form, now| held.correct(form, &etag, correction.clone(), now);
+        self.change(call, receipt, id, right).await
+    }
+
+    /// Adds tags to a response and takes tags from it.
+    ///
+    /// # Errors
+    /// NOT_FOUND; ABORTED for a stale etag; INVALID_ARGUMENT for too many.
+    pub async fn tag(
+        &self,
+        call: &Call,
+        receipt: Receipt<Response>,
+        id: ResponseId,
+        etag: String,
+        tagging: Tagging,
+    ) -> Result<Answer<Response>, Fault> {
+        let tag = move |held: Response, form: &Form, now| held.tag(&etag, &tagging, form.definition().anonymous, now);
+        self.change(call, receipt, id, tag).await
+    }
+
+    async fn change(
+        &self,
+        call: &Call,
+        receipt: Receipt<Response>,
+        id: ResponseId,
+        change: impl Fn(Response, &Form, Timestamp) -> Result<Response, Fault> + Clone + Send + Sync + 'static,
+    ) -> Result<Answer<Response>, Fault> {
+        let forms = self.forms.clone();
+        let unit = move |tx: Tx| {
+            let (forms, change) = (forms.clone(), change.clone());
+            async move {
+                // An erasure took the response before, or waits: no event of it follows its erasure.
+                tx.hold_erasures().await?;
+                let held = store::response::lock(tx.conn(), tx.tenant(), id).await?;
+                tx.about(held.respondent.subject);
+                let form = form_of(&tx, &forms, &held).await?;
+                let changed = change(held.clone(), &form, tx.now())?;
+                rewrite(&tx, &held, &changed).await?;
+                Ok(changed)
+            }
+        };
+        self.db.until(call.deadline).write_once(call.tenant(), receipt, unit).await
+    }
+
+    /// Deletes a response: it no longer counts anywhere.
+    ///
+    /// # Errors
+    /// NOT_FOUND; ABORTED for a stale etag.
+    pub async fn delete(
+        &self,
+        call: &Call,
+        receipt: Receipt<()>,
+        id: ResponseId,
+        etag: String,
+    ) -> Result<Answer<()>, Fault> {
+        let unit = move |tx: Tx| {
+            let etag = etag.clone();
+            async move {
+                // An erasure took the response before, or waits: no event of it follows its erasure.
+                tx.hold_erasures().await?;
+                let held = store::response::lock(tx.conn(), tx.tenant(), id).await?;
+                let revision = held.delete(&etag)?;
+                store::response::delete(tx.conn(), tx.tenant(), &[id]).await?;
+                store::response_tag::delete(tx.conn(), tx.tenant(), &[id]).await?;
+                store::response_key::delete(tx.conn(), tx.tenant(), &[id]).await?;
+                tx.publish(events::deleted(&held, revision)).await
+            }
+        };
+        self.db.until(call.deadline).write_once(call.tenant(), receipt, unit).await
+    }
+
+    /// Returns a response.
+    ///
+    /// # Errors
+    /// NOT_FOUND.
+    pub async fn get(&self, call: &Call, id: ResponseId) -> Result<Response, Fault> {
+        self.db
+            .until(call.deadline)
+            .read(call.tenant(), move |rx| async move { store::response::get(rx.conn(), rx.tenant(), id).await })
+            .await
+    }
+
+    /// What the respondent is to be asked: its version told in one language and in the order of the response, the questions
+    /// that are shown, and those of them that are required and missing.
+    ///
+    /// # Errors
+    /// NOT_FOUND.
+    pub async fn questionnaire(
+        &self,
+        call: &Call,
+        id: ResponseId,
+        language: String,
+    ) -> Result<(Versioned, Vec<String>, Vec<String>), Fault> {
+        let forms = self.forms.clone();
+        let read = move |rx: Rx| {
+            let (forms, language) = (forms.clone(), language.clone());
+            async move {
+                let response = store::response::get(rx.conn(), rx.tenant(), id).await?;
+                let survey = store::survey::get(rx.conn(), rx.tenant(), response.survey).await?;
+                let (form, number) = forms.of(&rx, &survey, response.version).await?;
+                let version = store::survey_version::get(rx.conn(), rx.tenant(), survey.id, number).await?;
+                let language = if language.is_empty() { response.touch.language.clone() } else { language };
+                let home = form.definition().language.clone();
+                let language = if language.is_empty() { home } else { language };
+                let mut told = Versioned::whole(survey, version).told(&language);
+                told.version.definition = form.arranged(told.version.definition, id.uuid());
+                let answers = &response.content.answers;
+                let shown = form.shown(answers, &response.facts());
+                let missing = form.missing(answers, &shown).cloned().collect();
+                let order = form.order(id.uuid());
+                let name = |place: usize| form.definition().questions[place].id.clone();
+                let shown = order.into_iter().filter(|place| shown.contains(place)).map(name).collect();
+                Ok((told, shown, missing))
+            }
+        };
+        self.db.until(call.deadline).read(call.tenant(), read).await
+    }
+}
+
+/// The form of the version that a response answers.
+async fn form_of(rx: &Rx, forms: &Forms, response: &Response) -> Result<Form, Fault> {
+    let survey = store::survey::get(rx.conn(), rx.tenant(), response.survey).await?;
+    Ok(forms.of(rx, &survey, response.version).await?.0)
+}
+
+/// Writes a new response, and tells of it.
+async fn write(tx: &Tx, response: &Response) -> Result<(), Fault> {
+    store::response::insert(tx.conn(), tx.tenant(), response).await?;
+    store::response_tag::insert(tx.conn(), tx.tenant(), response).await?;
+    store::response_key::put(tx.conn(), tx.tenant(), response).await?;
+    tx.publish(events::changed(response)).await
+}
+
+/// Writes a response over what it was, and tells of it; where nothing changed, neither.
+async fn rewrite(tx: &Tx, held: &Response, changed: &Response) -> Result<(), Fault> {
+    if changed.revision == held.revision {
+        return Ok(());
+    }
+    store::response::update(tx.conn(), tx.tenant(), changed).await?;
+    if changed.tags != held.tags {
+        store::response_tag::delete(tx.conn(), tx.tenant(), &[held.id]).await?;
+        store::response_tag::insert(tx.conn(), tx.tenant(), changed).await?;
+    }
+    if changed.origin != held.origin {
+        store::response_key::put(tx.conn(), tx.tenant(), changed).await?;
+    }
+    tx.publish(events::changed(changed)).await
+}
