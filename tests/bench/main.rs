@@ -1,5 +1,6 @@
 //! The suite's benchmark: `cargo bench -p rapport-tests`, with `-- --engine sqlite|postgres`, `-- --quick` and
-//! `-- --only reads|decisions|identify|imports|matching|merges|segments|visibility`; `-- --full` measures up to a million records.
+//! `-- --only reads|decisions|growth|identify|imports|matching|merges|segments|visibility`; `-- --full` measures up to a
+//! million records.
 //!
 //! Every figure stands beside a baseline that was measured in the same round, on the same machine, with the same client:
 //! a call beside a call of a bare tonic server, an import beside the bare insert of the same rows. What counts is the
@@ -7,6 +8,7 @@
 //! behind its own TCP port; the client has another runtime. Both share the machine's cores.
 
 mod decisions;
+mod growth;
 mod import;
 mod limit;
 mod load;
@@ -53,9 +55,14 @@ fn run(options: &Options) -> Outcome<()> {
     for engine in &options.engines {
         eprintln!("bench: {}", engine.name());
         let suite = Suite::start(&house, *engine)?;
-        client.block_on(rounds::measure(&suite, &scale, &mut report))?;
+        if scale.has_rounds() {
+            client.block_on(rounds::measure(&suite, &scale, &mut report))?;
+        }
         if scale.has(scale::Part::Matching) {
             client.block_on(matching::measure(&suite, scale.matched, &mut report))?;
+        }
+        if scale.has(scale::Part::Growth) {
+            client.block_on(growth::measure(&suite, &scale, &mut report))?;
         }
         if scale.has(scale::Part::Segments) {
             client.block_on(segments::measure(&suite, scale.matched, scale.window, &mut report))?;

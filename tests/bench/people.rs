@@ -94,8 +94,9 @@ pub fn by_number(number: u32) -> CustomerRef {
     CustomerRef { r#ref: Some(Ref::Identifier(identifier(number))) }
 }
 
+/// Not the bare number: some numbers stand for nobody, as 0 does, and link nothing.
 fn identifier(number: u32) -> Identifier {
-    named(NAMESPACE, number.to_string())
+    named(NAMESPACE, format!("bench-{number}"))
 }
 
 fn named(namespace: &str, value: String) -> Identifier {

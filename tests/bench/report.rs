@@ -14,6 +14,8 @@ pub enum Unit {
     Micros,
     /// How long it takes, in milliseconds.
     Millis,
+    /// How much it takes up, in mebibytes.
+    Mebibytes,
 }
 
 /// What a figure is to reach.
@@ -85,7 +87,7 @@ impl Report {
             let baseline = sample.baseline?;
             Some(match figure.unit {
                 Unit::PerSecond(_) => sample.measured / baseline,
-                Unit::Micros | Unit::Millis => baseline / sample.measured,
+                Unit::Micros | Unit::Millis | Unit::Mebibytes => baseline / sample.measured,
             })
         }));
         let (target, met) = match figure.target {
@@ -108,11 +110,13 @@ impl Unit {
             Self::PerSecond(what) => format!("{} {what}/s", thousands(value)),
             Self::Micros => format!("{} µs", thousands(value)),
             Self::Millis => format!("{value:.1} ms"),
+            Self::Mebibytes => format!("{} MiB", thousands(value)),
         }
     }
 }
 
-fn thousands(value: f64) -> String {
+/// A number as people read it.
+pub fn thousands(value: f64) -> String {
     let digits = format!("{value:.0}");
     let groups: Vec<&str> =
         digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();

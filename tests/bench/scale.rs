@@ -42,6 +42,8 @@ pub enum Part {
     Decisions,
     /// Telling of customers.
     Identify,
+    /// Calls as a tenant grows.
+    Growth,
     /// Matching records that look alike.
     Matching,
     /// Importing.
@@ -58,6 +60,7 @@ impl Part {
     const ALL: [(&str, Self); 8] = [
         ("reads", Self::Reads),
         ("decisions", Self::Decisions),
+        ("growth", Self::Growth),
         ("identify", Self::Identify),
         ("imports", Self::Imports),
         ("matching", Self::Matching),
@@ -87,9 +90,8 @@ impl Options {
                 "--only" => {
                     let word = words.next().unwrap_or_default();
                     let part = Part::ALL.iter().find(|(name, _)| *name == word);
-                    let (_, part) = part.ok_or(
-                        "--only takes reads, decisions, identify, imports, matching, merges, segments or visibility",
-                    )?;
+                    let (_, part) = part
+                        .ok_or_else(|| format!("--only takes one of {}", Part::ALL.map(|(name, _)| name).join(", ")))?;
                     options.parts.push(*part);
                 }
                 other => {
@@ -124,6 +126,8 @@ pub struct Scale {
     pub merges: u32,
     /// The most records that one is matched against.
     pub matched: u32,
+    /// From how many customers to how many a tenant grows.
+    pub grown: (u32, u32),
     /// How long writes come at a steady pace.
     pub steady: Duration,
 }
@@ -144,6 +148,7 @@ impl Scale {
                 deciding: 500,
                 merges: 100,
                 matched: 1_000,
+                grown: (1_000, 10_000),
                 steady: millis(1_500),
             }
         } else {
@@ -158,9 +163,15 @@ impl Scale {
                 deciding: 1_000,
                 merges: 300,
                 matched: if options.full { 1_000_000 } else { 10_000 },
+                grown: (10_000, if options.full { 1_000_000 } else { 100_000 }),
                 steady: secs(3),
             }
         }
+    }
+
+    /// Whether anything is measured in rounds.
+    pub fn has_rounds(&self) -> bool {
+        Part::ALL.iter().any(|(_, part)| !matches!(part, Part::Growth | Part::Matching) && self.has(*part))
     }
 
     /// Whether a part is measured.
@@ -181,6 +192,7 @@ impl Scale {
             deciding: self.deciding,
             merges: 10,
             matched: 0,
+            grown: (0, 0),
             steady: Duration::from_millis(500),
         }
     }

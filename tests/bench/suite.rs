@@ -13,6 +13,8 @@ use rapport_platform::host::HostConfig;
 use rapport_platform::token::HEADER;
 use rapport_suite::assembly::Roles;
 use rapport_suite::settings::{Role, Settings};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, Executor as _, Row as _};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -110,6 +112,22 @@ impl Suite {
             Where::File(file) => Raw::sqlite(file, &self.folder.path().join("raw.db")).await,
             Where::Url(url) => Raw::postgres(url).await,
         }
+    }
+
+    /// What profiles' tables take up on the disk, with their indexes and the log, in mebibytes.
+    pub async fn store_mebibytes(&self) -> Outcome<f64> {
+        let bytes = match &self.profiles {
+            Where::File(file) => {
+                let log = file.with_extension("db-wal");
+                [file, &log].into_iter().map(|file| std::fs::metadata(file).map_or(0, |file| file.len())).sum::<u64>()
+            }
+            Where::Url(url) => {
+                let mut connection = url.parse::<PgConnectOptions>()?.connect().await?;
+                let row = connection.fetch_one("SELECT pg_database_size(current_database())").await?;
+                row.try_get::<i64, _>(0)?.cast_unsigned()
+            }
+        };
+        Ok(bytes as f64 / (1_024.0 * 1_024.0))
     }
 
     /// Waits until no outbox holds events that somebody has yet to consume.

@@ -44,16 +44,17 @@ async fn keys_are_checked(suite: &Suite) {
     }
     let client = suite.client().await;
     let mut keys = ApiKeyServiceClient::new(client.clone());
-    let request = CreateApiKeyRequest { name: "reader".into(), scopes: vec!["profiles:read".into()] };
+    let request =
+        CreateApiKeyRequest { name: "reader".into(), scopes: vec!["profiles:read".into()], ..Default::default() };
     let made = keys.create_api_key(request).await.expect("made").into_inner();
     let reader = suite.client_with(&made.secret).await;
     let mut profiles = ProfileServiceClient::new(reader.clone());
     refused(profiles.get_profile(get.clone()).await, Code::NotFound, "RESOURCE_NOT_FOUND");
     refused(profiles.identify(identify("1", "a@example.com")).await, Code::PermissionDenied, "MISSING_SCOPE");
-    let request = CreateApiKeyRequest { name: "more".into(), scopes: vec!["*:admin".into()] };
+    let request = CreateApiKeyRequest { name: "more".into(), scopes: vec!["*:admin".into()], ..Default::default() };
     refused(ApiKeyServiceClient::new(reader).create_api_key(request).await, Code::PermissionDenied, "MISSING_SCOPE");
     let key_id = made.api_key.expect("a key").key_id;
-    keys.revoke_api_key(RevokeApiKeyRequest { key_id }).await.expect("revoked");
+    keys.revoke_api_key(RevokeApiKeyRequest { key_id, ..Default::default() }).await.expect("revoked");
     tokio::time::sleep(std::time::Duration::from_secs(5)).await;
     refused(profiles.get_profile(get).await, unauthenticated, "KEY_REVOKED");
 }

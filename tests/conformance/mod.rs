@@ -25,7 +25,11 @@ pub fn fields(status: &Status) -> Vec<String> {
 /// A second tenant of the same suite, made by the operator.
 pub async fn other_tenant(suite: &Suite) -> Client {
     let mut tenants = TenantServiceClient::new(suite.client_with(OPERATOR_KEY).await);
-    let made = tenants.create_tenant(CreateTenantRequest { name: "other".into() }).await.expect("made").into_inner();
+    let made = tenants
+        .create_tenant(CreateTenantRequest { name: "other".into(), ..Default::default() })
+        .await
+        .expect("made")
+        .into_inner();
     suite.client_with(&made.secret).await
 }
 

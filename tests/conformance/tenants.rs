@@ -73,7 +73,7 @@ async fn made(client: &Client) -> Held {
 
     let request = EraseCustomerRequest { request_id: String::new(), customer: Some(id(&erased)) };
     let erasure = PrivacyServiceClient::new(client.clone()).erase_customer(request).await.expect("taken").into_inner();
-    let request = CreateApiKeyRequest { name: "k".into(), scopes: vec!["profiles:read".into()] };
+    let request = CreateApiKeyRequest { name: "k".into(), scopes: vec!["profiles:read".into()], ..Default::default() };
     let key = ApiKeyServiceClient::new(client.clone()).create_api_key(request).await.expect("made").into_inner();
     Held {
         customer,
@@ -202,7 +202,11 @@ async fn no_id_of_another_tenant_is_found(shape: Shape) {
     );
     refused(privacy.get_erasure(GetErasureRequest { erasure_id: held.erasure.clone() }).await, code, absent);
     let mut keys = ApiKeyServiceClient::new(client.clone());
-    refused(keys.revoke_api_key(RevokeApiKeyRequest { key_id: held.key.clone() }).await, code, absent);
+    refused(
+        keys.revoke_api_key(RevokeApiKeyRequest { key_id: held.key.clone(), ..Default::default() }).await,
+        code,
+        absent,
+    );
 
     // The same customer number exists here too, and is somebody else; the other's page token is refused.
     let identify = IdentifyRequest {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rapport_data::Database;
+use rapport_data::{Answer, Database, Receipt};
 use rapport_kernel::{Caller, Clock, Fault, Scope, TenantId};
 use rapport_platform::{Call, Platform};
 
@@ -11,7 +11,7 @@ use crate::convert;
 use crate::domain::{ApiKeyId, Tenant};
 use crate::door::Keys;
 use crate::migrations;
-use crate::service::{ApiKeys, Made, Tenants};
+use crate::service::{ApiKeys, Made, NewKey, NewTenant, Tenants};
 
 /// The operator's own access.
 #[derive(Clone)]
@@ -43,7 +43,14 @@ impl Admin {
     /// INVALID_ARGUMENT for a name that breaks the contract's rules; ALREADY_EXISTS where another tenant has it.
     pub async fn create_tenant(&self, name: &str) -> Result<Made, Fault> {
         let name = convert::tenant::name(name)?;
-        self.tenants.create(&Caller::operator(), name).await
+        let unasked = Receipt::new("CreateTenant", None, &[], |_| Vec::new());
+        match self.tenants.create(&Caller::operator(), unasked, name).await? {
+            Answer::Fresh(NewTenant { tenant, first: NewKey { key, seed } }) => {
+                let secret = self.tenants.secret(key.id, &seed);
+                Ok(Made { tenant, key, secret })
+            }
+            Answer::Replayed(_) => Err(replayed()),
+        }
     }
 
     /// The tenant of a name, if there is one.
@@ -62,8 +69,11 @@ impl Admin {
         let scopes: Result<Vec<Scope>, _> = scopes.iter().map(|scope| scope.parse()).collect();
         let scopes = scopes.map_err(|why: String| Fault::invalid_field("scopes", "scope", why))?;
         let call = Call::internal(tenant, self.clock.now());
-        let (key, secret) = self.keys.create(&call, name.to_owned(), scopes).await?;
-        Ok((key.id, secret.expose().to_owned()))
+        let unasked = Receipt::new("CreateApiKey", None, &[], |_| Vec::new());
+        match self.keys.create(&call, unasked, name.to_owned(), scopes).await? {
+            Answer::Fresh(NewKey { key, seed }) => Ok((key.id, self.keys.secret(key.id, &seed).expose().to_owned())),
+            Answer::Replayed(_) => Err(replayed()),
+        }
     }
 
     /// Revokes a key of a tenant.
@@ -72,6 +82,12 @@ impl Admin {
     /// NOT_FOUND; else as the database's.
     pub async fn revoke_key(&self, tenant: TenantId, key: ApiKeyId) -> Result<(), Fault> {
         let call = Call::internal(tenant, self.clock.now());
-        self.keys.revoke(&call, key).await.map(drop)
+        let unasked = Receipt::new("RevokeApiKey", None, &[], |_| Vec::new());
+        self.keys.revoke(&call, unasked, key).await.map(drop)
     }
+}
+
+/// Without a request id nothing is asked for again.
+fn replayed() -> Fault {
+    Fault::internal("an answer to no request id")
 }

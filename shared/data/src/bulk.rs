@@ -42,12 +42,18 @@ pub enum Column {
     Smalls(Vec<i16>),
     /// Numbers.
     Reals(Vec<f64>),
+    /// Numbers that may be absent.
+    MaybeReals(Vec<Option<f64>>),
+    /// Yes or no, where it may be absent.
+    MaybeFlags(Vec<Option<bool>>),
     /// Texts.
     Texts(Vec<String>),
     /// Texts that may be absent.
     MaybeTexts(Vec<Option<String>>),
     /// Bytes.
     Bytes(Vec<Vec<u8>>),
+    /// Bytes that may be absent.
+    MaybeBytes(Vec<Option<Vec<u8>>>),
 }
 
 impl Column {
@@ -70,9 +76,12 @@ impl Column {
             Self::MaybeNumbers(all) => all.len(),
             Self::Smalls(all) => all.len(),
             Self::Reals(all) => all.len(),
+            Self::MaybeReals(all) => all.len(),
+            Self::MaybeFlags(all) => all.len(),
             Self::Texts(all) => all.len(),
             Self::MaybeTexts(all) => all.len(),
             Self::Bytes(all) => all.len(),
+            Self::MaybeBytes(all) => all.len(),
         }
     }
 
@@ -82,9 +91,10 @@ impl Column {
             Self::Ids(_) | Self::MaybeIds(_) => "uuid[]",
             Self::Numbers(_) | Self::MaybeNumbers(_) => "int8[]",
             Self::Smalls(_) => "int2[]",
-            Self::Reals(_) => "float8[]",
+            Self::Reals(_) | Self::MaybeReals(_) => "float8[]",
+            Self::MaybeFlags(_) => "bool[]",
             Self::Texts(_) | Self::MaybeTexts(_) => "text[]",
-            Self::Bytes(_) => "bytea[]",
+            Self::Bytes(_) | Self::MaybeBytes(_) => "bytea[]",
         }
     }
 
@@ -96,9 +106,12 @@ impl Column {
             Self::MaybeNumbers(all) => arguments.add(all),
             Self::Smalls(all) => arguments.add(all),
             Self::Reals(all) => arguments.add(all),
+            Self::MaybeReals(all) => arguments.add(all),
+            Self::MaybeFlags(all) => arguments.add(all),
             Self::Texts(all) => arguments.add(all),
             Self::MaybeTexts(all) => arguments.add(all),
             Self::Bytes(all) => arguments.add(all),
+            Self::MaybeBytes(all) => arguments.add(all),
         }
     }
 
@@ -111,9 +124,12 @@ impl Column {
             Self::MaybeNumbers(all) => arguments.add(all[row]),
             Self::Smalls(all) => arguments.add(all[row]),
             Self::Reals(all) => arguments.add(all[row]),
+            Self::MaybeReals(all) => arguments.add(all[row]),
+            Self::MaybeFlags(all) => arguments.add(all[row]),
             Self::Texts(all) => arguments.add(std::mem::take(&mut all[row])),
             Self::MaybeTexts(all) => arguments.add(all[row].take()),
             Self::Bytes(all) => arguments.add(std::mem::take(&mut all[row])),
+            Self::MaybeBytes(all) => arguments.add(all[row].take()),
         }
     }
 }
@@ -124,7 +140,8 @@ impl Bulk {
     /// # Errors
     /// Where the database fails.
     pub async fn insert(&self, conn: &Conn, columns: Vec<Column>) -> Result<(), Fault> {
-        self.run(conn, columns, false).await.map(drop).stored()
+        // On the heap: what awaits it lies deep already.
+        Box::pin(self.run(conn, columns, false)).await.map(drop).stored()
     }
 
     /// The same, and answers the ids that the suffix returns.
@@ -132,7 +149,7 @@ impl Bulk {
     /// # Errors
     /// Where the database fails.
     pub async fn insert_returning(&self, conn: &Conn, columns: Vec<Column>) -> Result<Vec<Uuid>, Fault> {
-        self.run(conn, columns, true).await.stored()
+        Box::pin(self.run(conn, columns, true)).await.stored()
     }
 
     pub(crate) async fn run(&self, conn: &Conn, columns: Vec<Column>, returns: bool) -> Result<Vec<Uuid>, DbErr> {

@@ -187,6 +187,16 @@ impl Database {
         Fut: Future<Output = Result<T, Fault>> + Send + 'static,
         T: Send + Sync + 'static,
     {
+        self.once(Scope::Tenant(tenant), receipt, unit).await
+    }
+
+    pub(crate) async fn once<T, F, Fut>(&self, scope: Scope, receipt: Receipt<T>, unit: F) -> Result<Answer<T>, Fault>
+    where
+        F: Fn(Tx) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, Fault>> + Send + 'static,
+        T: Send + Sync + 'static,
+    {
+        let tenant = scope.tenant();
         // Those who come with the same id meanwhile wait here for its answer.
         let lock = receipt.request.map(|request| Lock::of(tenant, request.uuid().as_bytes()));
         let unit = Arc::new(unit);
@@ -201,7 +211,7 @@ impl Database {
                 Ok(Answer::Fresh(value))
             }
         };
-        self.unit(Terms { scope: Scope::Tenant(tenant), lock }, once).await
+        self.unit(Terms { scope, lock }, once).await
     }
 
     /// Reads one tenant's data. On Postgres each statement sees what was committed when it began.

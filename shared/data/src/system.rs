@@ -10,6 +10,7 @@ use sea_orm::ConnectionTrait as _;
 use crate::database::{Database, Scope, Terms};
 use crate::engine::Engine;
 use crate::fault::Stored as _;
+use crate::receipt::{Answer, Receipt};
 use crate::tables::{lease, sql, tenant, wakeup};
 use crate::unit::{Rx, Tx};
 
@@ -56,6 +57,19 @@ impl SystemStore {
         T: Send + 'static,
     {
         self.0.unit(Terms { scope: Scope::System, lock: None }, unit).await
+    }
+
+    /// As [`SystemStore::write`], once for each request id: as [`Database::write_once`], under the nil id.
+    ///
+    /// # Errors
+    /// As [`Database::write_once`].
+    pub async fn write_once<T, F, Fut>(&self, receipt: Receipt<T>, unit: F) -> Result<Answer<T>, Fault>
+    where
+        F: Fn(Tx) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, Fault>> + Send + 'static,
+        T: Send + Sync + 'static,
+    {
+        self.0.once(Scope::System, receipt, unit).await
     }
 
     /// Takes subjects that are due and that nobody else is looking at, the longest due first. Whoever takes one

@@ -27,6 +27,18 @@ impl PageKey {
         Self(secret)
     }
 
+    /// Another secret of 32 bytes, for another purpose: whoever knows it, or any page token, knows nothing of this one.
+    #[must_use]
+    pub fn derive(&self, purpose: &str, input: &[u8]) -> [u8; 32] {
+        let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
+        // Where the tag of a token has the length of its query: no query is so long.
+        mac.update(&[0xff; 24]);
+        mac.update(&u64::try_from(purpose.len()).expect("a usize fits a u64").to_be_bytes());
+        mac.update(purpose.as_bytes());
+        mac.update(input);
+        mac.finalize().into_bytes().into()
+    }
+
     fn mac(&self, tenant: TenantId, query: &str, body: &[u8]) -> Hmac<Sha256> {
         let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
         mac.update(tenant.uuid().as_bytes());

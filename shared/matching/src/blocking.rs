@@ -1,8 +1,6 @@
 //! Which records are worth comparing: those that share a key. A record has one key per rule, a number that can be stored
 //! and looked up, so that one record meets a million by a handful of look-ups.
 
-use std::cmp::Reverse;
-
 use serde::{Deserialize, Serialize};
 
 use super::kind::Kind;
@@ -224,23 +222,15 @@ pub fn usual_rules(fields: &[Field]) -> Vec<Rule> {
     rules
 }
 
-/// The candidates of a record from its blocks: those who share most keys first, and of those the ones in smaller blocks.
-/// Blocks above the bound say nothing; the answer is bounded too, and the same for the same blocks in any order.
+/// The candidates of a record from its blocks, in order, each once. Blocks above the bound say nothing; nothing else is
+/// left out, so that of two records each is a candidate of the other or neither is.
 #[must_use]
-pub fn candidates<T: Ord + Copy>(blocks: &[Vec<T>], bounds: Bounds) -> Vec<T> {
-    let small = blocks.iter().filter(|block| block.len() <= bounds.per_block);
-    let mut members: Vec<(T, usize)> =
-        small.flat_map(|block| block.iter().map(|member| (*member, block.len()))).collect();
+pub fn candidates<'a, T: Ord + Copy + 'a>(blocks: impl IntoIterator<Item = &'a Vec<T>>, bounds: Bounds) -> Vec<T> {
+    let small = blocks.into_iter().filter(|block| block.len() <= bounds.per_block);
+    let mut members: Vec<T> = small.flatten().copied().collect();
     members.sort_unstable();
-    let mut ranked: Vec<(Reverse<usize>, usize, T)> = members
-        .chunk_by(|one, other| one.0 == other.0)
-        .map(|group| (Reverse(group.len()), group[0].1, group[0].0))
-        .collect();
-    if ranked.len() > bounds.total {
-        ranked.sort_unstable();
-        ranked.truncate(bounds.total);
-    }
-    ranked.into_iter().map(|(_, _, member)| member).collect()
+    members.dedup();
+    members
 }
 
 #[cfg(test)]
@@ -284,10 +274,10 @@ mod tests {
     }
 
     #[test]
-    fn large_blocks_say_nothing_and_the_answer_is_bounded() {
-        let bounds = Bounds { per_block: 3, total: 2 };
+    fn large_blocks_say_nothing_and_of_small_ones_nobody_is_left_out() {
+        let bounds = Bounds { per_block: 3 };
         let blocks = [vec![1, 2, 3, 4, 5], vec![7, 8], vec![9, 8], vec![6, 9, 5]];
-        assert_eq!(candidates(&blocks, bounds), [8, 9]);
+        assert_eq!(candidates(&blocks, bounds), [5, 6, 7, 8, 9]);
         assert_eq!(candidates(&[vec![4, 3]], bounds), [3, 4]);
     }
 }

@@ -45,13 +45,11 @@ impl Default for Thresholds {
 pub struct Bounds {
     /// A block with more records than this says nothing and is passed over.
     pub per_block: usize,
-    /// The most candidates of one record over all its blocks.
-    pub total: usize,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { per_block: 200, total: 1_000 }
+        Self { per_block: 200 }
     }
 }
 

@@ -5,7 +5,7 @@ use rapport_api::check;
 use rapport_api::common::v1::{CustomerRef, Identifier, customer_ref::Ref};
 use rapport_kernel::{Fault, Private, RequestId};
 
-use super::{id, time};
+use super::{id, request_id, time};
 use crate::domain::{Customer, Erasure, ErasureId, Receipt};
 
 /// Whom to forget.
@@ -21,8 +21,7 @@ pub fn erase(message: proto::EraseCustomerRequest) -> Result<(Option<RequestId>,
         }
         None => return Err(Fault::internal("a customer reference was not checked")),
     };
-    let request_id = (!message.request_id.is_empty()).then(|| id(&message.request_id)).transpose()?;
-    Ok((request_id, customer))
+    Ok((request_id(&message.request_id)?, customer))
 }
 
 /// The reference by which profiles is asked for a customer.

@@ -6,11 +6,15 @@ pub mod key;
 pub mod operation;
 pub mod tenant;
 
-use rapport_kernel::{Fault, Id, Timestamp};
+use rapport_kernel::{Fault, Id, RequestId, Timestamp};
 
 /// An id that the contract's rules found sound.
 fn id<T>(text: &str) -> Result<Id<T>, Fault> {
     text.parse().map_err(Fault::internal)
+}
+
+fn request_id(text: &str) -> Result<Option<RequestId>, Fault> {
+    if text.is_empty() { Ok(None) } else { id(text).map(Some) }
 }
 
 fn time(at: Timestamp) -> Option<prost_types::Timestamp> {

@@ -2,19 +2,19 @@
 
 use rapport_api::admin::v1 as proto;
 use rapport_api::check;
-use rapport_kernel::{Fault, TenantId};
+use rapport_kernel::{Fault, RequestId, TenantId};
 
-use super::{id, key, time};
-use crate::domain::Tenant;
-use crate::service::Made;
+use super::{id, key, request_id, time};
+use crate::domain::{Secret, Tenant};
+use crate::service::NewTenant;
 
-/// The name of a tenant to make.
+/// The request id, and the name of a tenant to make.
 ///
 /// # Errors
 /// INVALID_ARGUMENT with every broken rule.
-pub fn create(message: proto::CreateTenantRequest) -> Result<String, Fault> {
+pub fn create(message: proto::CreateTenantRequest) -> Result<(Option<RequestId>, String), Fault> {
     check(&message).check()?;
-    Ok(message.name)
+    Ok((request_id(&message.request_id)?, message.name))
 }
 
 /// The name of a tenant that the operator makes without the network: by the same rules.
@@ -22,7 +22,8 @@ pub fn create(message: proto::CreateTenantRequest) -> Result<String, Fault> {
 /// # Errors
 /// INVALID_ARGUMENT with every broken rule.
 pub fn name(name: &str) -> Result<String, Fault> {
-    create(proto::CreateTenantRequest { name: name.to_owned() })
+    let request = proto::CreateTenantRequest { name: name.to_owned(), ..proto::CreateTenantRequest::default() };
+    create(request).map(|(_, name)| name)
 }
 
 /// Which tenant to return.
@@ -52,10 +53,14 @@ pub fn render(tenant: &Tenant) -> proto::Tenant {
 
 /// A tenant that was made, with its first key and the key's secret.
 #[must_use]
-pub fn render_made(made: &Made) -> proto::CreateTenantResponse {
-    proto::CreateTenantResponse {
-        tenant: Some(render(&made.tenant)),
-        api_key: Some(key::render(&made.key)),
-        secret: made.secret.expose().to_owned(),
-    }
+pub fn render_made(made: &NewTenant, secret: &Secret) -> proto::CreateTenantResponse {
+    let (tenant, api_key) = (Some(render(&made.tenant)), Some(key::render(&made.first.key)));
+    proto::CreateTenantResponse { tenant, api_key, secret: secret.expose().to_owned() }
+}
+
+/// The answer as it is stored: in the place of the secret stands what it is made from.
+#[must_use]
+pub fn kept(made: &NewTenant) -> proto::CreateTenantResponse {
+    let proto::CreateApiKeyResponse { api_key, secret } = key::kept(&made.first);
+    proto::CreateTenantResponse { tenant: Some(render(&made.tenant)), api_key, secret }
 }

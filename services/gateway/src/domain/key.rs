@@ -5,7 +5,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use rapport_kernel::{Caller, Fault, Id, Private, Reason, Scope, TenantId, Timestamp};
+use rapport_kernel::{Caller, Fault, Id, PageKey, Private, Reason, Scope, TenantId, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 /// A key's id, which is no secret.
@@ -18,7 +18,44 @@ const PREFIX: &str = "rk_";
 #[derive(Clone, Debug)]
 pub struct Secret(Private<String>);
 
+/// What the secret of a key is made from, together with a key that lies in no database. It is kept with the answer to a
+/// request id, so that a retry gets the same secret, and gone when that is: then nobody can make the secret again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Seed([u8; 32]);
+
+impl Seed {
+    /// From 256 random bits.
+    #[must_use]
+    pub const fn new(bits: [u8; 32]) -> Self {
+        Self(bits)
+    }
+
+    /// From its text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        BASE64.decode(text).ok()?.try_into().ok().map(Self)
+    }
+
+    /// The text, for the stored answer.
+    #[must_use]
+    pub fn text(&self) -> String {
+        BASE64.encode(self.0)
+    }
+}
+
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seed")
+    }
+}
+
 impl Secret {
+    /// Of a key, from its seed.
+    #[must_use]
+    pub fn grown(by: &PageKey, id: ApiKeyId, seed: &Seed) -> Self {
+        Self::new(by.derive("api key", &[id.uuid().as_bytes().as_slice(), &seed.0].concat()))
+    }
+
     /// From 256 random bits.
     #[must_use]
     pub fn new(bits: [u8; 32]) -> Self {
@@ -151,6 +188,18 @@ mod tests {
         for garbled in ["", "rk_", "rk_!!", short, &format!("{}A", secret.expose()), &secret.expose()[3..]] {
             assert!(Secret::parse(garbled).is_none(), "{garbled}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_grown_again_from_all_of_what_it_was_grown_from_and_from_nothing_less() {
+        let (by, id, seed) = (PageKey::new([1; 32]), ApiKeyId::new(), Seed::new([2; 32]));
+        let text = |by: &PageKey, id: ApiKeyId, seed: &Seed| Secret::grown(by, id, seed).expose().to_owned();
+        let secret = text(&by, id, &seed);
+        assert_eq!(text(&by, id, &Seed::parse(&seed.text()).expect("its own text")), secret);
+        assert_ne!(text(&PageKey::new([3; 32]), id, &seed), secret);
+        assert_ne!(text(&by, ApiKeyId::new(), &seed), secret);
+        assert_ne!(text(&by, id, &Seed::new([4; 32])), secret);
+        assert!(!secret.contains(&seed.text()) && Seed::parse(&secret).is_none());
     }
 
     #[test]

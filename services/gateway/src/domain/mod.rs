@@ -9,5 +9,5 @@ pub mod tenant;
 pub use audit::{Action, AuditEntry};
 pub use customer::Customer;
 pub use erasure::{Erasure, ErasureId, Receipt, SERVICES};
-pub use key::{ApiKey, ApiKeyId, KeyHash, Secret};
+pub use key::{ApiKey, ApiKeyId, KeyHash, Secret, Seed};
 pub use tenant::Tenant;

@@ -5,8 +5,8 @@ pub mod keys;
 pub mod tenants;
 
 pub use erasures::Erasures;
-pub use keys::ApiKeys;
-pub use tenants::{Made, Tenants};
+pub use keys::{ApiKeys, NewKey};
+pub use tenants::{Made, NewTenant, Tenants};
 
 /// A page of a list, and where the next one starts (empty: nowhere).
 #[derive(Clone, Debug)]

@@ -1,11 +1,12 @@
 //! Making tenants. They stand above tenants, so all of it works by the system's access.
 
-use rapport_data::{Database, Rx, Tx, keyset};
+use rapport_data::{Answer, Database, Receipt, Rx, Tx, keyset};
 use rapport_kernel::{Caller, Fault, PageKey, Scope, TenantId};
 use rapport_platform::Call;
 
 use super::Page;
-use crate::domain::{Action, ApiKey, ApiKeyId, AuditEntry, Secret, Tenant};
+use super::keys::NewKey;
+use crate::domain::{Action, ApiKey, ApiKeyId, AuditEntry, Secret, Seed, Tenant};
 use crate::store;
 
 /// What the token of a page of tenants is bound to.
@@ -18,7 +19,16 @@ pub struct Tenants {
     page_key: PageKey,
 }
 
-/// A tenant that was made, with its first key.
+/// A tenant that was made, with its first key and what the key's secret is made from.
+#[derive(Clone, Debug)]
+pub struct NewTenant {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// Its first key, with every scope.
+    pub first: NewKey,
+}
+
+/// A tenant that was made, with its first key and the key's secret.
 #[derive(Clone, Debug)]
 pub struct Made {
     /// The tenant.
@@ -36,14 +46,19 @@ impl Tenants {
         Self { db, page_key }
     }
 
-    /// Makes a tenant, and its first key with every scope.
+    /// Makes a tenant, and its first key with every scope; [`Tenants::secret`] tells its secret.
     ///
     /// # Errors
     /// ALREADY_EXISTS where another one has the name; else as the database's.
-    pub async fn create(&self, maker: &Caller, name: String) -> Result<Made, Fault> {
+    pub async fn create(
+        &self,
+        maker: &Caller,
+        receipt: Receipt<NewTenant>,
+        name: String,
+    ) -> Result<Answer<NewTenant>, Fault> {
         let all: Scope = "*:admin".parse().map_err(Fault::internal)?;
-        let (id, key_id, secret, maker) = (TenantId::new(), ApiKeyId::new(), Secret::new(rand::random()), maker.key);
-        let hash = secret.hash();
+        let (id, key_id, seed, maker) = (TenantId::new(), ApiKeyId::new(), Seed::new(rand::random()), maker.key);
+        let hash = self.secret(key_id, &seed).hash();
         let unit = move |tx: Tx| {
             let (name, scopes) = (name.clone(), vec![all.clone()]);
             async move {
@@ -55,11 +70,24 @@ impl Tenants {
                 store::api_key::insert(tx.conn(), &key, hash).await?;
                 let (action, target) = (Action::CreateTenant, id.uuid());
                 store::audit::note(tx.conn(), AuditEntry { tenant: id, key: maker, action, target, at: now }).await?;
-                Ok((tenant, key))
+                Ok(NewTenant { tenant, first: NewKey { key, seed } })
             }
         };
-        let (tenant, key) = self.db.system().write(unit).await?;
-        Ok(Made { tenant, key, secret })
+        self.db.system().write_once(receipt, unit).await
+    }
+
+    /// The secret of a key that was made from a seed.
+    #[must_use]
+    pub fn secret(&self, id: ApiKeyId, seed: &Seed) -> Secret {
+        Secret::grown(&self.page_key, id, seed)
+    }
+
+    /// As [`super::ApiKeys::secret_again`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn secret_again(&self, id: ApiKeyId, seed: &Seed) -> Result<Secret, Fault> {
+        super::keys::again(&self.db, &self.page_key, id, seed).await
     }
 
     /// Returns a tenant.

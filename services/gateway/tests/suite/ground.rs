@@ -69,8 +69,13 @@ impl tonic::service::Interceptor for ShowKey {
 }
 
 pub fn platform() -> Platform {
+    platform_with([5; 32])
+}
+
+/// A platform that seals with a key.
+pub fn platform_with(page: [u8; 32]) -> Platform {
     let keys = KeyConfig {
-        page: Some(Secret::new(STANDARD.encode([5; 32]))),
+        page: Some(Secret::new(STANDARD.encode(page))),
         signing: Some(Secret::new(STANDARD.encode([7; 32]))),
         trusted: Vec::new(),
     };
@@ -93,13 +98,18 @@ impl Ground {
         change(&mut config);
         let (world, stop) = (World::default(), CancellationToken::new());
         let elsewhere = (shape == Shape::OverTcp).then(platform);
-        let first = instance(&config, &world, elsewhere.as_ref(), &stop).await;
+        let first = instance(platform(), &config, &world, elsewhere.as_ref(), &stop).await;
         Self { config, world, first, elsewhere, stop, _folder: folder }
     }
 
     /// Another instance of the gateway, on the same database.
     pub async fn instance(&self) -> Instance {
-        instance(&self.config, &self.world, self.elsewhere.as_ref(), &self.stop).await
+        self.instance_of(platform()).await
+    }
+
+    /// As [`Ground::instance`], of a process that holds these keys.
+    pub async fn instance_of(&self, platform: Platform) -> Instance {
+        instance(platform, &self.config, &self.world, self.elsewhere.as_ref(), &self.stop).await
     }
 
     pub async fn tenant(&self) -> Made {
@@ -123,8 +133,13 @@ impl Instance {
     }
 }
 
-async fn instance(config: &Config, world: &World, elsewhere: Option<&Platform>, stop: &CancellationToken) -> Instance {
-    let platform = platform();
+async fn instance(
+    platform: Platform,
+    config: &Config,
+    world: &World,
+    elsewhere: Option<&Platform>,
+    stop: &CancellationToken,
+) -> Instance {
     for role in ROLES {
         match elsewhere {
             None => platform.peers.link(role, stack(world.routes(role), &platform)),

@@ -20,7 +20,7 @@ fn keys(keyed: Keyed) -> ApiKeyServiceClient<Keyed> {
 
 fn create(scopes: &[&str]) -> CreateApiKeyRequest {
     let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
-    CreateApiKeyRequest { name: "for a test".to_owned(), scopes }
+    CreateApiKeyRequest { name: "for a test".to_owned(), scopes, ..CreateApiKeyRequest::default() }
 }
 
 async fn made(keyed: Keyed, scopes: &[&str]) -> CreateApiKeyResponse {
@@ -28,7 +28,8 @@ async fn made(keyed: Keyed, scopes: &[&str]) -> CreateApiKeyResponse {
 }
 
 fn revoke(key: &CreateApiKeyResponse) -> RevokeApiKeyRequest {
-    RevokeApiKeyRequest { key_id: key.api_key.as_ref().expect("a key").key_id.clone() }
+    let key_id = key.api_key.as_ref().expect("a key").key_id.clone();
+    RevokeApiKeyRequest { key_id, ..RevokeApiKeyRequest::default() }
 }
 
 async fn try_key(instance: &Instance, secret: &str) -> String {

@@ -7,5 +7,6 @@ mod hostile;
 mod keys;
 mod operations;
 mod peers;
+mod retries;
 mod scopes;
 mod tenants;

@@ -26,7 +26,7 @@ fn seen_by(operation: &Operation) -> &str {
 
 async fn key(ground: &Ground, made: &Made, scopes: &[&str]) -> OperationsClient<Keyed> {
     let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-    let request = CreateApiKeyRequest { name: "a key".to_owned(), scopes };
+    let request = CreateApiKeyRequest { name: "a key".to_owned(), scopes, ..CreateApiKeyRequest::default() };
     let made = ApiKeyServiceClient::new(ground.first.of(made)).create_api_key(request).await.expect("made");
     operations(ground.first.keyed(&made.into_inner().secret))
 }

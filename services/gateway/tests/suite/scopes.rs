@@ -31,7 +31,7 @@ fn reason(status: Option<&Status>) -> Option<String> {
 
 async fn key(ground: &Ground, scopes: Vec<String>) -> String {
     let tenant = ground.tenant().await;
-    let request = CreateApiKeyRequest { name: "all but one".to_owned(), scopes };
+    let request = CreateApiKeyRequest { name: "all but one".to_owned(), scopes, ..CreateApiKeyRequest::default() };
     let mut keys = ApiKeyServiceClient::new(ground.first.of(&tenant));
     keys.create_api_key(request).await.expect("made").into_inner().secret
 }

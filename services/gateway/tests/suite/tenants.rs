@@ -16,7 +16,7 @@ use crate::ground::{Ground, OPERATOR, Shape, platform, reason};
 async fn the_operator_makes_tenants_whose_first_key_works_at_once(#[case] engine: Engine) {
     let ground = Ground::new(engine, Shape::InProcess).await;
     let mut tenants = TenantServiceClient::new(ground.first.keyed(OPERATOR));
-    let make = |name: &str| CreateTenantRequest { name: name.to_owned() };
+    let make = |name: &str| CreateTenantRequest { name: name.to_owned(), ..CreateTenantRequest::default() };
     let made = tenants.create_tenant(make("Tea & Co")).await.expect("made").into_inner();
     let (tenant, key) = (made.tenant.expect("a tenant"), made.api_key.expect("a key"));
     assert_eq!(key.scopes, ["*:admin"]);

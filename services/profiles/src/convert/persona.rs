@@ -160,6 +160,7 @@ pub fn persona(counted: &Counted) -> message::Persona {
         etag: etag(persona.revision),
         create_time: Some(timestamp(persona.created_at)),
         update_time: Some(timestamp(persona.updated_at)),
+        retire_time: persona.retired_at.map(timestamp),
     }
 }
 

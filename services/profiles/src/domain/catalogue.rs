@@ -276,6 +276,12 @@ impl Catalogue {
         catalogue
     }
 
+    /// The same with other sources, each with how much it is believed.
+    #[must_use]
+    pub fn with_sources(self, sources: BTreeMap<String, u16>) -> Self {
+        Self { sources, ..self }
+    }
+
     /// How much a source is believed, from 0 to 1,000.
     #[must_use]
     pub fn trust(&self, source: &str) -> u16 {

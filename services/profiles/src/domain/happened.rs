@@ -148,10 +148,11 @@ pub struct History {
 }
 
 impl History {
-    /// From interactions in any order; those of one instant stand in the order of their ids.
+    /// From interactions in any order; those of one instant stand in the order of their names at their sources, for the
+    /// order in which they were told must not show.
     #[must_use]
     pub fn of(mut interactions: Vec<Interaction>) -> Self {
-        interactions.sort_by_key(|one| (one.content.occurred_at, one.id));
+        interactions.sort_by(|a, b| (a.content.occurred_at, &a.key).cmp(&(b.content.occurred_at, &b.key)));
         let mut history = Self::default();
         for interaction in &interactions {
             let shared = Shared(Arc::new(Event::from(interaction)));

@@ -44,6 +44,18 @@ pub struct Evidence {
     /// Where nothing may link by itself: whose each record is now. Identifiers, matches and visits then keep together
     /// what is together, and no more.
     pub held: Option<BTreeMap<SubjectId, CustomerId>>,
+    /// The records on which somebody objected to being profiled, where there are any: looks then keep together what is
+    /// together of their customer, and no more.
+    pub objecting: Option<Objecting>,
+}
+
+/// Records on which somebody objected to being profiled.
+#[derive(Clone, Debug, Default)]
+pub struct Objecting {
+    /// The records.
+    pub subjects: BTreeSet<SubjectId>,
+    /// Whose each record of the component is now.
+    pub owners: BTreeMap<SubjectId, CustomerId>,
 }
 
 /// Two records that look alike.
@@ -328,8 +340,20 @@ impl<'a> Work<'a> {
         let mut edges: Vec<(f64, usize, usize)> = self.evidence.matches.iter().filter_map(edge).collect();
         edges.sort_by(|one, other| other.0.total_cmp(&one.0).then((one.1, one.2).cmp(&(other.1, other.2))));
         for (_, a, b) in edges {
-            self.link(a, b, "", &Cause::Match);
+            if !self.is_kept_from_looks(a, b) {
+                self.link(a, b, "", &Cause::Match);
+            }
         }
+    }
+
+    /// Whether two records may not be joined by looks, since one is of somebody who objects to being profiled, and they are
+    /// not one customer's already.
+    fn is_kept_from_looks(&mut self, a: usize, b: usize) -> bool {
+        let Some(Objecting { subjects, owners }) = &self.evidence.objecting else { return false };
+        let (x, y) = (self.root(a), self.root(b));
+        let mut members = self.members[x].iter().chain(&self.members[y]);
+        let owner = |at: usize| owners.get(&self.subjects[at]);
+        members.any(|at| subjects.contains(&self.subjects[*at])) && (owner(a).is_none() || owner(a) != owner(b))
     }
 
     /// Visits, in canonical order. Of two groups that both know somebody none is joined.

@@ -12,7 +12,6 @@ use rapport_matching::settings::{MAX_FIELDS, Schema, Settings, Thresholds, usual
 
 use super::claims::Claims;
 use super::namespace::Namespaces;
-use super::standing::Processing;
 use super::value::Value;
 
 /// Namespaces whose values are compared where no trait of the name is: people mistype them.
@@ -67,11 +66,15 @@ impl Matcher {
     #[must_use]
     pub fn ready(&self, claims: &Claims, namespaces: &Namespaces) -> Ready {
         let schema = self.scorer.schema();
-        // Whoever objected to being profiled is compared with nobody.
-        let objects = claims.objections.get(&Processing::Profiling).is_some_and(|objection| objection.stands);
-        let record = if objects { PreparedRecord::new(schema, []) } else { prepare(schema, claims, namespaces) };
+        let record = prepare(schema, claims, namespaces);
         let keys = keys(schema, &record).into_iter().map(u64::cast_signed).collect();
         Ready { record, keys }
+    }
+
+    /// A record of somebody who is compared with nobody.
+    #[must_use]
+    pub fn silent(&self) -> Ready {
+        Ready { record: PreparedRecord::new(self.scorer.schema(), []), keys: Vec::new() }
     }
 }
 

@@ -2,6 +2,7 @@
 //! has is a function of the set's model and of the profile, so it is derived whenever a profile is folded: no write can
 //! leave it behind, and neither a merge nor a split has anything to put right.
 
+mod carry;
 mod filter;
 
 use std::fmt;
@@ -10,6 +11,7 @@ use rapport_clusters::{Cell, Cluster, Feature, Model, Row, Trial};
 use rapport_kernel::{Id, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use carry::carried;
 pub use filter::Filter;
 
 use super::profile::Profile;
@@ -154,18 +156,22 @@ pub struct Persona {
     pub place: usize,
     /// Its name.
     pub name: String,
+    /// Whether a person gave it that.
+    pub is_named: bool,
     /// What it stands for.
     pub description: String,
     /// How many customers of the sample had it.
     pub sample_customers: u64,
     /// Its centre.
     pub features: Vec<Feature>,
-    /// Grows with every edit.
+    /// Grows with every edit, and with every set that it is found in again.
     pub revision: u64,
-    /// When it was found.
+    /// When it was first found.
     pub created_at: Timestamp,
-    /// When it was last edited.
+    /// When it was last edited or found again, or retired.
     pub updated_at: Timestamp,
+    /// When a set came in force in which it was not found again.
+    pub retired_at: Option<Timestamp>,
 }
 
 impl Persona {
@@ -177,13 +183,35 @@ impl Persona {
             set,
             place,
             name: cluster.name,
+            is_named: false,
             description: String::new(),
             sample_customers: u64::try_from(cluster.size).unwrap_or(u64::MAX),
             features: cluster.features,
             revision: 1,
             created_at: at,
             updated_at: at,
+            retired_at: None,
         }
+    }
+
+    /// The same persona in a later set: what a person said of it stays.
+    #[must_use]
+    pub fn again(self, set: PersonaSetId, place: usize, cluster: Cluster, at: Timestamp) -> Self {
+        let found = Self::found(self.id, set, place, cluster, at);
+        Self {
+            name: if self.is_named { self.name } else { found.name },
+            is_named: self.is_named,
+            description: self.description,
+            revision: self.revision + 1,
+            created_at: self.created_at,
+            ..found
+        }
+    }
+
+    /// The persona where it was not found again.
+    #[must_use]
+    pub fn retired(self, at: Timestamp) -> Self {
+        Self { revision: self.revision + 1, updated_at: at, retired_at: Some(at), ..self }
     }
 }
 

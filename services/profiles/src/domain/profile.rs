@@ -246,6 +246,13 @@ fn traits(records: &[Record], rules: &Rules) -> BTreeMap<String, Trait> {
 }
 
 /// Any record's objection holds; the latest one is told.
+/// Whether a customer of such records objects to being profiled.
+#[must_use]
+pub fn objects_to_profiling(records: &[Record]) -> bool {
+    let objection = |record: &Record| record.claims.objections.get(&Processing::Profiling).map(|said| said.stands);
+    records.iter().any(|record| objection(record) == Some(true))
+}
+
 fn objections(records: &[Record]) -> BTreeMap<Processing, (Objection, SubjectId)> {
     let mut held = BTreeMap::<Processing, (&Objection, &SourceRecord, SubjectId)>::new();
     for record in records {

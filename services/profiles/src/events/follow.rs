@@ -134,6 +134,7 @@ fn tell(told: &mut Told, event: Event) {
             let score = changed.score.filter(|_| counts).map(|score| (changed.kind, score));
             told.scored.push(Given { subject, response, score, at, revision: event.revision });
         }
+        Some(Payload::SubjectLinked(linked)) if !linked.from_customer_id.is_empty() => told.moved.push(subject),
         _ => {}
     }
 }

@@ -85,6 +85,7 @@ pub fn persona_changed(tenant: TenantId, persona: &Persona) -> NewEvent {
         payload: Payload::PersonaChanged(PersonaChanged {
             persona_set_id: persona.set.to_string(),
             name: persona.name.clone(),
+            retired: persona.retired_at.is_some(),
         }),
     }
 }

@@ -9,6 +9,8 @@ const TABLES: &[&str] = &[
     "CREATE TABLE subject (tenant {id} NOT NULL, subject_id {id} NOT NULL, source {text} NOT NULL, \
      external_id {text} NOT NULL, created_at BIGINT NOT NULL, PRIMARY KEY (tenant, subject_id))",
     "CREATE UNIQUE INDEX subject_record ON subject (tenant, source, external_id)",
+    "CREATE TABLE source_deletion (tenant {id} NOT NULL, record {bytes} NOT NULL, observed_at BIGINT NOT NULL, \
+     PRIMARY KEY (tenant, record)) {clustered}",
     "CREATE TABLE observation (tenant {id} NOT NULL, subject_id {id} NOT NULL, observed_at BIGINT NOT NULL, \
      observation_id {id} NOT NULL, recorded_at BIGINT NOT NULL, profile_revision BIGINT NOT NULL, \
      about SMALLINT NOT NULL, body {bytes} NOT NULL, PRIMARY KEY (tenant, subject_id, observed_at, observation_id))",
@@ -56,6 +58,7 @@ const TABLES: &[&str] = &[
 
 const OF_TENANTS: &[&str] = &[
     "subject",
+    "source_deletion",
     "observation",
     "link",
     "identifier",

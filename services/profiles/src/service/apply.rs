@@ -7,7 +7,7 @@ use rapport_data::Tx;
 use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
 
 use super::component::Component;
-use super::{Written, candidates, derive};
+use super::{Written, candidates, derive, matching};
 use crate::domain::derived::Derived;
 use crate::domain::linking::Partition;
 use crate::domain::profile::{Profile, Record};
@@ -16,7 +16,7 @@ use crate::domain::rules::Rules;
 use crate::domain::search;
 use crate::events;
 use crate::store::link::Link;
-use crate::store::{link, persona_member, profile, search_term, trait_value};
+use crate::store::{index, link, persona_member, profile, search_term, trait_value};
 
 /// Writes the difference between a component as it is held and a partition of it.
 pub async fn relink(
@@ -26,7 +26,7 @@ pub async fn relink(
     rules: &Rules,
 ) -> Result<(Changes, Written), Fault> {
     let changes = relink::changes(partition, &component.records, &component.owners(), &component.held);
-    let written = write(tx, component, &changes, rules).await?;
+    let written = Box::pin(write(tx, component, &changes, rules)).await?;
     Ok((changes, written))
 }
 
@@ -40,6 +40,9 @@ pub async fn write(tx: &Tx, component: &Component, changes: &Changes, rules: &Ru
     profile::put(tx, &live.chain(redirects).collect::<Vec<_>>(), &derived, now).await?;
     derive::write(tx, component, changes, &fresh, now).await?;
     move_links(tx, component, changes, now).await?;
+    if rules.matcher.is_some() && !component.links.is_empty() {
+        matching::follow(tx, rules, component, changes).await?;
+    }
     let mut written = Written::default();
     for one in fresh {
         let profile = Arc::new(one.profile);
@@ -87,7 +90,7 @@ async fn move_links(tx: &Tx, component: &Component, changes: &Changes, now: Time
 }
 
 /// A customer's state before: its revision, what was derived of it, and its records.
-pub struct Before {
+pub struct Prior {
     /// The customer.
     pub customer: CustomerId,
     /// Its revision.
@@ -99,12 +102,12 @@ pub struct Before {
 }
 
 /// Writes a customer's new state where no record moves.
-pub async fn update(tx: &Tx, before: Before, records: Vec<Record>, rules: &Rules) -> Result<Arc<Profile>, Fault> {
-    let Before { customer, revision, derived, records: said } = before;
+pub async fn update(tx: &Tx, prior: Prior, records: Vec<Record>, rules: &Rules) -> Result<Arc<Profile>, Fault> {
+    let Prior { customer, revision, derived, records: said } = prior;
     let changes = Changes { revision: revision + 1, live: vec![(customer, records)], ..Changes::default() };
     let held = BTreeMap::from([(customer, Held::Live { revision, records: said })]);
     let component = Component { derived: BTreeMap::from([(customer, derived)]), held, ..Component::default() };
-    let mut written = write(tx, &component, &changes, rules).await?;
+    let mut written = Box::pin(write(tx, &component, &changes, rules)).await?;
     written.live.pop().ok_or_else(|| Fault::internal("the new state of a customer was not written"))
 }
 
@@ -112,6 +115,6 @@ pub async fn update(tx: &Tx, before: Before, records: Vec<Record>, rules: &Rules
 pub(crate) async fn index(tx: &Tx, live: &[Arc<Profile>], rules: &Rules) -> Result<(), Fault> {
     let words = live.iter().map(|profile| (profile.customer, search::terms(profile, rules))).collect();
     let new = live.iter().filter(|profile| profile.revision == 1).map(|profile| profile.customer).collect();
-    search_term::set(tx, &words, &new).await?;
-    trait_value::set(tx, &live.iter().map(AsRef::as_ref).collect::<Vec<_>>(), &new).await
+    // On the heap: what awaits it lies deep already.
+    Box::pin(index::set(tx, live, &words, &new)).await
 }

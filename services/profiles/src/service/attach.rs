@@ -8,10 +8,11 @@ use rapport_data::{Rx, Tx};
 use rapport_kernel::{CustomerId, Fault, Private, SubjectId, Timestamp};
 use sha2::{Digest as _, Sha256};
 
+use super::before::Before;
 use super::component::Component;
-use super::identify::identifier_key;
+use super::identify::{identifier_key, record_key};
 use super::{Written, apply, matching};
-use crate::domain::claims::{Claims, Statement};
+use crate::domain::claims::Statement;
 use crate::domain::linking::{Cause, Cluster, Partition};
 use crate::domain::profile::{Profile, Record, fold};
 use crate::domain::relink::Held;
@@ -20,7 +21,7 @@ use crate::domain::value::{Identifier, Named, SourceRecord};
 use crate::store::identifier::Carried;
 use crate::store::observation::Observation;
 use crate::store::subject::Subject;
-use crate::store::{identifier, link, observation, profile, subject};
+use crate::store::{identifier, link, observation, profile, source_deletion, subject};
 
 /// The subject that a name attaches to, and the customer that holds it now.
 ///
@@ -69,7 +70,8 @@ pub(crate) async fn attach(
     let unknown: Vec<&Wanted> = wanted.iter().filter(begins).collect();
     let mut written = Written::default();
     if !unknown.is_empty() {
-        written = begin(tx, rules, &unknown, &mut carriers).await?;
+        // Seldom needed, and no part of every recording's own future.
+        written = Box::pin(begin(tx, rules, &unknown, &mut carriers)).await?;
     }
     let subject = |wanted: &Wanted| match &wanted.named {
         Named::Id(id) => Some(*id),
@@ -131,13 +133,15 @@ async fn begin(
             }
         }
     }
-    let keys: BTreeSet<String> = first.keys().map(|identifier| identifier_key(identifier)).collect();
+    // As records that are named by a call: nobody else begins or deletes them meanwhile.
+    let records = first.iter().map(|(identifier, wanted)| record_key(&name(identifier, &wanted.source)));
+    let keys: BTreeSet<String> = first.keys().map(|identifier| identifier_key(identifier)).chain(records).collect();
     tx.lock(&keys.into_iter().collect::<Vec<_>>()).await?;
     carriers.extend(self::carriers(tx, unknown.iter().copied()).await?);
     first.retain(|identifier, _| !carriers.contains_key(*identifier));
     let names: Vec<SourceRecord> = first.iter().map(|(identifier, wanted)| name(identifier, &wanted.source)).collect();
     let named = subject::by_names(tx, &names).await?;
-    let mut new = New::default();
+    let mut new = New { deletions: source_deletion::of_names(tx, &names).await?, ..New::default() };
     for ((identifier, wanted), name) in first.into_iter().zip(names) {
         // A source may itself have named a record so.
         let id = match named.get(&name) {
@@ -200,6 +204,8 @@ struct New {
     subjects: Vec<Subject>,
     carried: Vec<Carried>,
     observations: Vec<Observation>,
+    /// When their sources deleted those of which that was told first.
+    deletions: BTreeMap<SourceRecord, Timestamp>,
     component: Component,
     partition: Partition,
 }
@@ -208,11 +214,19 @@ impl New {
     fn add(&mut self, tx: &Tx, name: SourceRecord, identifier: &Identifier, at: Timestamp) -> SubjectId {
         let (id, now) = (SubjectId::new(), tx.now());
         let statement = Statement { identifiers: [identifier.clone()].into(), ..Statement::default() };
-        let claims = Claims::of(&statement, at);
+        let before = self.deletions.get(&name).map(|at| Before::deleted(&name.source, *at)).unwrap_or_default();
+        let mut claims = before.claims();
+        claims.hear(&statement, at);
         self.subjects.push(Subject { id, name: name.clone(), created_at: now });
         self.carried.push(Carried { subject: id, identifier: identifier.clone(), first_seen: at });
-        let said = Observation { subject: id, observed_at: at, recorded_at: now, profile_revision: 1, statement };
-        self.observations.push(said);
+        let said = |(statement, observed_at)| Observation {
+            subject: id,
+            observed_at,
+            recorded_at: now,
+            profile_revision: 1,
+            statement,
+        };
+        self.observations.extend(before.said().chain([(statement, at)]).map(said));
         self.component.records.insert(id, Record { subject: id, name, created_at: now, claims });
         let members = BTreeMap::from([(id, Cause::Origin)]);
         self.partition.clusters.push(Cluster { customer: id, members });
@@ -221,11 +235,12 @@ impl New {
 
     async fn write(self, tx: &Tx, rules: &Rules) -> Result<Written, Fault> {
         subject::add(tx, &self.subjects).await?;
+        source_deletion::forget(tx, &self.deletions.keys().cloned().collect::<Vec<_>>()).await?;
         identifier::put(tx, &self.carried).await?;
         observation::add(tx, &self.observations).await?;
         for record in self.component.records.values() {
             // One identifier alone makes nobody look like another: its record is only there to be met.
-            matching::note(tx, rules, record.subject, &record.claims).await?;
+            matching::note(tx, rules, record.subject, &record.claims, false).await?;
         }
         Ok(apply::relink(tx, &self.component, &self.partition, rules).await?.1)
     }

@@ -13,7 +13,7 @@ use crate::domain::survivorship::Survivorship;
 use crate::events;
 use crate::store::catalogue_entry::{self as store, Row};
 use crate::store::derivation::Changed;
-use crate::store::trait_definition;
+use crate::store::{source_trust, trait_definition};
 
 /// How many entries of a kind a tenant has at most, but for products: each call reads them.
 const MOST: u64 = 1_000;
@@ -101,9 +101,9 @@ impl Profiles {
                 }
                 let revision = entry.revision + 1;
                 store::delete(&tx, kind, &name, revision).await?;
-                let row = Row::Deleted(kind, name, revision, tx.now());
+                let row = Row::Deleted(kind, name.clone(), revision, tx.now());
                 tx.publish(events::catalogue_entry_changed(tx.tenant(), &row)).await?;
-                trust(&tx, kind).await
+                if kind == Kind::Source { trust(&tx, &name, revision, None).await } else { Ok(()) }
             }
         };
         self.keep_entry(call, receipt, unit).await
@@ -185,10 +185,8 @@ impl Profiles {
 }
 
 /// How far a source is trusted may decide which of several values survives.
-async fn trust(tx: &Tx, kind: Kind) -> Result<(), Fault> {
-    if kind != Kind::Source {
-        return Ok(());
-    }
+async fn trust(tx: &Tx, name: &str, revision: u64, trust: Option<u16>) -> Result<(), Fault> {
+    source_trust::set(tx, name, revision, trust).await?;
     let counts = |definition: &TraitDefinition| definition.survivorship == Survivorship::MostTrusted;
     backfill::hold(tx).await?;
     if trait_definition::all(tx).await?.iter().any(counts) {
@@ -234,7 +232,9 @@ async fn write(tx: &Tx, entry: Entry) -> Result<Entry, Fault> {
     store::put(tx, &entry).await?;
     let row = Row::Live(entry.clone());
     tx.publish(events::catalogue_entry_changed(tx.tenant(), &row)).await?;
-    trust(tx, entry.kind()).await?;
+    if let Details::Source { trust, .. } = entry.body.details {
+        self::trust(tx, &entry.name, entry.revision, Some(trust)).await?;
+    }
     Ok(entry)
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rapport_data::{Rx, Tx};
 use rapport_kernel::{Fault, Reason, SubjectId, TenantId};
 
-use super::identify::hear;
+use super::hear::hear;
 use super::{Profiles, Written, again, rules};
 use crate::domain::channels::{LOOKED_AT, met};
 use crate::domain::claims::Statement;

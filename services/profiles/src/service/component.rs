@@ -12,8 +12,8 @@ use super::grew;
 use crate::domain::assertion::AssertionId;
 use crate::domain::claims::Claims;
 use crate::domain::derived::Derived;
-use crate::domain::linking::{Evidence, Match, Visit};
-use crate::domain::profile::Record;
+use crate::domain::linking::{Evidence, Match, Objecting, Visit};
+use crate::domain::profile::{Record, objects_to_profiling};
 use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
 use crate::domain::value::{Identifier, SourceRecord};
@@ -124,6 +124,11 @@ pub async fn explore(rx: &Rx, seeds: &[SubjectId], rules: &Rules) -> Result<Comp
             || Record { subject: id, name: subject.name, created_at: subject.created_at, claims: Claims::default() };
         found.records.entry(id).or_insert_with(new);
     }
+    let objects = |record: &&Record| objects_to_profiling(std::slice::from_ref(*record));
+    let objecting: BTreeSet<SubjectId> = found.records.values().filter(objects).map(|record| record.subject).collect();
+    if !objecting.is_empty() {
+        found.evidence.objecting = Some(Objecting { subjects: objecting, owners: found.owners() });
+    }
     if !rules.identity.automatic_merging {
         found.evidence.held = Some(found.owners());
     }
@@ -148,8 +153,12 @@ pub async fn lock(tx: &Tx, seeds: &[SubjectId], rules: &Rules) -> Result<Compone
 /// Locks customers until the unit ends. A unit takes the locks of records and identifiers before those of customers,
 /// and those of customers at once: so no two wait for each other.
 pub async fn lock_customers(tx: &Tx, customers: &BTreeSet<CustomerId>) -> Result<(), Fault> {
-    let keys: Vec<String> = customers.iter().map(|customer| format!("customer/{customer}")).collect();
-    tx.lock(&keys).await
+    tx.lock(&customers.iter().map(customer_key).collect::<Vec<_>>()).await
+}
+
+/// The lock under which a customer is changed.
+pub(super) fn customer_key(customer: &CustomerId) -> String {
+    format!("customer/{customer}")
 }
 
 struct Search<'a> {
@@ -268,7 +277,7 @@ impl Search<'_> {
     async fn by_looks(&mut self, frontier: &[SubjectId]) -> Result<BTreeSet<SubjectId>, Fault> {
         let Some(matcher) = &self.rules.matcher else { return Ok(BTreeSet::new()) };
         self.found.model_version = matcher.version;
-        let edges = matching::edges(self.rx, frontier, matcher.version, matcher.thresholds.link).await?;
+        let edges = matching::edges(self.rx, frontier, matcher.thresholds.link).await?;
         // A pair is held from both sides, and both are looked at.
         let once = edges.iter().filter(|edge| edge.subject < edge.other);
         self.found.evidence.matches.extend(once.map(|edge| Match {

@@ -6,21 +6,23 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rapport_data::{Answer, Receipt, Tx};
-use rapport_kernel::{Fault, Timestamp};
+use rapport_kernel::{Fault, Reason, Timestamp};
 use rapport_platform::Call;
 
-use super::apply::Before;
+use super::apply::Prior;
 use super::component::lock_customers;
-use super::identify::{current, record_key};
+use super::hear::current;
+use super::identify::record_key;
 use super::say::Said;
-use super::{Profiles, Written, apply, grew};
+use super::{Profiles, Written, apply, grew, matching};
 use crate::domain::account::AccountId;
 use crate::domain::claims::{Claims, Statement};
+use crate::domain::profile::objects_to_profiling;
 use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
 use crate::domain::value::SourceRecord;
 use crate::store::observation::Observation;
-use crate::store::{account_member, link, observation, profile, subject};
+use crate::store::{account_member, link, observation, profile, source_deletion, subject};
 
 /// Which record.
 #[derive(Clone, Debug)]
@@ -35,7 +37,7 @@ impl Profiles {
     /// Hears that a source deleted its record.
     ///
     /// # Errors
-    /// NOT_FOUND.
+    /// NOT_FOUND where nobody told of the record yet: that it is deleted is known then all the same.
     pub async fn delete_record(
         &self,
         call: &Call,
@@ -43,11 +45,36 @@ impl Profiles {
         input: Deleting,
     ) -> Result<Answer<Said>, Fault> {
         let (rules, input) = (self.rules(call).await?, Arc::new(input));
+        loop {
+            let (rules, of_unit) = (Arc::clone(&rules), Arc::clone(&input));
+            let unit = move |tx: Tx| {
+                let (rules, input) = (Arc::clone(&rules), Arc::clone(&of_unit));
+                async move { delete(&tx, &rules, &input).await }
+            };
+            match self.change(call, receipt.clone(), unit).await {
+                // Where it became known meanwhile it is deleted after all.
+                Err(fault) if fault.reason == Reason::ResourceNotFound && !self.remember(call, &input).await? => {}
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Notes the deletion of a record that nobody told of yet; answers whether it still was none.
+    async fn remember(&self, call: &Call, input: &Arc<Deleting>) -> Result<bool, Fault> {
+        let (database, input) = (self.database(call), Arc::clone(input));
         let unit = move |tx: Tx| {
-            let (rules, input) = (Arc::clone(&rules), Arc::clone(&input));
-            async move { delete(&tx, &rules, &input).await }
+            let input = Arc::clone(&input);
+            async move {
+                tx.lock(&[record_key(&input.name)]).await?;
+                if let Some(known) = subject::find(&tx, &input.name).await? {
+                    // One that an erasure is about to take is nobody's: there is nothing to delete.
+                    return Ok(link::current(&tx, known.id).await?.is_none());
+                }
+                source_deletion::put(&tx, &input.name, input.observed_at).await?;
+                Ok(true)
+            }
         };
-        self.change(call, receipt, unit).await
+        database.write(call.tenant(), unit).await
     }
 }
 
@@ -71,7 +98,7 @@ async fn delete(tx: &Tx, rules: &Rules, input: &Deleting) -> Result<Said, Fault>
     else {
         return Err(Fault::internal("a linked customer has no profile"));
     };
-    let before = Before { customer, revision, derived, records: records.clone() };
+    let prior = Prior { customer, revision, derived, records: records.clone() };
     let history = observation::of_subjects(tx, &[subject], Timestamp::MAX).await?;
     let told = history.iter().map(|heard| (&heard.statement, heard.observed_at));
     let claims = Claims::told(told.chain([(&statement, input.observed_at)]));
@@ -81,9 +108,14 @@ async fn delete(tx: &Tx, rules: &Rules, input: &Deleting) -> Result<Said, Fault>
         record.claims.memberships.keys().filter(|account| !claims.memberships.contains_key(account)).copied().collect();
     account_member::forget(tx, subject, &left).await?;
     record.claims = claims;
-    let profile = apply::update(tx, before, records, rules).await?;
+    let (claims, objects) = (record.claims.clone(), objects_to_profiling(&records));
+    let profile = apply::update(tx, prior, records, rules).await?;
     let (observed_at, recorded_at, profile_revision) = (input.observed_at, tx.now(), profile.revision);
     observation::add(tx, &[Observation { subject, observed_at, recorded_at, profile_revision, statement }]).await?;
-    let written = Written { live: vec![Arc::clone(&profile)], ..Written::default() };
+    let mut written = Written { live: vec![Arc::clone(&profile)], ..Written::default() };
+    // What is deleted is compared no more.
+    let noted = matching::note(tx, rules, subject, &claims, objects).await?;
+    matching::relink(tx, rules, &noted.linked, &mut written).await?;
+    matching::review(tx, rules, &noted).await?;
     Ok(Said::new(profile, written))
 }

@@ -9,7 +9,7 @@ use rapport_data::{Rx, Tx};
 use rapport_kernel::{CustomerId, Fault, SubjectId, TenantId, Timestamp};
 
 use super::component::{Component, lock_customers};
-use super::evidence::{histories, history, scores, subjects};
+use super::evidence::{histories, history, subjects};
 use super::{Profiles, Written, again, apply, rules};
 use crate::domain::claims::Statement;
 use crate::domain::definitions::{Compiled, Definitions, Parts};
@@ -22,7 +22,7 @@ use crate::domain::rules::Rules;
 use crate::events;
 use crate::store::observation::{self, Observation};
 use crate::store::profile::Place;
-use crate::store::{persona_member, profile, segment_interval};
+use crate::store::{persona_member, profile, score, segment_interval};
 
 /// How many customers are looked at together, and how many are changed by one unit.
 const LOOK: usize = 100;
@@ -60,15 +60,17 @@ pub(crate) async fn of_changes(
     let renewed = rules::renewed(tx, rules, newest).await?;
     let rules = renewed.as_ref().unwrap_or(rules);
     let mut fresh = Vec::with_capacity(changes.live.len());
+    let begun: BTreeSet<SubjectId> =
+        changes.moves.iter().filter(|moved| moved.from.is_none()).map(|moved| moved.subject).collect();
     for (customer, records) in &changes.live {
         let profile = fold(*customer, changes.revision, now, records, rules);
-        let before = component.derived.get(customer).cloned();
+        // An id that led elsewhere until now begins anew: it is no founding member of segments that were made meanwhile.
+        let led_elsewhere = matches!(component.held.get(customer), Some(Held::Redirect { .. }));
+        let before = component.derived.get(customer).filter(|_| !led_elsewhere).cloned();
         let moved = moved(component, changes, *customer, records);
-        let all_new = records
-            .iter()
-            .all(|record| changes.moves.iter().any(|moved| moved.subject == record.subject && moved.from.is_none()));
-        let begun = Arc::new(Derived { version: rules.definitions.version, ..Derived::default() });
-        let start = before.clone().unwrap_or(begun);
+        let all_new = records.iter().all(|record| begun.contains(&record.subject));
+        let nothing = Arc::new(Derived { version: rules.definitions.version, ..Derived::default() });
+        let start = before.clone().unwrap_or(nothing);
         let touched = match component.held.get(customer) {
             Some(Held::Live { records: said, .. }) if !moved && before.is_some() && said != records => {
                 let held = fold(*customer, changes.revision, now, said, rules).at(now);
@@ -84,7 +86,7 @@ pub(crate) async fn of_changes(
             history = histories(tx, &[&profile], &parts.reads).await?;
             if moved {
                 let ids: Vec<SubjectId> = subjects(&profile).collect();
-                last = scores(tx, &ids, Timestamp::MAX).await?;
+                last = score::last(tx, &ids, Timestamp::MAX).await?;
             }
         }
         let history = history.remove(customer).unwrap_or_default();
@@ -160,7 +162,7 @@ fn derived(
 pub(crate) async fn preview(rx: &Rx, profile: &Profile, before: &Derived, rules: &Rules) -> Result<Derived, Fault> {
     let ids: Vec<SubjectId> = subjects(profile).collect();
     let history = history(rx, &ids, rules.definitions.reads(), None).await?;
-    let last = scores(rx, &ids, Timestamp::MAX).await?;
+    let last = score::last(rx, &ids, Timestamp::MAX).await?;
     Ok(derived(before, profile, (&history, &last), (rules, &rules.definitions.whole()), rx.now()).derived)
 }
 
@@ -240,7 +242,7 @@ async fn look_at(
     for stored in stored {
         let profile = &stored.profile;
         let last = if cause == Cause::Score {
-            scores(rx, &subjects(profile).collect::<Vec<_>>(), Timestamp::MAX).await?
+            score::last(rx, &subjects(profile).collect::<Vec<_>>(), Timestamp::MAX).await?
         } else {
             stored.before.scores.clone()
         };

@@ -2,20 +2,20 @@
 //! each customer's persona beside its profile. It goes on from any step after its instance was lost, and holds no more
 //! than the sample in memory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rapport_clusters::{Discovery, Row, Sample, Unfit};
-use rapport_data::{Tx, Work};
+use rapport_clusters::{Cluster, Discovery, Row, Sample, Unfit};
+use rapport_data::{Rx, Tx, Work};
 use rapport_kernel::{CustomerId, Fault, Reason};
 use rapport_platform::Call;
 use uuid::Uuid;
 
-use super::apply::Before;
+use super::apply::Prior;
 use super::component::lock_customers;
 use super::{Profiles, Written, apply, rules};
-use crate::domain::persona::{Filter, Found, Persona, PersonaId, PersonaSet, PersonaSetId, State};
+use crate::domain::persona::{Assigner, Filter, Found, Persona, PersonaId, PersonaSet, PersonaSetId, State, carried};
 use crate::domain::profile::{Profile, fold};
 use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
@@ -144,7 +144,8 @@ impl Profiles {
 
     /// Learns from the sample, and puts what was found in force.
     async fn learn(&self, call: &Call, work: Work, set: PersonaSet, cursor: Cursor) -> Result<Advance, Fault> {
-        let rows = self.rows(call, &set, &cursor.drawn).await?;
+        let before = self.read(call, |rx| async move { Before::read(&rx).await }).await?;
+        let (rows, held): (Vec<Row>, Vec<_>) = self.rows(call, &set, &cursor.drawn, &before).await?.into_iter().unzip();
         let settings = set.settings.engine(rows.len());
         let sample = u64::try_from(rows.len()).unwrap_or(u64::MAX);
         // It computes for seconds: on a thread of its own. Whoever gives the step up waits for nothing but the thread.
@@ -153,41 +154,55 @@ impl Profiles {
             Ok(found) => found,
             Err(unfit) => return self.fail(call, work, set, unfit).await,
         };
-        let Discovery { model, clusters, trials, .. } = found;
-        let found = Arc::new((Found { model, sample, trials }, clusters));
+        let Discovery { model, clusters, trials, labels } = found;
+        let customers: Vec<_> = held.into_iter().zip(labels).collect();
+        let carried = carried(before.personas.len(), clusters.len(), &customers);
+        let found = Arc::new((Found { model, sample, trials }, clusters, carried, before));
         let (done, total, id) = (work.done, work.total, set.id);
+        let again = cursor;
         let cursor = Cursor { stage: Stage::Assign, after: Uuid::nil(), drawn: Vec::new() }.write();
         let kept = cursor.clone();
         let unit = move |tx: Tx| {
             let (work, set, found, cursor) = (work.clone(), set.clone(), Arc::clone(&found), kept.clone());
             async move {
                 work.hold(&tx).await?;
-                tx.lock(&["persona_set".to_owned()]).await?;
+                let (found, clusters, carried, before) = &*found;
+                if !before.hold(&tx).await? {
+                    return Ok(false);
+                }
                 persona_set::supersede(&tx).await?;
                 let (state, in_force_at) = (State::Assigning, Some(tx.now()));
-                let (found, clusters) = &*found;
                 persona_set::put(&tx, &PersonaSet { state, found: Some(found.clone()), in_force_at, ..set }).await?;
-                let personas = clusters.iter().cloned().enumerate();
-                let personas: Vec<Persona> = personas
-                    .map(|(place, cluster)| Persona::found(PersonaId::new(), id, place, cluster, tx.now()))
-                    .collect();
+                let personas = before.followed_by(&tx, id, clusters, carried).await?;
                 persona::put(&tx, &personas).await?;
                 for persona in &personas {
                     tx.publish(events::persona_changed(tx.tenant(), persona)).await?;
                 }
-                work.keep(&tx, cursor, done, total).await
+                work.keep(&tx, cursor, done, total).await?;
+                Ok(true)
             }
         };
-        self.0.database.write(call.tenant(), unit).await?;
+        if !self.0.database.write(call.tenant(), unit).await? {
+            // Another discovery was faster: what is carried on is found out again.
+            let cursor = again.write();
+            return Ok(Advance::More { cursor, done, total, pause: REST });
+        }
         self.rules_changed(call.tenant());
+        self.0.hot.refold(call.tenant());
         // Units that began with the rules of before write the personas of before: they are let by first.
         tokio::time::sleep(2 * rules::FRESH).await;
         Ok(Advance::More { cursor, done, total, pause: Duration::ZERO })
     }
 
-    /// What the engine sees of those drawn. One that was merged away or erased since, or changed so that it is not
-    /// grouped, is left out.
-    async fn rows(&self, call: &Call, set: &PersonaSet, drawn: &[u128]) -> Result<Vec<Row>, Fault> {
+    /// What the engine sees of those drawn, and the place of the persona that each has until now. One that was merged
+    /// away or erased since, or changed so that it is not grouped, is left out.
+    async fn rows(
+        &self,
+        call: &Call,
+        set: &PersonaSet,
+        drawn: &[u128],
+        before: &Before,
+    ) -> Result<Vec<(Row, Option<usize>)>, Fault> {
         let (rules, filter) = (self.rules(call).await?, compiled(set)?);
         let mut rows = Vec::with_capacity(drawn.len());
         for some in drawn.chunks(500) {
@@ -196,7 +211,8 @@ impl Profiles {
             for (customer, row) in read.await? {
                 if let Held::Live { revision, records } = row.held {
                     let profile = fold(customer, revision, row.updated_at, &records, &rules);
-                    rows.extend(is_grouped(set, filter.as_ref(), &profile));
+                    let row = is_grouped(set, filter.as_ref(), &profile);
+                    rows.extend(row.map(|row| (row, before.place(&profile))));
                 }
             }
         }
@@ -261,6 +277,61 @@ impl Profiles {
     }
 }
 
+/// The set that is in force until now.
+struct Before {
+    set: Option<PersonaSetId>,
+    assigner: Option<Assigner>,
+    personas: Vec<PersonaId>,
+}
+
+impl Before {
+    async fn read(rx: &Rx) -> Result<Self, Fault> {
+        let Some(set) = persona_set::in_force(rx).await? else {
+            return Ok(Self { set: None, assigner: None, personas: Vec::new() });
+        };
+        let personas = persona::of_set(rx, set.id).await?;
+        let ids = personas.iter().map(|persona| persona.id).collect();
+        Ok(Self { set: Some(set.id), assigner: Assigner::new(&set, personas), personas: ids })
+    }
+
+    /// The place of the persona that a customer has.
+    fn place(&self, profile: &Profile) -> Option<usize> {
+        let has = self.assigner.as_ref()?.membership(profile)?.persona;
+        self.personas.iter().position(|persona| *persona == has)
+    }
+
+    /// Keeps others from changing the set that is in force, and its personas; answers whether it still is this one.
+    async fn hold(&self, tx: &Tx) -> Result<bool, Fault> {
+        let personas = self.personas.iter().map(|id| format!("persona/{id}"));
+        tx.lock(&personas.chain(["persona_set".to_owned()]).collect::<Vec<_>>()).await?;
+        Ok(persona_set::in_force(tx).await?.map(|set| set.id) == self.set)
+    }
+
+    /// What the next set makes of its personas: those that are found again, those that are new, those that retire.
+    async fn followed_by(
+        &self,
+        tx: &Tx,
+        set: PersonaSetId,
+        clusters: &[Cluster],
+        carried: &[Option<usize>],
+    ) -> Result<Vec<Persona>, Fault> {
+        let mut old = BTreeMap::new();
+        if let Some(before) = self.set {
+            old.extend(persona::of_set(tx, before).await?.into_iter().map(|persona| (persona.id, persona)));
+        }
+        let mut personas = Vec::with_capacity(clusters.len() + old.len());
+        for (place, cluster) in clusters.iter().cloned().enumerate() {
+            let carries = carried.get(place).copied().flatten().and_then(|at| self.personas.get(at));
+            personas.push(match carries.and_then(|id| old.remove(id)) {
+                Some(persona) => persona.again(set, place, cluster, tx.now()),
+                None => Persona::found(PersonaId::new(), set, place, cluster, tx.now()),
+            });
+        }
+        personas.extend(old.into_values().map(|persona| persona.retired(tx.now())));
+        Ok(personas)
+    }
+}
+
 /// Gives those of a page their personas who are not held to have them: each with a new revision, and told of.
 async fn tell(tx: &Tx, rules: &Rules, page: Vec<(CustomerId, profile::Row)>) -> Result<Written, Fault> {
     let ids: Vec<CustomerId> = page.iter().map(|(customer, _)| *customer).collect();
@@ -278,8 +349,8 @@ async fn tell(tx: &Tx, rules: &Rules, page: Vec<(CustomerId, profile::Row)>) -> 
     for (customer, row) in profile::by_ids(tx, &stale.into_iter().collect::<Vec<_>>()).await? {
         match row.held {
             Held::Live { revision, records } => {
-                let before = Before { customer, revision, derived: row.derived, records: records.clone() };
-                written.live.push(apply::update(tx, before, records, rules).await?);
+                let prior = Prior { customer, revision, derived: row.derived, records: records.clone() };
+                written.live.push(apply::update(tx, prior, records, rules).await?);
             }
             Held::Redirect { .. } => {
                 persona_member::delete(tx, &[customer]).await?;

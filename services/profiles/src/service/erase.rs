@@ -9,7 +9,7 @@ use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp};
 use rapport_platform::Call;
 
 use super::component::{self, Component};
-use super::{Outcome, Profiles, Written, apply};
+use super::{Outcome, Profiles, Written, apply, crowding, matching as online};
 use crate::domain::linking::partition;
 use crate::domain::rules::Rules;
 use crate::domain::value::Identifier;
@@ -88,6 +88,7 @@ async fn erase(tx: &Tx, rules: &Rules, erasure: &str, erased: &[SubjectId]) -> R
     let new = erased.len() > tx.is_entombed(erased).await?.len();
     let mut deleted = assertion::forget(tx, erased).await?;
     deleted += candidate::forget(tx, erased).await?;
+    let crowds = crowds(tx, rules, erased).await?;
     deleted += matching::delete(tx, erased).await?;
     deleted += observation::delete(tx, erased).await?;
     deleted += identifier::delete(tx, erased).await?;
@@ -115,8 +116,27 @@ async fn erase(tx: &Tx, rules: &Rules, erasure: &str, erased: &[SubjectId]) -> R
             tx.publish(events::subject_erased(*subject, erasure, tx.now())).await?;
         }
     }
+    if let Some(matcher) = &rules.matcher {
+        let crossed = crowding::shrunk(tx, matcher, &crowds).await?;
+        online::relink(tx, rules, &crossed.linked, &mut written).await?;
+        for subject in crossed.touched {
+            online::review_of(tx, rules, subject).await?;
+        }
+    }
     written.gone = erased.to_vec();
     Ok(Done { deleted, written })
+}
+
+/// How large the blocks of records are that are about to be erased.
+async fn crowds(tx: &Tx, rules: &Rules, erased: &[SubjectId]) -> Result<BTreeMap<i64, usize>, Fault> {
+    let Some(matcher) = &rules.matcher else { return Ok(BTreeMap::new()) };
+    online::lock_records(tx, erased.iter().copied()).await?;
+    let keys: BTreeSet<i64> = matching::keys(tx, erased).await?.into_values().flatten().collect();
+    online::lock_blocks(tx, &keys).await?;
+    // More than the bound and all who go: then nothing changes.
+    let most = matcher.scorer().schema().settings().bounds.per_block + erased.len() + 1;
+    let blocks = matching::blocks(tx, &keys.into_iter().collect::<Vec<_>>(), most).await?;
+    Ok(blocks.into_iter().map(|(key, block)| (key, block.len())).collect())
 }
 
 /// A value that too many records carry until now, or that was kept quarantined, and those who carry it.

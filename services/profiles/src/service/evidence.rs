@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use rapport_data::Rx;
 use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
 
-use crate::domain::derived::Score;
 use crate::domain::happened::{History, MOST};
 use crate::domain::interaction::Interaction;
 use crate::domain::profile::Profile;
 use crate::domain::reads::Reads;
-use crate::store::{interaction, score};
+use crate::store::interaction;
 
 /// How many interactions of several customers are read at once.
 const TOGETHER: u64 = 20_000;
@@ -67,20 +66,6 @@ pub async fn history(
         all = each.into_values().collect();
     }
     Ok(History::of(all))
-}
-
-/// The last score of each kind that a customer gave, over all its subjects.
-pub async fn scores(rx: &Rx, subjects: &[SubjectId], until: Timestamp) -> Result<BTreeMap<String, Score>, Fault> {
-    let mut last = BTreeMap::<String, (Score, SubjectId)>::new();
-    for (subject, scores) in score::last(rx, subjects, until).await? {
-        for (kind, score) in scores {
-            let held = last.entry(kind).or_insert((score, subject));
-            if (held.0.at, held.1) < (score.at, subject) {
-                *held = (score, subject);
-            }
-        }
-    }
-    Ok(last.into_iter().map(|(kind, (score, _))| (kind, score)).collect())
 }
 
 /// The subjects of a profile.

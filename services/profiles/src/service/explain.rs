@@ -8,8 +8,10 @@ use rapport_matching::record::PreparedRecord;
 use rapport_matching::score::Explanation;
 use rapport_platform::Call;
 
+use super::matching::is_aside;
 use super::{Profiles, attach};
 use crate::domain::matching::Matcher;
+use crate::domain::profile::{Record, objects_to_profiling};
 use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
 use crate::domain::value::{Named, SourceRecord};
@@ -93,7 +95,11 @@ async fn records(
     let Some(profile::Row { held: Held::Live { records, .. }, .. }) = profile::find(rx, customer).await? else {
         return Err(Fault::not_found("customer", customer.to_string()));
     };
+    let objects = objects_to_profiling(&records);
     let chosen = records.into_iter().filter(|record| only.is_none_or(|only| only == record.subject));
-    let ready = chosen.take(MOST_RECORDS).map(|it| (it.subject, matcher.ready(&it.claims, &rules.namespaces).record));
-    Ok(ready.collect())
+    let ready = |it: Record| {
+        let silent = is_aside(&it.claims, objects);
+        (it.subject, if silent { matcher.silent() } else { matcher.ready(&it.claims, &rules.namespaces) }.record)
+    };
+    Ok(chosen.take(MOST_RECORDS).map(ready).collect())
 }

@@ -34,6 +34,8 @@ pub struct Told {
     pub happened: Vec<(SubjectId, Option<String>)>,
     /// They gave scores.
     pub scored: Vec<Given>,
+    /// They came to belong to another customer.
+    pub moved: Vec<SubjectId>,
 }
 
 impl Profiles {
@@ -54,11 +56,25 @@ impl Profiles {
             let touches = self.holders(tenant, touched).await?;
             self.derive(tenant, &touches, Cause::Event).await?;
         }
-        if told.scored.is_empty() {
+        // The unit that moved them may have looked at what happened just before it was committed, and who followed that
+        // may have looked for their customer just before the unit was: both see it here.
+        let moved = told.moved.into_iter().map(|subject| (subject, Touched::everything()));
+        let scored = told.scored.iter().map(|given| (given.subject, Touched::by_score()));
+        let mut touched = BTreeMap::<SubjectId, Touched>::new();
+        for (subject, by) in moved.chain(scored) {
+            touched.entry(subject).or_default().join(by);
+        }
+        if !told.scored.is_empty() {
+            self.keep_scores(tenant, told.scored.into()).await?;
+        }
+        let touches = self.holders(tenant, touched).await?;
+        if touches.is_empty() {
             return Ok(());
         }
-        let touched = told.scored.iter().map(|given| (given.subject, Touched::by_score())).collect();
-        let given: Arc<[Given]> = told.scored.into();
+        self.derive(tenant, &touches, Cause::Score).await
+    }
+
+    async fn keep_scores(&self, tenant: TenantId, given: Arc<[Given]>) -> Result<(), Fault> {
         let keep = move |tx: Tx| {
             let given = Arc::clone(&given);
             async move {
@@ -68,9 +84,7 @@ impl Profiles {
                 score::put(&tx, &given).await
             }
         };
-        self.0.database.write(tenant, keep).await?;
-        let touches = self.holders(tenant, touched).await?;
-        self.derive(tenant, &touches, Cause::Score).await
+        self.0.database.write(tenant, keep).await
     }
 
     /// The customers that hold subjects now, with what was touched of any of them.

@@ -9,23 +9,24 @@ use rapport_data::{Answer, Engine, Receipt, Tx};
 use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp};
 use rapport_platform::Call;
 
-use super::apply::Before;
-use super::component::{self, lock_customers};
+use super::before::Before;
+use super::component::{self, customer_key};
+use super::hear::{current, hear, hear_of};
 use super::matching::{self, Noted};
 use super::shared::{Shared, Told};
 use super::{Outcome, Profiles, Written, apply, candidates, grew, stripe};
 use crate::domain::bounds;
 use crate::domain::candidate::{Candidate, CandidateReason, CandidateState};
-use crate::domain::claims::{Claims, Statement};
+use crate::domain::claims::Statement;
 use crate::domain::linking::{Cause, Cluster, Partition, partition};
-use crate::domain::profile::{Profile, Record, fold};
+use crate::domain::profile::{Profile, Record, objects_to_profiling};
 use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
 use crate::domain::value::{Identifier, SourceRecord};
 use crate::store::identifier::Carried;
 use crate::store::observation::Observation;
 use crate::store::subject::Subject;
-use crate::store::{candidate, identifier, link, observation, profile, subject};
+use crate::store::{candidate, identifier, link, observation, profile, record, subject};
 
 /// What a source states.
 #[derive(Clone, Debug)]
@@ -64,6 +65,20 @@ pub struct Identified {
     /// Identifiers of the call that link nobody.
     pub ignored: Vec<Ignored>,
     written: Written,
+}
+
+impl Identified {
+    /// Of a record that shares nothing with any other, and began a customer.
+    pub(super) fn begun(rules: &Rules, input: &Identification, profile: Arc<Profile>, written: Written) -> Self {
+        let (subject, ignored) = (profile.customer, blocked(rules, input).collect());
+        Self { profile, effect: Effect::Created, merged: Vec::new(), subject, ignored, written }
+    }
+}
+
+/// The identifiers of a statement that are blocked.
+fn blocked(rules: &Rules, input: &Identification) -> impl Iterator<Item = Ignored> {
+    let blocked = input.statement.identifiers.iter().filter(|it| rules.namespaces.effective(it).is_none());
+    blocked.map(|it| Ignored { identifier: it.clone(), blocked: true })
 }
 
 /// An identifier of a call that links nobody.
@@ -124,28 +139,23 @@ impl<'a> Unit<'a> {
     pub(super) async fn run(&self) -> Result<Identified, Fault> {
         let (tx, input) = (self.tx, self.input);
         let observed_at = input.observed_at;
-        let locked = self.lock().await?;
-        let known = subject::find(tx, &input.name).await?;
-        let carried = match &known {
-            Some(known) => identifier::of_subjects(tx, &[known.id]).await?,
-            None => Vec::new(),
-        };
-        if tx.engine() == Engine::Postgres && self.weak(&carried).any(|it| !locked.contains(it)) {
+        let Locked { weak, customer } = self.lock().await?;
+        let known = record::find(tx, &input.name).await?;
+        let before = if known.is_none() { Before::of(tx, &input.name).await? } else { Before::default() };
+        let carried = known.as_ref().map_or(&[][..], |known| &known.carried);
+        if tx.engine() == Engine::Postgres && self.weak(carried).any(|it| !weak.contains(it)) {
             return Err(grew());
         }
         let subject = match &known {
-            Some(known) => known.clone(),
+            Some(known) => known.subject.clone(),
             None => Subject { id: SubjectId::new(), name: input.name.clone(), created_at: tx.now() },
         };
-        let news = news(&carried, &self.stated, observed_at);
-        let mut shared = Shared::of(
-            tx,
-            self.rules,
-            &Told { subject: subject.id, stated: &self.stated, carried: &carried, news: &news },
-        )
-        .await?;
+        let news = news(carried, &self.stated, observed_at);
+        let told = Told { subject: subject.id, stated: &self.stated, carried, news: &news };
+        let mut shared = Shared::of(tx, self.rules, &told).await?;
         if known.is_none() {
             subject::add(tx, std::slice::from_ref(&subject)).await?;
+            before.settle(tx, &input.name).await?;
         }
         let is_strong = |identifier: &Identifier| self.rules.namespaces.strong(&identifier.namespace).is_some();
         let waits = known.is_some() && self.waits(subject.id).await?;
@@ -155,15 +165,21 @@ impl<'a> Unit<'a> {
             .map(|identifier| Carried { subject: subject.id, identifier, first_seen: observed_at })
             .collect();
         identifier::put(tx, &news).await?;
-        let noted = self.note(subject.id, known.is_some()).await?;
+        let noted = self.note(subject.id, known.is_some(), &before).await?;
         shared.alike.extend(&noted.linked);
         let is_alone = shared.others.is_empty() && shared.quarantined.is_empty() && !shared.visits;
+        let stays = stays && shared.alike.is_empty();
+        if customer.is_some() && (!stays || known.as_ref().is_none_or(|known| known.customer != customer)) {
+            // The customer was locked alone, and its record is another's by now, or must be linked anew: that would be
+            // to take the locks of customers one after the other.
+            return Err(grew());
+        }
         let done = match known {
-            None if is_alone && shared.alike.is_empty() => self.begin(&subject, observed_at).await?,
-            Some(_) if stays && shared.alike.is_empty() => self.add(&subject, observed_at, &shared).await?,
-            known => self.relink(&subject, observed_at, &shared, known.is_none()).await?,
+            None if is_alone && shared.alike.is_empty() => self.begin(&subject, &before).await?,
+            Some(known) if stays => self.add(&known, customer.is_some(), observed_at, &shared).await?,
+            known => self.relink(&subject, &before, &shared, known.is_none()).await?,
         };
-        matching::review(tx, self.rules, subject.id, &noted).await?;
+        matching::review(tx, self.rules, &noted).await?;
         Ok(Identified { ignored: self.ignored(&shared), ..done })
     }
 
@@ -179,38 +195,43 @@ impl<'a> Unit<'a> {
     }
 
     /// Notes what the record claims by this call, where records are compared.
-    async fn note(&self, subject: SubjectId, is_known: bool) -> Result<Noted, Fault> {
+    async fn note(&self, subject: SubjectId, is_known: bool, before: &Before) -> Result<Noted, Fault> {
         if self.rules.matcher.is_none() {
             return Ok(Noted::default());
         }
-        let mut claims = Claims::default();
+        let (mut claims, mut objects) = (before.claims(), false);
         if is_known && let Some(link) = link::current(self.tx, subject).await? {
             let row = profile::find(self.tx, link.customer).await?;
             if let Some(profile::Row { held: Held::Live { records, .. }, .. }) = row {
+                objects = objects_to_profiling(&records);
                 let held = records.into_iter().find(|record| record.subject == subject);
                 claims = held.map(|record| record.claims).unwrap_or_default();
             }
         }
         claims.hear(&self.input.statement, self.input.observed_at);
-        matching::note(self.tx, self.rules, subject, &claims).await
+        matching::note(self.tx, self.rules, subject, &claims, objects).await
     }
 
-    /// The record and the identifiers by which it may be linked: whoever changes who carries them waits. Answers the weak
-    /// ones that are locked.
-    async fn lock(&self) -> Result<BTreeSet<Identifier>, Fault> {
+    /// The record and the identifiers by which it may be linked: whoever changes who carries them waits. Where the call
+    /// tells no new identifier, its customer as well: then nothing is linked anew, and one statement takes all locks.
+    async fn lock(&self) -> Result<Locked, Fault> {
         let (tx, name) = (self.tx, &self.input.name);
-        let mut weak = BTreeSet::new();
+        let mut locked = Locked::default();
         // Units run one after another on SQLite.
         if tx.engine() == Engine::Postgres {
-            weak.extend(self.stated.iter().filter(|it| self.rules.namespaces.weak(&it.namespace).is_some()).cloned());
-            if let Some(known) = subject::find(tx, name).await? {
-                weak.extend(self.weak(&identifier::of_subjects(tx, &[known.id]).await?).cloned());
+            let is_weak = |it: &&Identifier| self.rules.namespaces.weak(&it.namespace).is_some();
+            locked.weak.extend(self.stated.iter().filter(is_weak).cloned());
+            if let Some(known) = record::find(tx, name).await? {
+                locked.weak.extend(self.weak(&known.carried).cloned());
+                let tells_none = news(&known.carried, &self.stated, self.input.observed_at).is_empty();
+                locked.customer = known.customer.filter(|_| tells_none && self.rules.matcher.is_none());
             }
             let mut keys = vec![record_key(name)];
-            keys.extend(self.strong().chain(&weak).map(identifier_key));
-            tx.lock(&keys).await?;
+            keys.extend(self.strong().chain(&locked.weak).map(identifier_key));
+            let customers: Vec<String> = locked.customer.as_ref().map(customer_key).into_iter().collect();
+            tx.lock_in_turn(&[&keys, &customers]).await?;
         }
-        Ok(weak)
+        Ok(locked)
     }
 
     fn strong(&self) -> impl Iterator<Item = &Identifier> {
@@ -224,16 +245,14 @@ impl<'a> Unit<'a> {
 
     /// The identifiers of the call that link nobody.
     fn ignored(&self, shared: &Shared) -> Vec<Ignored> {
-        let stated = self.input.statement.identifiers.iter();
-        let blocked = stated.filter(|it| self.rules.namespaces.effective(it).is_none());
-        let blocked = blocked.map(|it| Ignored { identifier: it.clone(), blocked: true });
         let many = shared.quarantined.iter().map(|it| Ignored { identifier: it.clone(), blocked: false });
-        blocked.chain(many).collect()
+        blocked(self.rules, self.input).chain(many).collect()
     }
 
     /// A record that shares nothing with any other begins a customer of its own.
-    async fn begin(&self, subject: &Subject, observed_at: Timestamp) -> Result<Identified, Fault> {
-        let claims = Claims::of(&self.input.statement, observed_at);
+    async fn begin(&self, subject: &Subject, before: &Before) -> Result<Identified, Fault> {
+        let mut claims = before.claims();
+        claims.hear(&self.input.statement, self.input.observed_at);
         let record = Record { subject: subject.id, name: subject.name.clone(), created_at: subject.created_at, claims };
         bounds::check(std::slice::from_ref(&record))?;
         let component =
@@ -241,22 +260,35 @@ impl<'a> Unit<'a> {
         let members = BTreeMap::from([(subject.id, Cause::Origin)]);
         let partition = Partition { clusters: vec![Cluster { customer: subject.id, members }], ..Partition::default() };
         let (_, written) = apply::relink(self.tx, &component, &partition, self.rules).await?;
-        self.observe(subject.id, observed_at, 1).await?;
+        // Nothing else was said of it.
+        observation::add(self.tx, &self.said(subject.id, before, 1)).await?;
         let profile = written.live.first().cloned().ok_or_else(|| Fault::internal("no profile was begun"))?;
-        let (effect, merged, ignored) = (Effect::Created, Vec::new(), Vec::new());
-        Ok(Identified { profile, effect, merged, subject: subject.id, ignored, written })
+        Ok(Identified::begun(self.rules, self.input, profile, written))
     }
 
     /// A known record whose strong identifiers stay as they are: its customer's profile alone may change.
-    async fn add(&self, subject: &Subject, observed_at: Timestamp, shared: &Shared) -> Result<Identified, Fault> {
-        let heard = hear(self.tx, self.rules, subject.id, &self.input.statement, observed_at).await?;
+    async fn add(
+        &self,
+        known: &record::Record,
+        is_locked: bool,
+        observed_at: Timestamp,
+        shared: &Shared,
+    ) -> Result<Identified, Fault> {
+        let (subject, statement) = (known.subject.id, &self.input.statement);
+        let heard = match known.customer {
+            // On SQLite nothing changes within a unit.
+            Some(customer) if is_locked || self.tx.engine() == Engine::Sqlite => {
+                hear_of(self.tx, self.rules, (subject, customer), statement, observed_at).await?
+            }
+            _ => hear(self.tx, self.rules, subject, statement, observed_at).await?,
+        };
         let effect =
             if self.conflicts(heard.profile.customer, shared).await? { Effect::Conflict } else { Effect::Updated };
         Ok(Identified {
             profile: heard.profile,
             effect,
             merged: Vec::new(),
-            subject: subject.id,
+            subject,
             ignored: Vec::new(),
             written: heard.written,
         })
@@ -266,7 +298,7 @@ impl<'a> Unit<'a> {
     async fn relink(
         &self,
         subject: &Subject,
-        observed_at: Timestamp,
+        before: &Before,
         shared: &Shared,
         is_new: bool,
     ) -> Result<Identified, Fault> {
@@ -275,7 +307,10 @@ impl<'a> Unit<'a> {
         let mut component = component::lock(tx, &seeds, rules).await?;
         // Found by its name, and gone when its component was locked: an erasure took it meanwhile.
         let record = component.records.get_mut(&subject.id).ok_or_else(grew)?;
-        record.claims.hear(&self.input.statement, observed_at);
+        if is_new {
+            record.claims = before.claims();
+        }
+        record.claims.hear(&self.input.statement, self.input.observed_at);
         let partition = partition(&component.evidence, &rules.namespaces);
         let (changes, written) = apply::relink(tx, &component, &partition, rules).await?;
         changes.live.iter().try_for_each(|(_, records)| bounds::check(records))?;
@@ -285,7 +320,7 @@ impl<'a> Unit<'a> {
             Some(profile) => Arc::clone(profile),
             None => current(tx, rules, customer).await?,
         };
-        self.observe(subject.id, observed_at, profile.revision).await?;
+        self.observe(subject.id, before, profile.revision).await?;
         candidates::refused(tx, &component, &partition, subject.id).await?;
         candidates::came_apart(tx, &partition, &changes, &shared.crossing).await?;
         let effect = if !changes.merged.is_empty() {
@@ -331,16 +366,36 @@ impl<'a> Unit<'a> {
         }
     }
 
-    async fn observe(&self, subject: SubjectId, observed_at: Timestamp, revision: u64) -> Result<(), Fault> {
-        self.tx.about(subject);
-        let statement = self.input.statement.clone();
-        if observation::is_known(self.tx, subject, observed_at, &statement).await? {
+    async fn observe(&self, subject: SubjectId, before: &Before, revision: u64) -> Result<(), Fault> {
+        if observation::is_known(self.tx, subject, self.input.observed_at, &self.input.statement).await? {
+            self.tx.about(subject);
             return Ok(());
         }
-        let (recorded_at, profile_revision) = (self.tx.now(), revision);
-        observation::add(self.tx, &[Observation { subject, observed_at, recorded_at, profile_revision, statement }])
-            .await
+        observation::add(self.tx, &self.said(subject, before, revision)).await
     }
+
+    fn said(&self, subject: SubjectId, before: &Before, profile_revision: u64) -> Vec<Observation> {
+        self.tx.about(subject);
+        let recorded_at = self.tx.now();
+        let told = (self.input.statement.clone(), self.input.observed_at);
+        let said = before.said().chain([told]).map(|(statement, observed_at)| Observation {
+            subject,
+            observed_at,
+            recorded_at,
+            profile_revision,
+            statement,
+        });
+        said.collect()
+    }
+}
+
+/// What a unit locked before it read.
+#[derive(Default)]
+struct Locked {
+    /// The weak identifiers.
+    weak: BTreeSet<Identifier>,
+    /// The record's customer.
+    customer: Option<CustomerId>,
 }
 
 /// The identifiers that the record did not carry, or not as early.
@@ -364,67 +419,4 @@ pub(crate) fn record_key(name: &SourceRecord) -> String {
 pub(crate) fn identifier_key(identifier: &Identifier) -> String {
     let stripe = stripe(&[&identifier.namespace, identifier.value.expose()], STRIPES);
     format!("identifier/{stripe}")
-}
-
-/// What a statement made of its record's customer.
-pub(crate) struct Heard {
-    pub(crate) profile: Arc<Profile>,
-    pub(crate) written: Written,
-}
-
-/// Hears a statement of a known record that changes none of its strong identifiers.
-pub(crate) async fn hear(
-    tx: &Tx,
-    rules: &Rules,
-    subject: SubjectId,
-    statement: &Statement,
-    observed_at: Timestamp,
-) -> Result<Heard, Fault> {
-    tx.about(subject);
-    let gone = || Fault::not_found("customer", subject.to_string());
-    let customer = link::current(tx, subject).await?.ok_or_else(gone)?.customer;
-    lock_customers(tx, &BTreeSet::from([customer])).await?;
-    if link::current(tx, subject).await?.ok_or_else(gone)?.customer != customer {
-        return Err(grew());
-    }
-    let row = profile::find(tx, customer).await?;
-    let Some(profile::Row { held: Held::Live { revision, mut records }, updated_at, derived }) = row else {
-        return Err(Fault::internal("a linked customer has no profile"));
-    };
-    let said = records.clone();
-    let record = records.iter_mut().find(|record| record.subject == subject);
-    let claims = &mut record.ok_or_else(|| Fault::internal("a customer lacks a record"))?.claims;
-    let changed = claims.hear(statement, observed_at);
-    if changed && !statement.objections.is_empty() {
-        // Whoever objects to being profiled is compared no more; what looks had linked comes apart when it is linked anew.
-        matching::note(tx, rules, subject, claims).await?;
-    }
-    let known = observation::is_known(tx, subject, observed_at, statement).await?;
-    let (profile, written) = if changed && !known {
-        bounds::check(&records)?;
-        let before = Before { customer, revision, derived, records: said };
-        let profile = apply::update(tx, before, records, rules).await?;
-        (Arc::clone(&profile), Written { live: vec![profile], ..Written::default() })
-    } else {
-        let profile = fold(customer, revision, updated_at, &records, rules).at(tx.now());
-        (Arc::new(profile.with(derived, rules)), Written::default())
-    };
-    if !known {
-        let (recorded_at, profile_revision) = (tx.now(), profile.revision);
-        let statement = statement.clone();
-        let heard = Observation { subject, observed_at, recorded_at, profile_revision, statement };
-        observation::add(tx, &[heard]).await?;
-    }
-    Ok(Heard { profile, written })
-}
-
-/// The profile of a customer as it stands in this unit.
-pub(crate) async fn current(tx: &Tx, rules: &Rules, customer: CustomerId) -> Result<Arc<Profile>, Fault> {
-    match profile::find(tx, customer).await? {
-        Some(profile::Row { held: Held::Live { revision, records }, updated_at, derived }) => {
-            let profile = fold(customer, revision, updated_at, &records, rules).at(tx.now());
-            Ok(Arc::new(profile.with(derived, rules)))
-        }
-        _ => Err(Fault::internal("a linked customer has no profile")),
-    }
 }

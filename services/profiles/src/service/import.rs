@@ -1,6 +1,6 @@
-//! ImportProfiles: many statements in one commit, each heard by the unit that Identify runs, in their order. So an import
-//! is Identify one by one by construction; what is saved is the commit for each. An item that is refused is taken back
-//! alone.
+//! ImportProfiles: many statements in one commit. Those of records that share nothing with anybody begin their customers
+//! together; each of the others is heard by the unit that Identify runs, in their order. So an import is Identify one by
+//! one; what is saved is the commit for each, and of newcomers the statements. An item that is refused is taken back alone.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use rapport_platform::Call;
 
 use super::component::lock_customers;
 use super::identify::{Identification, Identified, Unit, identifier_key, record_key};
-use super::{Outcome as _, Profiles, again};
+use super::{Outcome as _, Profiles, again, newcomers};
 use crate::domain::rules::Rules;
 use crate::domain::value::{Identifier, SourceRecord};
 use crate::store::{identifier, link, subject};
@@ -71,9 +71,13 @@ async fn import(tx: &Tx, rules: &Rules, inputs: &[Identification]) -> Result<Res
     if tx.engine() == Engine::Postgres {
         lock(tx, rules, inputs).await?;
     }
+    let mut begun = newcomers::begin(tx, rules, inputs).await?;
     let mut results = Vec::with_capacity(inputs.len());
-    for input in inputs {
-        results.push(tx.attempt(Unit::new(tx, rules, input).run()).await?);
+    for (at, input) in inputs.iter().enumerate() {
+        results.push(match begun.remove(&at) {
+            Some(identified) => Ok(identified),
+            None => tx.attempt(Unit::new(tx, rules, input).run()).await?,
+        });
     }
     Ok(results)
 }

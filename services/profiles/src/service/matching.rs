@@ -2,23 +2,29 @@
 //! a key is weighed against it. The pairs that look alike are kept. Those that are likely enough are links, under the same
 //! limits as identifiers; the next best are put up for somebody to decide.
 //!
-//! Which pairs are kept follows from the records and the model, not from the order in which they came: a pair is weighed
-//! alike from both sides, and again when either changes. One thing bounds that: a block with more members than the bound
-//! says nothing, so a pair that met only there is kept if the block was smaller when the later of the two was heard. A
-//! training weighs all anew.
+//! Which pairs are kept follows from the records and the model alone, not from the order in which they came: a pair is
+//! weighed alike from both sides, again when either changes, and when a block that both are in becomes small enough to say
+//! something or too large for that (`crowding`).
+//!
+//! Whoever objects to being profiled is compared with nobody, by none of the records of the customer; what their looks had
+//! linked before stays as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rapport_data::{Rx, Tx};
-use rapport_kernel::{CustomerId, Fault, SubjectId};
+use rapport_kernel::{CustomerId, Fault, Reason, SubjectId};
 use rapport_matching::blocking::candidates as chosen;
 use rapport_matching::record::PreparedRecord;
 
 use super::candidates::{self, Found};
+use super::component::{self, Component};
+use super::{Written, apply, crowding};
 use crate::domain::candidate::{CandidateReason, CandidateState};
 use crate::domain::claims::Claims;
-use crate::domain::linking::{Cause, Cluster, Partition};
+use crate::domain::linking::{Cause, Cluster, Partition, partition};
 use crate::domain::matching::{Matcher, Ready};
+use crate::domain::profile::{Record, objects_to_profiling};
+use crate::domain::relink::{Changes, Held};
 use crate::domain::rules::Rules;
 use crate::store::matching::{self, Edge, Entry};
 use crate::store::{assertion, candidate, link};
@@ -31,70 +37,189 @@ const MOST_REVIEWED: usize = 10;
 /// What a record's statement changed of the pairs that look alike.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Noted {
-    /// Whether it was weighed anew.
-    pub(crate) weighed: bool,
-    /// Records that it is, or was until now, linked with: their customers are made anew.
+    /// Records that are, or were until now, linked by looks of which something changed: their customers are made anew.
     pub(crate) linked: BTreeSet<SubjectId>,
-    /// Pairs to put up for review, the likeliest first.
-    pub(crate) reviewed: Vec<Edge>,
+    /// Records of whose pairs some changed: which of these are to be reviewed is looked at again.
+    touched: BTreeSet<SubjectId>,
 }
 
-/// Notes what a record claims now, where it is compared.
-pub(crate) async fn note(tx: &Tx, rules: &Rules, subject: SubjectId, claims: &Claims) -> Result<Noted, Fault> {
+/// Notes what a record claims now, where it is compared. `objects`: whether its customer objects to being profiled.
+pub(crate) async fn note(
+    tx: &Tx,
+    rules: &Rules,
+    subject: SubjectId,
+    claims: &Claims,
+    objects: bool,
+) -> Result<Noted, Fault> {
     let Some(matcher) = &rules.matcher else { return Ok(Noted::default()) };
-    let ready = matcher.ready(claims, &rules.namespaces);
+    let aside = is_aside(claims, objects);
+    let ready = if aside { matcher.silent() } else { matcher.ready(claims, &rules.namespaces) };
     let prepared = ready.record.to_bytes();
+    lock_records(tx, [subject]).await?;
     if matching::record(tx, subject, matcher.tag()).await?.as_ref() == Some(&prepared) {
         return Ok(Noted::default());
     }
-    // Of two that are heard at once the later one meets the other.
-    let keys: BTreeSet<u64> = ready.keys.iter().map(|key| key.cast_unsigned() % STRIPES).collect();
-    tx.lock(&keys.into_iter().map(|key| format!("match/{key}")).collect::<Vec<_>>()).await?;
-    let link = matcher.thresholds.link;
-    let before = matching::edges(tx, &[subject], matcher.version, link).await?;
+    let held = matching::keys(tx, &[subject]).await?.remove(&subject).unwrap_or_default();
+    let keys: BTreeSet<i64> = ready.keys.iter().copied().collect();
+    lock_blocks(tx, held.union(&keys)).await?;
+    let before = matching::edges(tx, &[subject], matcher.thresholds.review).await?;
     matching::put(tx, matcher.tag(), &[Entry { subject, prepared, keys: ready.keys.clone() }]).await?;
-    let edges = weigh(tx, matcher, subject, &ready).await?;
-    matching::put_edges(tx, subject, matcher.version, &edges).await?;
-    let (linked, reviewed): (Vec<Edge>, Vec<Edge>) = edges.into_iter().partition(|edge| edge.probability >= link);
-    let linked = linked.iter().chain(&before).map(|edge| edge.other).collect();
-    Ok(Noted { weighed: true, linked, reviewed })
+    let edges =
+        if aside { within(tx, before.clone()).await? } else { weigh(tx, matcher, &[(subject, &ready)]).await? };
+    matching::replace_edges(tx, &[subject], matcher.version, &edges).await?;
+    let crossed = crowding::settle(tx, matcher, keys.difference(&held), held.difference(&keys)).await?;
+    let is_linked = |edge: &&Edge| !aside && edge.probability >= matcher.thresholds.link;
+    let others = edges.iter().chain(&before).filter(is_linked).map(|edge| edge.other);
+    let linked = others.chain(crossed.linked).collect();
+    Ok(Noted { linked, touched: crossed.touched.into_iter().chain([subject]).collect() })
 }
 
-/// The pairs of a record that are at least to be reviewed, the likeliest first. The record's keys are there already.
-pub(crate) async fn weigh(rx: &Rx, matcher: &Matcher, subject: SubjectId, ready: &Ready) -> Result<Vec<Edge>, Fault> {
+/// Whether a record is compared with nobody: its customer objects to being profiled, or its source deleted it. What its
+/// looks had linked stays.
+pub(crate) fn is_aside(claims: &Claims, objects: bool) -> bool {
+    objects || claims.deletion.as_ref().is_some_and(|deletion| !deletion.is_over)
+}
+
+/// Waits until nobody else changes what is held of records. A unit takes the locks of records before those of blocks, and
+/// those of blocks at once.
+pub(crate) async fn lock_records(tx: &Tx, subjects: impl IntoIterator<Item = SubjectId>) -> Result<(), Fault> {
+    tx.lock(&subjects.into_iter().map(|subject| format!("match-record/{subject}")).collect::<Vec<_>>()).await
+}
+
+/// Waits until nobody else changes the pairs of blocks: of two that are heard at once the later one meets the other.
+pub(crate) async fn lock_blocks(tx: &Tx, keys: impl IntoIterator<Item = &i64>) -> Result<(), Fault> {
+    let stripes: BTreeSet<u64> = keys.into_iter().map(|key| key.cast_unsigned() % STRIPES).collect();
+    tx.lock(&stripes.into_iter().map(|stripe| format!("match/{stripe}")).collect::<Vec<_>>()).await
+}
+
+/// The pairs of records that are at least to be reviewed; of each record the likeliest first. A pair of two of them is told
+/// from both sides. Their keys are there already.
+pub(crate) async fn weigh(rx: &Rx, matcher: &Matcher, some: &[(SubjectId, &Ready)]) -> Result<Vec<Edge>, Fault> {
     let bounds = matcher.scorer().schema().settings().bounds;
-    let mut blocks = matching::blocks(rx, &ready.keys, bounds.per_block + 1).await?;
-    blocks.retain(|block| block.len() <= bounds.per_block);
-    for block in &mut blocks {
-        block.retain(|other| *other != subject);
+    let keys: BTreeSet<i64> = some.iter().flat_map(|(_, ready)| ready.keys.iter().copied()).collect();
+    let mut blocks = matching::blocks(rx, &keys.into_iter().collect::<Vec<_>>(), bounds.per_block + 1).await?;
+    blocks.retain(|_, block| block.len() <= bounds.per_block);
+    let others: BTreeSet<SubjectId> = blocks.values().flatten().copied().collect();
+    let records = read(rx, matcher, &others.into_iter().collect::<Vec<_>>()).await?;
+    let mut edges = Vec::new();
+    for (subject, ready) in some {
+        let met = chosen(ready.keys.iter().filter_map(|key| blocks.get(key)), bounds);
+        let met = met.iter().filter(|other| *other != subject).filter_map(|other| Some((*other, records.get(other)?)));
+        let ranked = matcher.scorer().query(&ready.record).rank(met);
+        edges.extend(ranked.into_iter().map(|it| Edge {
+            subject: *subject,
+            other: it.candidate,
+            probability: it.probability,
+        }));
     }
-    let others = chosen(&blocks, bounds);
-    let stored = matching::records(rx, &others, matcher.tag()).await?;
+    Ok(edges)
+}
+
+/// Records as they were made ready.
+pub(crate) async fn read(
+    rx: &Rx,
+    matcher: &Matcher,
+    subjects: &[SubjectId],
+) -> Result<BTreeMap<SubjectId, PreparedRecord>, Fault> {
+    let stored = matching::records(rx, subjects, matcher.tag()).await?;
     let schema = matcher.scorer().schema();
-    let read = |(id, bytes): (&SubjectId, &Vec<u8>)| Some((*id, PreparedRecord::from_bytes(schema, bytes)?));
-    let records: Vec<(SubjectId, PreparedRecord)> = stored.iter().filter_map(read).collect();
-    let ranked = matcher.scorer().query(&ready.record).rank(records.iter().map(|(id, record)| (*id, record)));
-    let edge = |scored: rapport_matching::score::Scored<SubjectId>| Edge {
-        subject,
-        other: scored.candidate,
-        probability: scored.probability,
+    let read = |(id, bytes): (SubjectId, Vec<u8>)| Some((id, PreparedRecord::from_bytes(schema, &bytes)?));
+    Ok(stored.into_iter().filter_map(read).collect())
+}
+
+/// Those of some pairs that are one customer's records already.
+pub(crate) async fn within(rx: &Rx, mut edges: Vec<Edge>) -> Result<Vec<Edge>, Fault> {
+    let subjects: BTreeSet<SubjectId> = edges.iter().flat_map(|edge| [edge.subject, edge.other]).collect();
+    let links = link::current_of(rx, &subjects.into_iter().collect::<Vec<_>>()).await?;
+    let owner = |subject: SubjectId| links.get(&subject).map(|link| link.customer);
+    edges.retain(|edge| owner(edge.subject).is_some() && owner(edge.subject) == owner(edge.other));
+    Ok(edges)
+}
+
+/// Takes the records of customers out of matching where a change brought them together with one that objects to being
+/// profiled, and lets them take part again where it parted them.
+pub(crate) async fn follow(tx: &Tx, rules: &Rules, component: &Component, changes: &Changes) -> Result<(), Fault> {
+    let held = component.held.values().filter_map(|held| match held {
+        Held::Live { records, .. } => Some(records),
+        Held::Redirect { .. } => None,
+    });
+    let silent: BTreeSet<SubjectId> = held
+        .filter(|records| objects_to_profiling(records))
+        .flat_map(|records| records.iter().map(|record| record.subject))
+        .collect();
+    for (_, records) in &changes.live {
+        let objects = objects_to_profiling(records);
+        for record in records.iter().filter(|record| objects != silent.contains(&record.subject)) {
+            note(tx, rules, record.subject, &record.claims, objects).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Notes what a customer's records claim where one of them began or ceased to object to being profiled; links anew whom
+/// that concerns.
+pub(crate) async fn object(tx: &Tx, rules: &Rules, records: &[Record], written: &mut Written) -> Result<(), Fault> {
+    let (objects, mut linked, mut told) = (objects_to_profiling(records), BTreeSet::new(), Vec::new());
+    for record in records {
+        let noted = note(tx, rules, record.subject, &record.claims, objects).await?;
+        if !noted.linked.is_empty() {
+            linked.extend(noted.linked.iter().copied().chain([record.subject]));
+        }
+        told.push(noted);
+    }
+    relink(tx, rules, &linked, written).await?;
+    for noted in told {
+        review(tx, rules, &noted).await?;
+    }
+    Ok(())
+}
+
+/// Links anew those of whose looks something changed. Where too many hang together they stay as they are.
+pub(crate) async fn relink(
+    tx: &Tx,
+    rules: &Rules,
+    seeds: &BTreeSet<SubjectId>,
+    written: &mut Written,
+) -> Result<(), Fault> {
+    if seeds.is_empty() {
+        return Ok(());
+    }
+    let component = match component::lock(tx, &seeds.iter().copied().collect::<Vec<_>>(), rules).await {
+        Err(fault) if fault.reason == Reason::IdentityConflict => return Ok(()),
+        other => other?,
     };
-    Ok(ranked.into_iter().map(edge).collect())
+    let partition = partition(&component.evidence, &rules.namespaces);
+    let (_, more) = apply::relink(tx, &component, &partition, rules).await?;
+    let is_newer = |id: CustomerId| {
+        more.live.iter().any(|profile| profile.customer == id) || more.merged.iter().any(|merged| merged.0 == id)
+    };
+    written.live.retain(|profile| !is_newer(profile.customer));
+    written.live.extend(more.live);
+    written.merged.extend(more.merged);
+    Ok(())
+}
+
+/// Looks again at which pairs of the records that a note touched are to be reviewed.
+pub(crate) async fn review(tx: &Tx, rules: &Rules, noted: &Noted) -> Result<(), Fault> {
+    for subject in &noted.touched {
+        review_of(tx, rules, *subject).await?;
+    }
+    Ok(())
 }
 
 /// The pairs of a record that are to be reviewed, the likeliest first.
-pub(crate) async fn reviewed(rx: &Rx, rules: &Rules, subject: SubjectId) -> Result<Vec<Edge>, Fault> {
-    let Some(matcher) = &rules.matcher else { return Ok(Vec::new()) };
-    let mut edges = matching::edges(rx, &[subject], matcher.version, matcher.thresholds.review).await?;
+async fn reviewed(rx: &Rx, matcher: &Matcher, subject: SubjectId) -> Result<Vec<Edge>, Fault> {
+    let mut edges = matching::edges(rx, &[subject], matcher.thresholds.review).await?;
     edges.retain(|edge| edge.probability < matcher.thresholds.link);
     edges.sort_by(|a, b| b.probability.total_cmp(&a.probability).then(a.other.cmp(&b.other)));
     Ok(edges)
 }
 
 /// Puts up the pairs of a record that are to be reviewed, and takes back those that look alike no longer.
-pub(crate) async fn review(tx: &Tx, rules: &Rules, subject: SubjectId, noted: &Noted) -> Result<(), Fault> {
-    let Some(matcher) = rules.matcher.as_ref().filter(|_| noted.weighed) else { return Ok(()) };
-    let alike: BTreeSet<SubjectId> = noted.reviewed.iter().map(|edge| edge.other).collect();
+pub(crate) async fn review_of(tx: &Tx, rules: &Rules, subject: SubjectId) -> Result<(), Fault> {
+    let Some(matcher) = &rules.matcher else { return Ok(()) };
+    let reviewed = reviewed(tx, matcher, subject).await?;
+    let alike: BTreeSet<SubjectId> = reviewed.iter().map(|edge| edge.other).collect();
     let held = candidate::of_subjects(tx, &[subject]).await?;
     let stale = held.iter().filter(|it| {
         it.state == CandidateState::Open
@@ -102,12 +227,12 @@ pub(crate) async fn review(tx: &Tx, rules: &Rules, subject: SubjectId, noted: &N
             && !it.subjects().iter().any(|side| alike.contains(side))
     });
     candidate::delete(tx, &stale.map(|it| it.id).collect::<Vec<_>>()).await?;
-    if noted.reviewed.is_empty() {
+    if reviewed.is_empty() {
         return Ok(());
     }
-    let among = Among::of(tx, subject, &noted.reviewed).await?;
+    let among = Among::of(tx, subject, &reviewed).await?;
     let mut told = BTreeSet::new();
-    let fresh = noted.reviewed.iter().filter(|edge| among.may_be(edge) && told.insert(among.owner(edge.other)));
+    let fresh = reviewed.iter().filter(|edge| among.may_be(edge) && told.insert(among.owner(edge.other)));
     let found = fresh.take(MOST_REVIEWED).map(|edge| Found {
         left: edge.subject,
         right: edge.other,

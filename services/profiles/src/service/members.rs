@@ -11,7 +11,7 @@ use rapport_platform::Call;
 use super::accounts::{expect, find, lock};
 use super::attach::{Wanted, attach, resolve};
 use super::component::lock_customers;
-use super::identify::hear;
+use super::hear::hear;
 use super::{Outcome, Profiles, Written, grew};
 use crate::domain::account::{Account, AccountId, AccountNamed, Membership};
 use crate::domain::claims::Statement;

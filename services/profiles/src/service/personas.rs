@@ -78,7 +78,12 @@ impl Profiles {
             };
             let missing = || Fault::not_found("persona_set", id.map_or("in force".to_owned(), |id| id.to_string()));
             let set = set.ok_or_else(missing)?;
-            let personas = counted(persona::of_set(&rx, set.id).await?, &persona_member::counts(&rx).await?);
+            // Its personas may go on in the set that is: here they have nobody any more.
+            let counts = match set.state {
+                State::Assigning | State::InForce => persona_member::counts(&rx).await?,
+                State::Discovering | State::Superseded | State::Failed => BTreeMap::new(),
+            };
+            let personas = counted(persona::of_set(&rx, set.id).await?, &counts);
             Ok((set, personas))
         });
         read.await
@@ -157,6 +162,7 @@ impl Profiles {
                     return Err(Fault::new(Reason::StaleEtag, text).resource("persona", input.id.to_string()));
                 }
                 if persona.name != input.name || persona.description != input.description {
+                    persona.is_named |= persona.name != input.name;
                     persona.name = input.name;
                     persona.description = input.description;
                     persona.revision += 1;

@@ -20,6 +20,8 @@ use crate::store::{persona_member, profile, purchase};
 const PREDICTED: &str = "predicted_value";
 /// How many profiles are read at a time.
 const PROFILES: i64 = 500;
+/// How many customers' numbers are read at a time.
+const NUMBERS: i64 = 10_000;
 /// How many customers' purchases are summed at a time.
 const SUMS: i64 = 5_000;
 
@@ -125,7 +127,7 @@ impl Profiles {
     ) -> Result<(Measure, Vec<Worth>), Fault> {
         match asked {
             Some(Measure::Trait(name)) => {
-                let worths = self.by_trait(call, rules, &name).await?;
+                let worths = self.by_trait(call, rules, personas, &name).await?;
                 Ok((Measure::Trait(name), worths))
             }
             Some(Measure::Purchases(currency)) => {
@@ -133,7 +135,7 @@ impl Profiles {
                 Ok((Measure::Purchases(currency), worths))
             }
             None => {
-                let worths = self.by_trait(call, rules, PREDICTED).await?;
+                let worths = self.by_trait(call, rules, personas, PREDICTED).await?;
                 if worths.iter().any(|worth| worth.value.is_some()) {
                     return Ok((Measure::Trait(PREDICTED.to_owned()), worths));
                 }
@@ -147,7 +149,26 @@ impl Profiles {
         }
     }
 
-    async fn by_trait(&self, call: &Call, rules: &Rules, name: &str) -> Result<Vec<Worth>, Fault> {
+    /// By the numbers that are kept beside each profile; while changed definitions are still being told to customers, these
+    /// are of before, and each profile is folded instead.
+    async fn by_trait(&self, call: &Call, rules: &Rules, personas: &Assigner, name: &str) -> Result<Vec<Worth>, Fault> {
+        let version = rules.definitions.version;
+        if self.read(call, |rx| async move { profile::is_any_behind(&rx, version).await }).await? {
+            return self.by_folding(call, rules, name).await;
+        }
+        let (mut worths, mut after) = (Vec::new(), Uuid::nil());
+        loop {
+            let page = self.read(call, |rx| async move { persona_member::numbers(&rx, after, NUMBERS, name).await });
+            let page = page.await?;
+            let Some((last, ..)) = page.last() else { return Ok(worths) };
+            after = last.uuid();
+            // As with purchases: who was not told of this set yet has no persona of it.
+            let ours = page.into_iter().filter(|(_, of, _)| personas.personas.iter().any(|(id, _)| id == of));
+            worths.extend(ours.map(|(customer, persona, value)| Worth { customer, persona, value }));
+        }
+    }
+
+    async fn by_folding(&self, call: &Call, rules: &Rules, name: &str) -> Result<Vec<Worth>, Fault> {
         let (mut worths, mut after) = (Vec::new(), Uuid::nil());
         loop {
             let read = self.read(call, |rx| async move {
@@ -234,7 +255,9 @@ impl Profiles {
 
 fn folded(customer: CustomerId, row: profile::Row, rules: &Rules) -> Option<Profile> {
     match row.held {
-        Held::Live { revision, records } => Some(fold(customer, revision, row.updated_at, &records, rules)),
+        Held::Live { revision, records } => {
+            Some(fold(customer, revision, row.updated_at, &records, rules).with(row.derived, rules))
+        }
         Held::Redirect { .. } => None,
     }
 }

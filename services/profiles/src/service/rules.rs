@@ -18,7 +18,7 @@ use crate::domain::persona::Assigner;
 use crate::domain::rules::Rules;
 use crate::store::{
     catalogue_entry, derivation, identity_settings, lifecycle, match_model, namespace, persona, persona_set, segment,
-    settings, trait_definition,
+    settings, source_trust, trait_definition,
 };
 
 /// How long after they were read the rules that are held may be used.
@@ -125,7 +125,17 @@ async fn read_all(rx: &Rx, built_in: &Namespaces, before: Option<&Rules>) -> Res
 /// # Errors
 /// Where the database fails.
 pub async fn as_of(rx: &Rx, now: &Rules, at: Timestamp) -> Result<Rules, Fault> {
-    Ok(Rules { declared: trait_definition::as_of(rx, at).await?.into_iter().collect(), ..now.clone() })
+    let personas = match persona_set::in_force_at(rx, at).await? {
+        Some(set) => Assigner::new(&set, persona::of_set(rx, set.id).await?).map(Arc::new),
+        None => None,
+    };
+    let catalogue = now.catalogue.clone().with_sources(source_trust::as_of(rx, at).await?);
+    Ok(Rules {
+        declared: trait_definition::as_of(rx, at).await?.into_iter().collect(),
+        personas,
+        catalogue,
+        ..now.clone()
+    })
 }
 
 impl Profiles {

@@ -7,7 +7,7 @@ use rapport_data::{Answer, Receipt, Tx};
 use rapport_kernel::{Fault, Timestamp};
 use rapport_platform::Call;
 
-use super::identify::hear;
+use super::hear::hear;
 use super::{Outcome, Profiles, Written, attach};
 use crate::domain::claims::Statement;
 use crate::domain::value::Named;

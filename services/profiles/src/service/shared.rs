@@ -41,20 +41,25 @@ pub(super) struct Shared {
 impl Shared {
     /// Looks for it, before the record is noted to carry what is new.
     pub(super) async fn of(tx: &Tx, rules: &Rules, told: &Told<'_>) -> Result<Self, Fault> {
-        let mut shared = Self::default();
         let is_strong = |it: &Identifier| rules.namespaces.strong(&it.namespace).is_some();
         let is_weak = |it: &Identifier| rules.namespaces.weak(&it.namespace).is_some();
-        for identifier in told.stated.iter().filter(|it| is_strong(it)) {
-            for other in shared.besides(tx, rules, told.subject, identifier).await?.unwrap_or_default() {
-                shared.others.entry(other).or_default().insert(identifier.namespace.clone());
-            }
-        }
         let was_known = told.carried.iter().any(|it| is_strong(&it.identifier));
         let is_known = was_known || told.stated.iter().any(is_strong);
         let before = told.carried.iter().map(|it| &it.identifier).filter(|it| is_weak(it) && is_known && !was_known);
         let weak: BTreeSet<&Identifier> = told.news.iter().filter(|it| is_weak(it)).chain(before).collect();
+        let strong: Vec<&Identifier> = told.stated.iter().filter(|it| is_strong(it)).collect();
+        let (mut shared, mut carriers) =
+            (Self::default(), Self::carriers(tx, rules, strong.iter().chain(&weak)).await?);
+        for identifier in strong {
+            let found = carriers.remove(identifier).unwrap_or_default();
+            for other in shared.besides(tx, rules, told.subject, (identifier, found)).await?.unwrap_or_default() {
+                shared.others.entry(other).or_default().insert(identifier.namespace.clone());
+            }
+        }
         for identifier in weak {
-            let Some(others) = shared.besides(tx, rules, told.subject, identifier).await? else { continue };
+            let found = carriers.remove(identifier).unwrap_or_default();
+            let others = shared.besides(tx, rules, told.subject, (identifier, found)).await?;
+            let Some(others) = others else { continue };
             let known = component::known_among(tx, rules, &others).await?;
             // Between two that are known a shared device means nothing.
             shared.visits |= if is_known { known.len() < others.len() } else { !known.is_empty() };
@@ -62,16 +67,30 @@ impl Shared {
         Ok(shared)
     }
 
-    /// The other records that carry an identifier; none where they are too many for it to link.
+    /// Who carries the identifiers: of each at least one more than it may have, where there are as many.
+    async fn carriers<'i>(
+        tx: &Tx,
+        rules: &Rules,
+        identifiers: impl Iterator<Item = &'i &'i Identifier>,
+    ) -> Result<BTreeMap<Identifier, Vec<Carried>>, Fault> {
+        let identifiers: Vec<&Identifier> = identifiers.copied().collect();
+        let mut most = 0;
+        for identifier in &identifiers {
+            most = most.max(component::limit_of(tx, rules, identifier, 0).await?);
+        }
+        identifier::carriers_of(tx, identifiers.into_iter(), most + 1).await
+    }
+
+    /// The other records that carry an identifier, of those that were found to; none where they are too many for it to link.
     async fn besides(
         &mut self,
         tx: &Tx,
         rules: &Rules,
         subject: SubjectId,
-        identifier: &Identifier,
+        (identifier, mut carriers): (&Identifier, Vec<Carried>),
     ) -> Result<Option<Vec<SubjectId>>, Fault> {
         let mut limit = component::limit_of(tx, rules, identifier, 0).await?;
-        let mut carriers = identifier::carriers(tx, identifier, limit + 1).await?;
+        carriers.truncate(limit + 1);
         if carriers.len() >= limit {
             let allowed = component::limit_of(tx, rules, identifier, limit + 1).await?;
             if allowed > limit {

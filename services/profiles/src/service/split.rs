@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rapport_data::{Answer, Receipt, Tx};
+use rapport_data::{Answer, Engine, Receipt, Tx};
 use rapport_kernel::{CustomerId, Fault, Reason, SubjectId};
 use rapport_platform::Call;
 
 use super::component;
-use super::identify::current;
+use super::hear::current;
 use super::merge::expect;
 use super::{Outcome, Profiles, Written, apply, attach, grew};
 use crate::domain::assertion::{Assertion, AssertionId};
@@ -72,7 +72,8 @@ impl Profiles {
 async fn split(tx: &Tx, rules: &Rules, input: &Split) -> Result<Separated, Fault> {
     let customer = attach::resolve(tx, &input.customer).await?.1;
     let component = component::lock(tx, &[customer], rules).await?;
-    if attach::resolve(tx, &input.customer).await?.1 != customer {
+    // On SQLite nothing changes between two looks.
+    if tx.engine() == Engine::Postgres && attach::resolve(tx, &input.customer).await?.1 != customer {
         return Err(grew());
     }
     tx.about(customer);
@@ -108,9 +109,17 @@ async fn split(tx: &Tx, rules: &Rules, input: &Split) -> Result<Separated, Fault
     let apart: BTreeSet<CustomerId> = members.iter().filter_map(of).filter(|id| *id != remaining).collect();
     let mut separated = Vec::new();
     for id in apart {
-        separated.push(current(tx, rules, id).await?);
+        separated.push(standing(tx, rules, &written, id).await?);
     }
-    Ok(Separated { remaining: current(tx, rules, remaining).await?, separated, written })
+    Ok(Separated { remaining: standing(tx, rules, &written, remaining).await?, separated, written })
+}
+
+/// The profile of a customer after a unit: as the unit wrote it, or as it stands.
+async fn standing(tx: &Tx, rules: &Rules, written: &Written, customer: CustomerId) -> Result<Arc<Profile>, Fault> {
+    match written.live.iter().find(|profile| profile.customer == customer) {
+        Some(profile) => Ok(Arc::clone(profile)),
+        None => current(tx, rules, customer).await,
+    }
 }
 
 async fn leaving(tx: &Tx, input: &Split, members: &BTreeSet<SubjectId>) -> Result<BTreeSet<SubjectId>, Fault> {

@@ -5,7 +5,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rapport_data::{Answer, NewOperation, Operation, Receipt, Tx};
+use futures::{StreamExt as _, stream};
+use rapport_data::{Answer, Engine, NewOperation, Operation, Receipt, Tx};
 use rapport_kernel::{CustomerId, Fault, Reason, TenantId, Timestamp};
 use rapport_matching::model::Model;
 use rapport_matching::record::{PreparedRecord, spread};
@@ -15,22 +16,19 @@ use rapport_platform::Call;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::matching::{self as online, Noted};
-use super::{Profiles, Written, apply, candidates, component};
-use crate::domain::bounds;
+use super::{Profiles, passes};
 use crate::domain::claims::Claims;
-use crate::domain::linking::partition;
-use crate::domain::matching::{Matcher, Ready, prepare, usual};
+use crate::domain::matching::{Matcher, prepare, usual};
+use crate::domain::profile::objects_to_profiling;
 use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
-use crate::store::matching::{self, Entry};
 use crate::store::{match_model, profile, subject};
 
 /// The kind of the operation.
 pub const KIND: &str = "TrainMatcher";
-/// Customers of one unit.
-const PAGE: u64 = 100;
-/// How long one step links customers anew.
+/// How many customers are linked anew at a time.
+const AT_ONCE: usize = 8;
+/// How long one step goes on.
 const STEP: Duration = Duration::from_millis(300);
 /// How many customers a training looks at, at most: drawn by a hash of their ids, so that it is the same ones each time.
 const SAMPLE: usize = 30_000;
@@ -49,8 +47,8 @@ pub struct Request {
 pub enum Cursor {
     /// Learns.
     Learn,
-    /// Makes records ready for a version, after this customer.
-    Prepare(u64, Uuid),
+    /// Makes records ready for a version that was stored then, after this customer.
+    Prepare(u64, Uuid, Timestamp),
     /// Weighs records, after this customer.
     Weigh(u64, Uuid),
     /// Links customers anew, after this one.
@@ -66,6 +64,8 @@ pub struct Stepped {
     pub done: u64,
     /// The version that is trained.
     pub version: u64,
+    /// Before the next step every instance must know the version, which was stored so long ago.
+    pub stored_for: Option<Duration>,
 }
 
 /// What a training tells of its model.
@@ -143,11 +143,12 @@ impl Profiles {
         let rules = Arc::new(self.rules_of(tenant).await?);
         let (version, after) = match cursor {
             Cursor::Learn => {
-                let version = self.learn_to_match(tenant, request, &rules).await?;
+                let (version, stored_at) = self.learn_to_match(tenant, request, &rules).await?;
                 self.rules_changed(tenant);
-                return Ok(Stepped { next: Some(Cursor::Prepare(version, Uuid::nil())), done: 0, version });
+                let next = Some(Cursor::Prepare(version, Uuid::nil(), stored_at));
+                return Ok(Stepped { next, done: 0, version, stored_for: None });
             }
-            Cursor::Prepare(version, after) | Cursor::Weigh(version, after) | Cursor::Link(version, after) => {
+            Cursor::Prepare(version, after, _) | Cursor::Weigh(version, after) | Cursor::Link(version, after) => {
                 (version, after)
             }
         };
@@ -158,23 +159,61 @@ impl Profiles {
         if matches!(cursor, Cursor::Link(..)) {
             return self.link_some_matched(tenant, &rules, &matcher, after).await;
         }
-        let weighs = matches!(cursor, Cursor::Weigh(..));
-        let unit = move |tx: Tx| {
-            let (rules, matcher) = (Arc::clone(&rules), Arc::clone(&matcher));
-            async move { pass(&tx, &rules, &matcher, after, weighs).await }
+        self.go_through(tenant, &rules, &matcher, cursor).await
+    }
+
+    /// Makes records ready, or weighs them, for a while, those of some customers in one unit.
+    async fn go_through(
+        &self,
+        tenant: TenantId,
+        rules: &Arc<Rules>,
+        matcher: &Arc<Matcher>,
+        cursor: Cursor,
+    ) -> Result<Stepped, Fault> {
+        let (began, mut done, version) = (Instant::now(), 0, matcher.version);
+        let (stored_at, mut after) = match cursor {
+            Cursor::Prepare(_, after, stored_at) => (Some(stored_at), after),
+            Cursor::Weigh(_, after) | Cursor::Link(_, after) => (None, after),
+            Cursor::Learn => (None, Uuid::nil()),
         };
-        let (last, done) = self.0.database.write(tenant, unit).await?;
-        let next = match last {
-            Some(last) if weighs => Cursor::Weigh(version, last),
-            Some(last) => Cursor::Prepare(version, last),
-            None if weighs => Cursor::Link(version, Uuid::nil()),
-            None => Cursor::Weigh(version, Uuid::nil()),
-        };
-        Ok(Stepped { next: Some(next), done, version })
+        loop {
+            let (of_unit, weigher, from) = (Arc::clone(rules), Arc::clone(matcher), after);
+            let unit = move |tx: Tx| {
+                let (rules, matcher) = (Arc::clone(&of_unit), Arc::clone(&weigher));
+                async move {
+                    let page = match stored_at {
+                        None => passes::weigh(&tx, &rules, &matcher, from).await?,
+                        Some(_) => passes::ready(&tx, &rules, &matcher, from).await?,
+                    };
+                    Ok((page, tx.now()))
+                }
+            };
+            let ((last, some), now) = self.0.database.write(tenant, unit).await?;
+            done += some;
+            let next = match (last, stored_at) {
+                (Some(last), _) if began.elapsed() < STEP => {
+                    after = last;
+                    continue;
+                }
+                (Some(last), None) => Cursor::Weigh(version, last),
+                (Some(last), Some(stored_at)) => Cursor::Prepare(version, last, stored_at),
+                (None, None) => Cursor::Link(version, Uuid::nil()),
+                (None, Some(_)) => Cursor::Weigh(version, Uuid::nil()),
+            };
+            // A file has one instance, which knows already.
+            let waits = last.is_none() && self.0.database.engine() == Engine::Postgres;
+            let stored_for = stored_at.filter(|_| waits).map(|stored_at| now.since(stored_at));
+            return Ok(Stepped { next: Some(next), done, version, stored_for });
+        }
     }
 
     /// Learns from a sample; stores the model; answers its version.
-    async fn learn_to_match(&self, tenant: TenantId, request: &Request, rules: &Arc<Rules>) -> Result<u64, Fault> {
+    async fn learn_to_match(
+        &self,
+        tenant: TenantId,
+        request: &Request,
+        rules: &Arc<Rules>,
+    ) -> Result<(u64, Timestamp), Fault> {
         let database = &self.0.database;
         let sample = database.read(tenant, |rx| async move {
             let mut ids = profile::live_ids(&rx).await?;
@@ -182,7 +221,10 @@ impl Profiles {
             ids.truncate(SAMPLE);
             let mut claims: Vec<Claims> = Vec::with_capacity(ids.len());
             for (_, row) in profile::by_ids(&rx, &ids).await? {
-                if let Held::Live { records, .. } = row.held {
+                // Whoever objects to being profiled is not learnt from either.
+                if let Held::Live { records, .. } = row.held
+                    && !objects_to_profiling(&records)
+                {
                     claims.extend(records.into_iter().map(|record| record.claims));
                 }
             }
@@ -195,12 +237,12 @@ impl Profiles {
         let learnt = Arc::new(learnt.map_err(Fault::internal)??);
         let unit = move |tx: Tx| {
             let learnt = Arc::clone(&learnt);
-            async move { match_model::add(&tx, &learnt.0, &learnt.1).await }
+            async move { Ok((match_model::add(&tx, &learnt.0, &learnt.1).await?, tx.now())) }
         };
         database.write(tenant, unit).await
     }
 
-    /// Links customers anew for a while, each in a unit of its own.
+    /// Links anew for a while the customers that look like others or were linked by looks, each in a unit of its own.
     async fn link_some_matched(
         &self,
         tenant: TenantId,
@@ -208,28 +250,33 @@ impl Profiles {
         matcher: &Arc<Matcher>,
         mut after: Uuid,
     ) -> Result<Stepped, Fault> {
-        let (began, mut done, version) = (Instant::now(), 0, matcher.version);
-        let page = self.0.database.read(tenant, |rx| async move { profile::after(&rx, after, PAGE).await }).await?;
-        let count = page.len();
-        for (at, (customer, row)) in page.into_iter().enumerate() {
-            after = customer.uuid();
-            done += 1;
-            if matches!(row.held, Held::Live { .. }) {
-                self.link_matched(tenant, rules, customer).await?;
+        let (began, mut done, version, review) = (Instant::now(), 0, matcher.version, matcher.thresholds.review);
+        loop {
+            let read =
+                self.0.database.read(tenant, move |rx| async move { passes::concerned(&rx, after, review).await });
+            let (last, count, customers) = read.await?;
+            let mut linked =
+                stream::iter(customers.into_iter().map(|customer| self.link_matched(tenant, rules, customer)))
+                    .buffer_unordered(AT_ONCE);
+            while let Some(done) = linked.next().await {
+                done?;
             }
-            if began.elapsed() > STEP && at + 1 < count {
-                return Ok(Stepped { next: Some(Cursor::Link(version, after)), done, version });
+            done += count;
+            match last {
+                None => return Ok(Stepped { next: None, done, version, stored_for: None }),
+                Some(last) => after = last,
+            }
+            if began.elapsed() > STEP {
+                return Ok(Stepped { next: Some(Cursor::Link(version, after)), done, version, stored_for: None });
             }
         }
-        let more = count as u64 == PAGE;
-        Ok(Stepped { next: more.then_some(Cursor::Link(version, after)), done, version })
     }
 
     async fn link_matched(&self, tenant: TenantId, rules: &Arc<Rules>, customer: CustomerId) -> Result<(), Fault> {
         let rules = Arc::clone(rules);
         let unit = move |tx: Tx| {
             let rules = Arc::clone(&rules);
-            async move { link(&tx, &rules, customer).await }
+            async move { passes::link(&tx, &rules, customer).await }
         };
         self.link_anew(tenant, unit).await
     }
@@ -263,48 +310,4 @@ fn learn(request: &Request, claims: &[Claims], records: u64, rules: &Rules) -> R
         rules: told.rules.into_iter().map(|rule| (rule.rule, rule.expected_matches, rule.alone)).collect(),
     };
     Ok((model.for_population(records), report))
-}
-
-/// Makes the records of some customers ready, or weighs them; answers the last customer, where more follow, and how many.
-async fn pass(
-    tx: &Tx,
-    rules: &Rules,
-    matcher: &Matcher,
-    after: Uuid,
-    weighs: bool,
-) -> Result<(Option<Uuid>, u64), Fault> {
-    tx.hold_erasures().await?;
-    let page = profile::after(tx, after, PAGE).await?;
-    let done = page.len() as u64;
-    let last = page.last().filter(|_| done == PAGE).map(|(id, _)| id.uuid());
-    let records = page.into_iter().flat_map(|(_, row)| match row.held {
-        Held::Live { records, .. } => records,
-        Held::Redirect { .. } => Vec::new(),
-    });
-    let ready: Vec<_> =
-        records.map(|record| (record.subject, matcher.ready(&record.claims, &rules.namespaces))).collect();
-    if weighs {
-        for (subject, ready) in &ready {
-            let edges = online::weigh(tx, matcher, *subject, ready).await?;
-            matching::put_edges(tx, *subject, matcher.version, &edges).await?;
-        }
-        return Ok((last, done));
-    }
-    let entry = |(subject, Ready { record, keys })| Entry { subject, prepared: record.to_bytes(), keys };
-    matching::put(tx, matcher.tag(), &ready.into_iter().map(entry).collect::<Vec<_>>()).await?;
-    Ok((last, done))
-}
-
-/// Links a customer anew by what its records look alike, and puts up what is to be reviewed.
-async fn link(tx: &Tx, rules: &Rules, customer: CustomerId) -> Result<Written, Fault> {
-    let component = component::lock(tx, &[customer], rules).await?;
-    let partition = partition(&component.evidence, &rules.namespaces);
-    let (changes, written) = apply::relink(tx, &component, &partition, rules).await?;
-    changes.live.iter().try_for_each(|(_, records)| bounds::check(records))?;
-    for subject in component.members(customer) {
-        candidates::refused(tx, &component, &partition, subject).await?;
-        let reviewed = online::reviewed(tx, rules, subject).await?;
-        online::review(tx, rules, subject, &Noted { weighed: true, reviewed, ..Noted::default() }).await?;
-    }
-    Ok(written)
 }

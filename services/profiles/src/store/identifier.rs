@@ -1,12 +1,10 @@
 //! Identifiers: which subject carries which value, and since when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rapport_data::{Engine, Rx, Stored as _, Tx};
+use rapport_data::{Bulk, Column as Values, Engine, Rx, Stored as _, Tx};
 use rapport_kernel::{Fault, Private, SubjectId, Timestamp};
-use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::OnConflict;
 use sea_orm::{QueryOrder as _, QuerySelect as _};
 
 use super::{CHUNK, delete_subjects, rows, uuids};
@@ -104,36 +102,37 @@ pub async fn carriers_of(
     identifiers: impl Iterator<Item = &Identifier>,
     limit: usize,
 ) -> Result<BTreeMap<Identifier, Vec<Carried>>, Fault> {
-    let mut values = BTreeMap::<&str, Vec<&str>>::new();
-    for identifier in identifiers {
-        values.entry(&identifier.namespace).or_default().push(identifier.value.expose());
-    }
-    const ONE: &str = "SELECT subject_id, first_seen FROM identifier WHERE tenant = $1 AND namespace = $2";
+    let asked: BTreeSet<&Identifier> = identifiers.collect();
+    let asked: Vec<[&str; 2]> = asked.iter().map(|it| [it.namespace.as_str(), it.value.expose().as_str()]).collect();
+    const ONE: &str = "SELECT subject_id, first_seen FROM identifier WHERE tenant = $1";
     let text = match rx.engine() {
         Engine::Sqlite => format!(
-            "SELECT i.value, i.subject_id, i.first_seen FROM json_each($3) AS asked JOIN identifier i ON i.tenant = $1 \
-             AND i.namespace = $2 AND i.value = asked.value AND i.subject_id IN (SELECT one.subject_id FROM ({ONE} AND \
-             value = asked.value ORDER BY subject_id LIMIT {limit}) AS one)"
+            "SELECT i.namespace, i.value, i.subject_id, i.first_seen FROM json_each($2) AS asked JOIN identifier i ON \
+             i.tenant = $1 AND i.namespace = asked.value ->> 0 AND i.value = asked.value ->> 1 AND i.subject_id IN \
+             (SELECT one.subject_id FROM ({ONE} AND namespace = asked.value ->> 0 AND value = asked.value ->> 1 \
+             ORDER BY subject_id LIMIT {limit}) AS one)"
         ),
         Engine::Postgres => format!(
-            "SELECT asked.value, one.subject_id, one.first_seen FROM jsonb_array_elements_text($3::jsonb) AS asked \
-             (value) CROSS JOIN LATERAL ({ONE} AND value = asked.value COLLATE \"C\" ORDER BY subject_id LIMIT {limit}) \
-             AS one"
+            "SELECT asked.value ->> 0, asked.value ->> 1, one.subject_id, one.first_seen \
+             FROM jsonb_array_elements($2::jsonb) AS asked (value) CROSS JOIN LATERAL ({ONE} AND namespace = \
+             (asked.value ->> 0) COLLATE \"C\" AND value = (asked.value ->> 1) COLLATE \"C\" ORDER BY subject_id \
+             LIMIT {limit}) AS one"
         ),
     };
     let mut found = BTreeMap::<Identifier, Vec<Carried>>::new();
-    for (namespace, values) in values {
-        for some in values.chunks(CHUNK) {
-            let list = serde_json::to_string(some).map_err(Fault::internal)?;
-            for row in rows(rx, &text, [rx.tenant().uuid().into(), namespace.to_owned().into(), list.into()]).await? {
-                let value = Private::new(row.try_get_by_index::<String>(0).stored()?);
-                let identifier = Identifier { namespace: namespace.to_owned(), value };
-                let subject = SubjectId::from_uuid(row.try_get_by_index(1).stored()?);
-                let first_seen = Timestamp::from_column(row.try_get_by_index(2).stored()?);
-                let carried = Carried { subject, identifier: identifier.clone(), first_seen };
-                found.entry(identifier).or_default().push(carried);
-            }
+    for some in asked.chunks(CHUNK) {
+        let list = serde_json::to_string(some).map_err(Fault::internal)?;
+        for row in rows(rx, &text, [rx.tenant().uuid().into(), list.into()]).await? {
+            let value = Private::new(row.try_get_by_index::<String>(1).stored()?);
+            let identifier = Identifier { namespace: row.try_get_by_index(0).stored()?, value };
+            let subject = SubjectId::from_uuid(row.try_get_by_index(2).stored()?);
+            let first_seen = Timestamp::from_column(row.try_get_by_index(3).stored()?);
+            let carried = Carried { subject, identifier: identifier.clone(), first_seen };
+            found.entry(identifier).or_default().push(carried);
         }
+    }
+    for carriers in found.values_mut() {
+        carriers.sort_by_key(|carrier| carrier.subject);
     }
     Ok(found)
 }
@@ -175,25 +174,23 @@ pub async fn of_subjects(rx: &Rx, subjects: &[SubjectId]) -> Result<Vec<Carried>
     Ok(found)
 }
 
+const PUT: Bulk = Bulk {
+    table: "identifier",
+    columns: &["tenant", "namespace", "value", "subject_id", "first_seen"],
+    suffix: "ON CONFLICT (tenant, namespace, value, subject_id) DO UPDATE SET first_seen = excluded.first_seen \
+             WHERE excluded.first_seen < identifier.first_seen",
+};
+
 /// Notes what subjects carry; of two first instants the earlier one stays.
 pub async fn put(tx: &Tx, carried: &[Carried]) -> Result<(), Fault> {
-    let row = |carried: &Carried| ActiveModel {
-        tenant: Set(tx.tenant().uuid()),
-        namespace: Set(carried.identifier.namespace.clone()),
-        value: Set(carried.identifier.value.expose().clone()),
-        subject_id: Set(carried.subject.uuid()),
-        first_seen: Set(carried.first_seen.micros()),
-    };
-    for some in carried.chunks(CHUNK) {
-        let key = [Column::Tenant, Column::Namespace, Column::Value, Column::SubjectId];
-        let earlier = OnConflict::columns(key)
-            .update_column(Column::FirstSeen)
-            .action_and_where(Expr::cust("excluded.first_seen < identifier.first_seen"))
-            .to_owned();
-        let insert = Entity::insert_many(some.iter().map(row)).on_conflict(earlier);
-        insert.exec_without_returning(tx.conn()).await.stored()?;
-    }
-    Ok(())
+    let columns = vec![
+        Values::same_id(tx.tenant().uuid(), carried.len()),
+        Values::Texts(carried.iter().map(|it| it.identifier.namespace.clone()).collect()),
+        Values::Texts(carried.iter().map(|it| it.identifier.value.expose().clone()).collect()),
+        Values::Ids(carried.iter().map(|it| it.subject.uuid()).collect()),
+        Values::Numbers(carried.iter().map(|it| it.first_seen.micros()).collect()),
+    ];
+    PUT.insert(tx.conn(), columns).await
 }
 
 /// Lets a value link again, or forgets it where nobody else carries it any more.

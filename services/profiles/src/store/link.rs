@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use rapport_data::{Rx, Stored as _, Tx};
+use rapport_data::{Bulk, Column as Values, Rx, Stored as _, Tx};
 use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
-use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::{Condition, QueryOrder as _, QuerySelect as _};
 
@@ -153,33 +152,47 @@ pub async fn end(tx: &Tx, subjects: &[SubjectId], at: Timestamp, revision: u64) 
     Ok(())
 }
 
+const INSERT: Bulk = Bulk {
+    table: "link",
+    columns: &[
+        "tenant",
+        "subject_id",
+        "revision",
+        "customer_id",
+        "started_at",
+        "ended_at",
+        "cause",
+        "namespace",
+        "profile_revision",
+        "end_revision",
+    ],
+    suffix: "",
+};
+
 /// Begins links.
 pub async fn begin(tx: &Tx, links: &[Link]) -> Result<(), Fault> {
-    let row = |link: &Link| {
-        let (cause, namespace) = match &link.cause {
-            Cause::Origin => (1, ""),
-            Cause::Identifier(namespace) => (2, namespace.as_str()),
-            Cause::Merge => (3, ""),
-            Cause::Split => (4, ""),
-            Cause::Match => (5, ""),
-        };
-        ActiveModel {
-            tenant: Set(tx.tenant().uuid()),
-            subject_id: Set(link.subject.uuid()),
-            revision: Set(link.revision.cast_signed()),
-            customer_id: Set(link.customer.uuid()),
-            started_at: Set(link.started_at.micros()),
-            ended_at: Set(link.ended_at.map(Timestamp::micros)),
-            cause: Set(cause),
-            namespace: Set(namespace.to_owned()),
-            profile_revision: Set(link.profile_revision.cast_signed()),
-            end_revision: Set(link.end_revision.map(u64::cast_signed)),
-        }
+    let cause = |link: &Link| match &link.cause {
+        Cause::Origin => (1, String::new()),
+        Cause::Identifier(namespace) => (2, namespace.clone()),
+        Cause::Merge => (3, String::new()),
+        Cause::Split => (4, String::new()),
+        Cause::Match => (5, String::new()),
     };
-    for some in links.chunks(CHUNK) {
-        Entity::insert_many(some.iter().map(row)).exec_without_returning(tx.conn()).await.stored()?;
-    }
-    Ok(())
+    let (causes, namespaces) = links.iter().map(cause).unzip();
+    let number = |of: fn(&Link) -> i64| Values::Numbers(links.iter().map(of).collect());
+    let columns = vec![
+        Values::same_id(tx.tenant().uuid(), links.len()),
+        Values::Ids(links.iter().map(|link| link.subject.uuid()).collect()),
+        number(|link| link.revision.cast_signed()),
+        Values::Ids(links.iter().map(|link| link.customer.uuid()).collect()),
+        number(|link| link.started_at.micros()),
+        Values::MaybeNumbers(links.iter().map(|link| link.ended_at.map(Timestamp::micros)).collect()),
+        Values::Smalls(causes),
+        Values::Texts(namespaces),
+        number(|link| link.profile_revision.cast_signed()),
+        Values::MaybeNumbers(links.iter().map(|link| link.end_revision.map(u64::cast_signed)).collect()),
+    ];
+    INSERT.insert(tx.conn(), columns).await
 }
 
 /// Deletes all links of subjects; answers how many there were.

@@ -1,8 +1,8 @@
 //! Records made ready for matching, the keys by which candidates are found, and the pairs that look alike.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rapport_data::{Rx, Stored as _, Tx};
+use rapport_data::{Engine, Rx, Stored as _, Tx};
 use rapport_kernel::{Fault, SubjectId};
 use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
@@ -46,26 +46,56 @@ pub async fn records(rx: &Rx, subjects: &[SubjectId], tag: i64) -> Result<BTreeM
     Ok(found)
 }
 
-/// For each key those who have it, at most `limit` of each.
-pub async fn blocks(rx: &Rx, keys: &[i64], limit: usize) -> Result<Vec<Vec<SubjectId>>, Fault> {
-    if keys.is_empty() {
-        return Ok(Vec::new());
+/// The keys that records have in the tables, each once.
+pub async fn keys(rx: &Rx, subjects: &[SubjectId]) -> Result<BTreeMap<SubjectId, BTreeSet<i64>>, Fault> {
+    let mut found = BTreeMap::<SubjectId, BTreeSet<i64>>::new();
+    for some in subjects.chunks(CHUNK) {
+        let text = format!(
+            "SELECT subject_id, rule_key FROM match_block WHERE tenant = $1 AND subject_id IN ({})",
+            marks(2, some.len())
+        );
+        for row in rows(rx, &text, std::iter::once(Value::from(rx.tenant().uuid())).chain(ids(some))).await? {
+            let id = SubjectId::from_uuid(row.try_get_by_index::<Uuid>(0).stored()?);
+            found.entry(id).or_default().insert(row.try_get_by_index(1).stored()?);
+        }
+    }
+    Ok(found)
+}
+
+/// How many blocks one statement asks for.
+const BLOCKS: usize = 100;
+
+/// For each key that anybody has those who have it, at most `limit` of each.
+pub async fn blocks(rx: &Rx, keys: &[i64], limit: usize) -> Result<BTreeMap<i64, Vec<SubjectId>>, Fault> {
+    let mut found = BTreeMap::<i64, Vec<SubjectId>>::new();
+    for some in keys.chunks(BLOCKS) {
+        let text = blocks_text(rx.engine(), some.len(), limit);
+        let values = std::iter::once(Value::from(rx.tenant().uuid())).chain(some.iter().map(|key| Value::from(*key)));
+        for row in rows(rx, &text, values).await? {
+            let subject = SubjectId::from_uuid(row.try_get_by_index::<Uuid>(1).stored()?);
+            found.entry(row.try_get_by_index(0).stored()?).or_default().push(subject);
+        }
+    }
+    Ok(found)
+}
+
+/// A look into each block by its key, each bounded by itself. SQLite knows no LATERAL; Postgres would plan each term of a
+/// union anew.
+fn blocks_text(engine: Engine, keys: usize, limit: usize) -> String {
+    if engine == Engine::Postgres {
+        let values = (2..keys + 2).map(|at| format!("(${at}::bigint)")).collect::<Vec<_>>().join(", ");
+        return format!(
+            "SELECT k.rule_key, b.subject_id FROM (VALUES {values}) AS k (rule_key) CROSS JOIN LATERAL (SELECT \
+             subject_id FROM match_block WHERE tenant = $1 AND rule_key = k.rule_key LIMIT {limit}) AS b"
+        );
     }
     let one = |at: usize| {
-        let key = at + 2;
         format!(
-            "SELECT * FROM (SELECT rule_key, subject_id FROM match_block WHERE tenant = $1 AND rule_key = ${key} \
-             LIMIT {limit}) AS block{at}"
+            "SELECT * FROM (SELECT rule_key, subject_id FROM match_block WHERE tenant = $1 AND rule_key = ${at} \
+             LIMIT {limit})"
         )
     };
-    let text = (0..keys.len()).map(one).collect::<Vec<_>>().join(" UNION ALL ");
-    let values = std::iter::once(Value::from(rx.tenant().uuid())).chain(keys.iter().map(|key| Value::from(*key)));
-    let mut found = BTreeMap::<i64, Vec<SubjectId>>::new();
-    for row in rows(rx, &text, values).await? {
-        let subject = SubjectId::from_uuid(row.try_get_by_index::<Uuid>(1).stored()?);
-        found.entry(row.try_get_by_index(0).stored()?).or_default().push(subject);
-    }
-    Ok(found.into_values().collect())
+    (2..keys + 2).map(one).collect::<Vec<_>>().join(" UNION ALL ")
 }
 
 /// What a record is in the tables.
@@ -110,8 +140,9 @@ pub async fn put(tx: &Tx, tag: i64, entries: &[Entry]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The pairs that name one of the subjects, by a version of the model; each once for each subject that was asked for.
-pub async fn edges(rx: &Rx, subjects: &[SubjectId], version: u64, from: f64) -> Result<Vec<Edge>, Fault> {
+/// The pairs that name one of the subjects, each once for each subject that was asked for. A pair that no training has
+/// weighed anew yet is held as the one before it did.
+pub async fn edges(rx: &Rx, subjects: &[SubjectId], from: f64) -> Result<Vec<Edge>, Fault> {
     let mut found = Vec::new();
     let edge = |row: &QueryResult| {
         Ok(Edge {
@@ -122,11 +153,11 @@ pub async fn edges(rx: &Rx, subjects: &[SubjectId], version: u64, from: f64) -> 
     };
     for some in subjects.chunks(CHUNK) {
         let text = format!(
-            "SELECT subject_id, other_id, probability FROM match_edge WHERE tenant = $1 AND model_version = $2 AND \
-             probability >= $3 AND subject_id IN ({})",
-            marks(4, some.len())
+            "SELECT subject_id, other_id, probability FROM match_edge WHERE tenant = $1 AND probability >= $2 AND \
+             subject_id IN ({})",
+            marks(3, some.len())
         );
-        let head = [Value::from(rx.tenant().uuid()), version.cast_signed().into(), from.into()];
+        let head = [Value::from(rx.tenant().uuid()), from.into()];
         for row in rows(rx, &text, head.into_iter().chain(ids(some))).await? {
             found.push(edge(&row)?);
         }
@@ -134,25 +165,46 @@ pub async fn edges(rx: &Rx, subjects: &[SubjectId], version: u64, from: f64) -> 
     Ok(found)
 }
 
-/// Puts pairs in the place of those that name a subject.
-pub async fn put_edges(tx: &Tx, subject: SubjectId, version: u64, edges: &[Edge]) -> Result<(), Fault> {
-    delete_edges(tx, &[subject]).await?;
-    let both: Vec<(SubjectId, SubjectId, f64)> = edges
+/// Puts pairs in the place of those that name one of some subjects. A pair may be named from both sides.
+pub async fn replace_edges(tx: &Tx, subjects: &[SubjectId], version: u64, edges: &[Edge]) -> Result<(), Fault> {
+    delete_edges(tx, subjects).await?;
+    add_edges(tx, version, edges).await
+}
+
+/// Adds pairs, or changes what was held of them.
+pub async fn add_edges(tx: &Tx, version: u64, edges: &[Edge]) -> Result<(), Fault> {
+    let sides = edges
         .iter()
-        .flat_map(|it| [(it.subject, it.other, it.probability), (it.other, it.subject, it.probability)])
-        .collect();
+        .flat_map(|it| [((it.subject, it.other), it.probability), ((it.other, it.subject), it.probability)]);
+    let both: Vec<((SubjectId, SubjectId), f64)> = sides.collect::<BTreeMap<_, _>>().into_iter().collect();
     for some in both.chunks(CHUNK / 4) {
         let row = |at: usize| format!("($1, ${}, ${}, ${}, $2)", 3 * at + 3, 3 * at + 4, 3 * at + 5);
         let places: Vec<String> = (0..some.len()).map(row).collect();
         let text = format!(
-            "INSERT INTO match_edge (tenant, subject_id, other_id, probability, model_version) VALUES {}",
+            "INSERT INTO match_edge (tenant, subject_id, other_id, probability, model_version) VALUES {} ON CONFLICT \
+             (tenant, subject_id, other_id) DO UPDATE SET probability = excluded.probability, model_version = \
+             excluded.model_version",
             places.join(", ")
         );
         let head = [Value::from(tx.tenant().uuid()), version.cast_signed().into()];
-        let values = some.iter().flat_map(|(subject, other, probability)| {
+        let values = some.iter().flat_map(|((subject, other), probability)| {
             [subject.uuid().into(), other.uuid().into(), (*probability).into()]
         });
         run(tx, &text, head.into_iter().chain(values)).await?;
+    }
+    Ok(())
+}
+
+/// Deletes single pairs, from both sides.
+pub async fn remove_edges(tx: &Tx, pairs: &[(SubjectId, SubjectId)]) -> Result<(), Fault> {
+    let both: Vec<(SubjectId, SubjectId)> =
+        pairs.iter().flat_map(|(one, other)| [(*one, *other), (*other, *one)]).collect();
+    for some in both.chunks(CHUNK / 2) {
+        let row = |at: usize| format!("(subject_id = ${} AND other_id = ${})", 2 * at + 2, 2 * at + 3);
+        let places = (0..some.len()).map(row).collect::<Vec<_>>().join(" OR ");
+        let text = format!("DELETE FROM match_edge WHERE tenant = $1 AND ({places})");
+        let values = some.iter().flat_map(|(one, other)| [Value::from(one.uuid()), other.uuid().into()]);
+        run(tx, &text, std::iter::once(Value::from(tx.tenant().uuid())).chain(values)).await?;
     }
     Ok(())
 }

@@ -1,8 +1,7 @@
 //! Observations: what subjects said, append-only. Profiles are folds of them, at any instant.
 
-use rapport_data::{Rx, Stored as _, Tx};
+use rapport_data::{Bulk, Column as Values, Rx, Stored as _, Tx};
 use rapport_kernel::{Fault, SubjectId, Timestamp};
-use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{QueryOrder as _, QuerySelect as _};
@@ -153,25 +152,35 @@ pub async fn history(
     Ok(found)
 }
 
+const INSERT: Bulk = Bulk {
+    table: "observation",
+    columns: &[
+        "tenant",
+        "subject_id",
+        "observed_at",
+        "observation_id",
+        "recorded_at",
+        "profile_revision",
+        "about",
+        "body",
+    ],
+    suffix: "",
+};
+
 /// Adds observations.
 pub async fn add(tx: &Tx, observations: &[Observation]) -> Result<(), Fault> {
-    let mut models = Vec::with_capacity(observations.len());
-    for observation in observations {
-        models.push(ActiveModel {
-            tenant: Set(tx.tenant().uuid()),
-            subject_id: Set(observation.subject.uuid()),
-            observed_at: Set(observation.observed_at.micros()),
-            observation_id: Set(Uuid::now_v7()),
-            recorded_at: Set(observation.recorded_at.micros()),
-            profile_revision: Set(observation.profile_revision.cast_signed()),
-            about: Set(About::bits(&observation.statement)),
-            body: Set(encoded(&observation.statement)?),
-        });
-    }
-    for some in models.chunks(CHUNK) {
-        Entity::insert_many(some.to_vec()).exec_without_returning(tx.conn()).await.stored()?;
-    }
-    Ok(())
+    let number = |of: fn(&Observation) -> i64| Values::Numbers(observations.iter().map(of).collect());
+    let columns = vec![
+        Values::same_id(tx.tenant().uuid(), observations.len()),
+        Values::Ids(observations.iter().map(|it| it.subject.uuid()).collect()),
+        number(|it| it.observed_at.micros()),
+        Values::Ids(observations.iter().map(|_| Uuid::now_v7()).collect()),
+        number(|it| it.recorded_at.micros()),
+        number(|it| it.profile_revision.cast_signed()),
+        Values::Smalls(observations.iter().map(|it| About::bits(&it.statement)).collect()),
+        Values::Bytes(observations.iter().map(|it| encoded(&it.statement)).collect::<Result<_, _>>()?),
+    ];
+    INSERT.insert(tx.conn(), columns).await
 }
 
 /// Deletes all that subjects said; answers how many rows there were.

@@ -1,5 +1,7 @@
 //! Personas, by their sets.
 
+use std::collections::BTreeMap;
+
 use rapport_data::{Rx, Stored as _, Tx};
 use rapport_kernel::{Fault, Timestamp};
 use sea_orm::ActiveValue::Set;
@@ -17,15 +19,18 @@ pub(crate) struct Model {
     pub tenant: Uuid,
     #[sea_orm(primary_key, auto_increment = false)]
     pub persona_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
     pub persona_set_id: Uuid,
     pub place: i32,
     pub name: String,
+    pub is_named: bool,
     pub description: String,
     pub sample_customers: i64,
     pub features: String,
     pub revision: i64,
     pub created_at: i64,
     pub updated_at: i64,
+    pub retired_at: Option<i64>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
@@ -49,19 +54,21 @@ fn persona(row: Model) -> Result<Persona, Fault> {
         set: PersonaSetId::from_uuid(row.persona_set_id),
         place: usize::try_from(row.place).map_err(Fault::internal)?,
         name: row.name,
+        is_named: row.is_named,
         description: row.description,
         sample_customers: row.sample_customers.cast_unsigned(),
         features: serde_json::from_str(&row.features).map_err(|_| Fault::internal("a stored persona is unreadable"))?,
         revision: row.revision.cast_unsigned(),
         created_at: Timestamp::from_column(row.created_at),
         updated_at: Timestamp::from_column(row.updated_at),
+        retired_at: row.retired_at.map(Timestamp::from_column),
     })
 }
 
-/// A persona.
+/// A persona, as it is in the last set that it was found in.
 pub async fn find(rx: &Rx, id: PersonaId) -> Result<Option<Persona>, Fault> {
-    let query = Entity::find_by_id((rx.tenant().uuid(), id.uuid()));
-    query.one(rx.conn()).await.stored()?.map(persona).transpose()
+    let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid())).filter(Column::PersonaId.eq(id.uuid()));
+    query.order_by_desc(Column::Revision).one(rx.conn()).await.stored()?.map(persona).transpose()
 }
 
 /// The personas of a set, by their places. They are few.
@@ -71,10 +78,12 @@ pub async fn of_set(rx: &Rx, set: PersonaSetId) -> Result<Vec<Persona>, Fault> {
     query.all(rx.conn()).await.stored()?.into_iter().map(persona).collect()
 }
 
-/// All personas of all sets.
+/// All personas there ever were, each as [`find`] has it.
 pub async fn all(rx: &Rx) -> Result<Vec<Persona>, Fault> {
-    let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid())).order_by_asc(Column::PersonaId);
-    query.all(rx.conn()).await.stored()?.into_iter().map(persona).collect()
+    let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid())).order_by_asc(Column::Revision);
+    let rows = query.all(rx.conn()).await.stored()?;
+    let newest: BTreeMap<Uuid, Model> = rows.into_iter().map(|row| (row.persona_id, row)).collect();
+    newest.into_values().map(persona).collect()
 }
 
 /// Writes personas, new or changed.
@@ -88,15 +97,19 @@ pub async fn put(tx: &Tx, personas: &[Persona]) -> Result<(), Fault> {
             persona_set_id: Set(persona.set.uuid()),
             place: Set(i32::try_from(persona.place).map_err(Fault::internal)?),
             name: Set(persona.name.clone()),
+            is_named: Set(persona.is_named),
             description: Set(persona.description.clone()),
             sample_customers: Set(persona.sample_customers.cast_signed()),
             features: Set(features.map_err(|_| Fault::internal("a persona is not encodable"))?),
             revision: Set(persona.revision.cast_signed()),
             created_at: Set(persona.created_at.micros()),
             updated_at: Set(persona.updated_at.micros()),
+            retired_at: Set(persona.retired_at.map(Timestamp::micros)),
         });
     }
-    let changed = [Column::Name, Column::Description, Column::Revision, Column::UpdatedAt];
-    let there = OnConflict::columns([Column::Tenant, Column::PersonaId]).update_columns(changed).to_owned();
+    let key = [Column::Tenant, Column::PersonaId, Column::PersonaSetId];
+    let described = [Column::Name, Column::IsNamed, Column::Description];
+    let changed = described.into_iter().chain([Column::Revision, Column::UpdatedAt, Column::RetiredAt]);
+    let there = OnConflict::columns(key).update_columns(changed).to_owned();
     Entity::insert_many(rows).on_conflict(there).exec_without_returning(tx.conn()).await.stored().map(drop)
 }

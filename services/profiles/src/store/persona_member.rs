@@ -34,6 +34,26 @@ pub async fn after(rx: &Rx, customer: Uuid, limit: i64) -> Result<Vec<(CustomerI
     found.iter().map(|row| Ok((self::customer(row, 0)?, persona(row, 1)?))).collect()
 }
 
+/// Customers after one, in their order, with their personas and what each has for a number of a trait.
+pub async fn numbers(
+    rx: &Rx,
+    after: Uuid,
+    limit: i64,
+    name: &str,
+) -> Result<Vec<(CustomerId, PersonaId, Option<f64>)>, Fault> {
+    let text = "SELECT m.customer_id, m.persona_id, t.number \
+                FROM (SELECT customer_id, persona_id FROM persona_member WHERE tenant = $1 AND customer_id > $2 \
+                ORDER BY customer_id LIMIT $3) m \
+                LEFT JOIN trait_value t ON t.tenant = $1 AND t.customer_id = m.customer_id AND t.name = $4 \
+                AND t.place = 0 ORDER BY m.customer_id";
+    let values = [rx.tenant().uuid().into(), after.into(), limit.into(), name.into()];
+    let number = |row: &sea_orm::QueryResult| -> Result<_, Fault> {
+        let number: Option<f64> = row.try_get_by_index(2).stored()?;
+        Ok((customer(row, 0)?, persona(row, 1)?, number))
+    };
+    rows(rx, text, values).await?.iter().map(number).collect()
+}
+
 /// How many customers have each persona.
 pub async fn counts(rx: &Rx) -> Result<BTreeMap<PersonaId, u64>, Fault> {
     let text = "SELECT persona_id, COUNT(*) FROM persona_member WHERE tenant = $1 GROUP BY persona_id";

@@ -4,7 +4,8 @@ use rapport_data::{Rx, Stored as _, Tx, keyset};
 use rapport_kernel::{Fault, Timestamp};
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::{QueryOrder as _, QuerySelect as _};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ExprTrait as _, QueryOrder as _, QuerySelect as _};
 
 use super::run;
 use crate::domain::persona::{PersonaSet, PersonaSetId, State};
@@ -72,6 +73,15 @@ pub async fn find(rx: &Rx, id: PersonaSetId) -> Result<Option<PersonaSet>, Fault
 pub async fn in_force(rx: &Rx) -> Result<Option<PersonaSet>, Fault> {
     let states = [column(State::Assigning), column(State::InForce)];
     let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid())).filter(Column::State.is_in(states));
+    query.one(rx.conn()).await.stored()?.map(set).transpose()
+}
+
+/// The set that was in force at an instant.
+pub async fn in_force_at(rx: &Rx, at: Timestamp) -> Result<Option<PersonaSet>, Fault> {
+    let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid())).filter(Column::InForceAt.lte(at.micros()));
+    // Of two that came in force at one instant the one that still is came later.
+    let still = Expr::col(Column::State).is_in([column(State::Assigning), column(State::InForce)]);
+    let query = query.order_by_desc(Column::InForceAt).order_by_desc(still);
     query.one(rx.conn()).await.stored()?.map(set).transpose()
 }
 

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rapport_conditions::Sieve;
-use rapport_data::{Rx, Stored as _, Tx};
+use rapport_data::{Bulk, Column as Values, Rx, Stored as _, Tx};
 use rapport_kernel::{CustomerId, Fault, Timestamp};
-use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{BinOper, Expr, ExprTrait as _, OnConflict};
+use sea_orm::sea_query::{BinOper, Expr, ExprTrait as _};
 use sea_orm::{Condition, Order as Direction, QueryOrder as _, QuerySelect as _};
 
 use super::{CHUNK, search_term, trait_value, uuids};
@@ -210,7 +209,7 @@ pub async fn put(
     derived: &BTreeMap<CustomerId, Arc<Derived>>,
     at: Timestamp,
 ) -> Result<(), Fault> {
-    let mut models = Vec::with_capacity(rows.len());
+    let (mut leads, mut all_records, mut made, mut all_derived) = (vec![], vec![], vec![], vec![]);
     for (customer, held) in rows {
         let (merged_into, records, created_at) = match held {
             Held::Live { records, .. } => {
@@ -219,34 +218,43 @@ pub async fn put(
             }
             Held::Redirect { to, .. } => (Some(to.uuid()), Ok(Vec::new()), at),
         };
-        models.push(ActiveModel {
-            tenant: Set(tx.tenant().uuid()),
-            customer_id: Set(customer.uuid()),
-            revision: Set(held.revision().cast_signed()),
-            merged_into: Set(merged_into),
-            records: Set(records.map_err(|_| Fault::internal("a profile could not be encoded"))?),
-            created_at: Set(created_at.micros()),
-            updated_at: Set(at.micros()),
-            derived: Set(derived.get(customer).map(|derived| encoded(derived)).transpose()?),
-            derived_version: Set(derived.get(customer).map_or(0, |derived| derived.version.cast_signed())),
-        });
+        leads.push(merged_into);
+        all_records.push(records.map_err(|_| Fault::internal("a profile could not be encoded"))?);
+        made.push(created_at.micros());
+        all_derived.push(derived.get(customer).map(|derived| encoded(derived)).transpose()?);
     }
-    for some in models.chunks(CHUNK) {
-        let changed = [
-            Column::Revision,
-            Column::MergedInto,
-            Column::Records,
-            Column::CreatedAt,
-            Column::UpdatedAt,
-            Column::Derived,
-            Column::DerivedVersion,
-        ];
-        let there = OnConflict::columns([Column::Tenant, Column::CustomerId]).update_columns(changed).to_owned();
-        let insert = Entity::insert_many(some.to_vec()).on_conflict(there);
-        insert.exec_without_returning(tx.conn()).await.stored()?;
-    }
-    Ok(())
+    let version = |id: &CustomerId| derived.get(id).map_or(0, |derived| derived.version.cast_signed());
+    let columns = vec![
+        Values::same_id(tx.tenant().uuid(), rows.len()),
+        Values::Ids(rows.iter().map(|(customer, _)| customer.uuid()).collect()),
+        Values::Numbers(rows.iter().map(|(_, held)| held.revision().cast_signed()).collect()),
+        Values::MaybeIds(leads),
+        Values::Bytes(all_records),
+        Values::Numbers(made),
+        Values::same_time(at, rows.len()),
+        Values::MaybeBytes(all_derived),
+        Values::Numbers(rows.iter().map(|(customer, _)| version(customer)).collect()),
+    ];
+    PUT.insert(tx.conn(), columns).await
 }
+
+const PUT: Bulk = Bulk {
+    table: "profile",
+    columns: &[
+        "tenant",
+        "customer_id",
+        "revision",
+        "merged_into",
+        "records",
+        "created_at",
+        "updated_at",
+        "derived",
+        "derived_version",
+    ],
+    suffix: "ON CONFLICT (tenant, customer_id) DO UPDATE SET revision = excluded.revision, merged_into = \
+             excluded.merged_into, records = excluded.records, created_at = excluded.created_at, updated_at = \
+             excluded.updated_at, derived = excluded.derived, derived_version = excluded.derived_version",
+};
 
 fn encoded(derived: &Derived) -> Result<Vec<u8>, Fault> {
     serde_json::to_vec(derived).map_err(|_| Fault::internal("what is derived of a profile could not be encoded"))

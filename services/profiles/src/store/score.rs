@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use rapport_data::{Rx, Stored as _, Tx};
 use rapport_kernel::{Fault, SubjectId, Timestamp};
 use sea_orm::ActiveValue::Set;
-use sea_orm::QueryOrder as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
 
@@ -95,24 +94,22 @@ pub async fn put(tx: &Tx, given: &[Given]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The last score of each kind that subjects gave, by subject; of one instant that of the later response.
-pub async fn last(
-    rx: &Rx,
-    subjects: &[SubjectId],
-    until: Timestamp,
-) -> Result<BTreeMap<SubjectId, BTreeMap<String, Score>>, Fault> {
-    let mut found = BTreeMap::<SubjectId, BTreeMap<String, Score>>::new();
+/// The last score of each kind that subjects gave; of one instant that of the later response, whoever gave it.
+pub async fn last(rx: &Rx, subjects: &[SubjectId], until: Timestamp) -> Result<BTreeMap<String, Score>, Fault> {
+    let mut found = BTreeMap::<String, (Score, Uuid)>::new();
     for some in subjects.chunks(CHUNK) {
         let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid()));
         let query = query.filter(Column::SubjectId.is_in(uuids(some))).filter(Column::Deleted.eq(false));
         let query = query.filter(Column::OccurredAt.lte(until.micros()));
-        let query = query.order_by_asc(Column::OccurredAt).order_by_asc(Column::ResponseId);
         for row in query.all(rx.conn()).await.stored()? {
-            let score = Score { score: row.score, at: Timestamp::from_column(row.occurred_at) };
-            found.entry(SubjectId::from_uuid(row.subject_id)).or_default().insert(row.kind, score);
+            let given = (Score { score: row.score, at: Timestamp::from_column(row.occurred_at) }, row.response_id);
+            let held = found.entry(row.kind).or_insert(given);
+            if (held.0.at, held.1) < (given.0.at, given.1) {
+                *held = given;
+            }
         }
     }
-    Ok(found)
+    Ok(found.into_iter().map(|(kind, (score, _))| (kind, score)).collect())
 }
 
 /// Deletes the scores of subjects; answers how many there were.

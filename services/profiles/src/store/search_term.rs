@@ -3,14 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rapport_data::{Rx, Stored as _, Tx};
+use rapport_data::{Bulk, Column as Values, Rx, Stored as _, Tx};
 use rapport_kernel::{CustomerId, Fault};
-use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, SelectStatement};
 use sea_orm::{QuerySelect as _, QueryTrait as _};
 
-use super::{CHUNK, delete_customers, uuids};
+use super::{CHUNK, delete_customers};
 
 #[sea_orm::model]
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -48,29 +47,21 @@ pub(crate) fn with_prefix(rx: &Rx, prefix: &str) -> SelectStatement {
     query.into_query()
 }
 
-/// Sets the words of customers; of those that are new nothing is held.
+const INSERT: Bulk = Bulk { table: "search_term", columns: &["tenant", "term", "customer_id"], suffix: "" };
+
+/// Sets the words of customers, of whom these are held: writes what differs.
 pub async fn set(
     tx: &Tx,
     wanted: &BTreeMap<CustomerId, BTreeSet<String>>,
-    new: &BTreeSet<CustomerId>,
+    mut held: BTreeMap<CustomerId, BTreeSet<String>>,
 ) -> Result<(), Fault> {
-    let known: Vec<CustomerId> = wanted.keys().filter(|customer| !new.contains(customer)).copied().collect();
-    let mut held = BTreeMap::<CustomerId, BTreeSet<String>>::new();
-    for some in known.chunks(CHUNK) {
-        let query = Entity::find().filter(Column::Tenant.eq(tx.tenant().uuid()));
-        for row in query.filter(Column::CustomerId.is_in(uuids(some))).all(tx.conn()).await.stored()? {
-            held.entry(CustomerId::from_uuid(row.customer_id)).or_default().insert(row.term);
-        }
-    }
-    let mut rows = Vec::new();
+    let (mut words, mut customers) = (Vec::new(), Vec::new());
     for (customer, terms) in wanted {
         let before = held.remove(customer).unwrap_or_default();
-        let row = |term: &String| ActiveModel {
-            tenant: Set(tx.tenant().uuid()),
-            term: Set(term.clone()),
-            customer_id: Set(customer.uuid()),
-        };
-        rows.extend(terms.difference(&before).map(row));
+        for term in terms.difference(&before) {
+            words.push(term.clone());
+            customers.push(customer.uuid());
+        }
         let gone: Vec<&String> = before.difference(terms).collect();
         for some in gone.chunks(CHUNK) {
             let those = Column::Tenant.eq(tx.tenant().uuid()).and(Column::CustomerId.eq(customer.uuid()));
@@ -78,10 +69,8 @@ pub async fn set(
             Entity::delete_many().filter(those).exec(tx.conn()).await.stored()?;
         }
     }
-    for some in rows.chunks(CHUNK) {
-        Entity::insert_many(some.to_vec()).exec_without_returning(tx.conn()).await.stored()?;
-    }
-    Ok(())
+    let columns = vec![Values::same_id(tx.tenant().uuid(), words.len()), Values::Texts(words), Values::Ids(customers)];
+    INSERT.insert(tx.conn(), columns).await
 }
 
 /// Deletes the words of customers; answers how many rows there were.

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use rapport_data::{Rx, Stored as _, Tx};
+use rapport_data::{Bulk, Column as Values, Rx, Stored as _, Tx};
 use rapport_kernel::{Fault, Private, SubjectId, Timestamp};
-use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 
 use super::{CHUNK, delete_subjects, uuids};
@@ -102,19 +101,19 @@ pub async fn count(rx: &Rx) -> Result<u64, Fault> {
     Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid())).count(rx.conn()).await.stored()
 }
 
+const INSERT: Bulk =
+    Bulk { table: "subject", columns: &["tenant", "subject_id", "source", "external_id", "created_at"], suffix: "" };
+
 /// Adds subjects.
 pub async fn add(tx: &Tx, subjects: &[Subject]) -> Result<(), Fault> {
-    let row = |subject: &Subject| ActiveModel {
-        tenant: Set(tx.tenant().uuid()),
-        subject_id: Set(subject.id.uuid()),
-        source: Set(subject.name.source.clone()),
-        external_id: Set(subject.name.external_id.expose().clone()),
-        created_at: Set(subject.created_at.micros()),
-    };
-    for some in subjects.chunks(CHUNK) {
-        Entity::insert_many(some.iter().map(row)).exec_without_returning(tx.conn()).await.stored()?;
-    }
-    Ok(())
+    let columns = vec![
+        Values::same_id(tx.tenant().uuid(), subjects.len()),
+        Values::Ids(subjects.iter().map(|subject| subject.id.uuid()).collect()),
+        Values::Texts(subjects.iter().map(|subject| subject.name.source.clone()).collect()),
+        Values::Texts(subjects.iter().map(|subject| subject.name.external_id.expose().clone()).collect()),
+        Values::Numbers(subjects.iter().map(|subject| subject.created_at.micros()).collect()),
+    ];
+    INSERT.insert(tx.conn(), columns).await
 }
 
 /// Deletes subjects; answers how many there were.

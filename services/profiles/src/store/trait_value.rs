@@ -1,17 +1,17 @@
 //! The traits of customers in columns of their kind: what the sieve of a search asks. What it lets through is decided on by
 //! the profile itself. Texts are cut, and compared as such: nothing that matches is left out for it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rapport_conditions::{Comparison, Constant, Kind, Sieve, SieveSchema};
-use rapport_data::{Rx, Stored as _, Tx};
+use rapport_data::{Bulk, Column as Values, Rx, Stored as _, Tx};
 use rapport_kernel::{CustomerId, Fault};
-use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{BinOper, Expr, ExprTrait as _, SelectStatement};
-use sea_orm::{Condition, QueryOrder as _, QuerySelect as _, QueryTrait as _};
+use sea_orm::{Condition, QuerySelect as _, QueryTrait as _};
 
-use super::{CHUNK, delete_customers, profile, uuids};
+use super::{CHUNK, delete_customers, profile};
 use crate::domain::profile::Profile;
 use crate::domain::value::Value as Held;
 
@@ -82,25 +82,30 @@ fn rows(tenant: Uuid, customer: CustomerId, name: &str, value: &Held) -> Vec<Mod
     }
 }
 
-/// Sets the rows of customers; of those that are new nothing is held.
-pub async fn set(tx: &Tx, live: &[&Profile], new: &BTreeSet<CustomerId>) -> Result<(), Fault> {
+/// What is held of customers: the rows of each trait, in their places.
+pub(super) type Rows = BTreeMap<(Uuid, String), Vec<Model>>;
+
+const PUT: Bulk = Bulk {
+    table: "trait_value",
+    columns: &["tenant", "customer_id", "name", "place", "number", "text", "instant", "flag", "item"],
+    suffix: "ON CONFLICT (tenant, customer_id, name, place) DO UPDATE SET number = excluded.number, text = \
+             excluded.text, instant = excluded.instant, flag = excluded.flag, item = excluded.item",
+};
+
+/// Sets the rows of customers, of whom these are held: writes what differs.
+pub(super) async fn set(tx: &Tx, live: &[Arc<Profile>], mut held: Rows) -> Result<(), Fault> {
     let tenant = tx.tenant().uuid();
-    let known: Vec<CustomerId> = live.iter().map(|it| it.customer).filter(|id| !new.contains(id)).collect();
-    let mut held = BTreeMap::<(Uuid, String), Vec<Model>>::new();
-    for some in known.chunks(CHUNK) {
-        let query = Entity::find().filter(Column::Tenant.eq(tenant)).filter(Column::CustomerId.is_in(uuids(some)));
-        for row in query.order_by_asc(Column::Place).all(tx.conn()).await.stored()? {
-            held.entry((row.customer_id, row.name.clone())).or_default().push(row);
-        }
-    }
     let (mut added, mut gone) = (Vec::new(), BTreeMap::<Uuid, Vec<String>>::new());
     for profile in live {
         for (name, said) in &profile.traits {
             let wanted = rows(tenant, profile.customer, name, &said.value);
             match held.remove(&(profile.customer.uuid(), name.clone())) {
                 Some(before) if before == wanted => continue,
-                Some(_) => gone.entry(profile.customer.uuid()).or_default().push(name.clone()),
-                None => {}
+                // The others are written over.
+                Some(before) if before.len() > wanted.len() => {
+                    gone.entry(profile.customer.uuid()).or_default().push(name.clone());
+                }
+                Some(_) | None => {}
             }
             added.extend(wanted);
         }
@@ -115,21 +120,18 @@ pub async fn set(tx: &Tx, live: &[&Profile], new: &BTreeSet<CustomerId>) -> Resu
             Entity::delete_many().filter(those).exec(tx.conn()).await.stored()?;
         }
     }
-    for some in added.chunks(CHUNK) {
-        let rows = some.iter().cloned().map(|row| ActiveModel {
-            tenant: Set(row.tenant),
-            customer_id: Set(row.customer_id),
-            name: Set(row.name),
-            place: Set(row.place),
-            number: Set(row.number),
-            text: Set(row.text),
-            instant: Set(row.instant),
-            flag: Set(row.flag),
-            item: Set(row.item),
-        });
-        Entity::insert_many(rows).exec_without_returning(tx.conn()).await.stored()?;
-    }
-    Ok(())
+    let columns = vec![
+        Values::same_id(tenant, added.len()),
+        Values::Ids(added.iter().map(|row| row.customer_id).collect()),
+        Values::Texts(added.iter().map(|row| row.name.clone()).collect()),
+        Values::Numbers(added.iter().map(|row| i64::from(row.place)).collect()),
+        Values::MaybeReals(added.iter().map(|row| row.number).collect()),
+        Values::MaybeTexts(added.iter().map(|row| row.text.clone()).collect()),
+        Values::MaybeNumbers(added.iter().map(|row| row.instant).collect()),
+        Values::MaybeFlags(added.iter().map(|row| row.flag).collect()),
+        Values::MaybeTexts(added.iter().map(|row| row.item.clone()).collect()),
+    ];
+    PUT.insert(tx.conn(), columns).await
 }
 
 /// Deletes the rows of customers; answers how many there were.

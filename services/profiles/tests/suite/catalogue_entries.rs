@@ -436,8 +436,34 @@ async fn the_trust_in_a_source_decides_what_survives_by_trust(#[case] engine: En
     };
     assert_eq!(city().await, Some(text("Oslo")), "both are trusted alike: the later one");
     let source = |trust| entry("crm", Details::Source(Source { trust: Some(trust), ..Source::default() }));
+    // The second record was linked a moment after the first.
+    ground.wait(1);
+    let mut told = vec![(ground.clock.now(), "Oslo")];
+    ground.wait(5);
     create(&ground, tenant, source(900)).await.expect("made");
     assert_eq!(city().await, Some(text("Riga")));
+    told.push((ground.clock.now(), "Riga"));
+    ground.wait(5);
     update(&ground, tenant, source(100)).await.expect("changed");
     assert_eq!(city().await, Some(text("Oslo")));
+    told.push((ground.clock.now(), "Oslo"));
+    ground.wait(5);
+    update(&ground, tenant, source(800)).await.expect("changed");
+    told.push((ground.clock.now(), "Riga"));
+    ground.wait(5);
+    let mut catalogue = ground.catalogue(tenant);
+    let request = DeleteCatalogueEntryRequest {
+        kind: CatalogueKind::Source.into(),
+        name: "crm".to_owned(),
+        ..Default::default()
+    };
+    catalogue.delete_catalogue_entry(request).await.expect("deleted");
+    assert_eq!(city().await, Some(text("Oslo")));
+    told.push((ground.clock.now(), "Oslo"));
+    ground.wait(5);
+    // What was known at each instant was known by the trust of then.
+    for (at, expected) in told {
+        let past = ground.get_as_of(tenant, by_id(&id), at).await;
+        assert_eq!(past.traits["city"].value, Some(text(expected)));
+    }
 }

@@ -2,8 +2,8 @@
 
 use rapport_api::common::v1::Processing;
 use rapport_api::profiles::v1::{
-    Consent, ConsentState, DeleteSourceRecordRequest, IdentifyRequest, Profile, RestrictProcessingRequest,
-    SetConsentRequest,
+    Consent, ConsentState, DeleteSourceRecordRequest, IdentifyRequest, Interaction, Profile, RecordInteractionRequest,
+    RestrictProcessingRequest, SetConsentRequest,
 };
 use rapport_data::Engine;
 use rapport_kernel::{Clock as _, TenantId};
@@ -109,4 +109,105 @@ async fn refusals_and_objections_outlive_the_record_and_so_does_what_others_took
     assert_eq!(profile(&ground.identify(tenant, late).await).consents.len(), 2, "deleted with the record");
     let late = IdentifyRequest { consents: vec![consent("news", ConsentState::Denied)], ..states("1", &[], 8) };
     assert_eq!(profile(&ground.identify(tenant, late).await).consents.len(), 3, "a refusal told late is a refusal");
+}
+
+/// What is told of two customers' records, one of which is deleted, in an order; then the customer they make.
+async fn told_in_order(ground: &Ground, tenant: TenantId, order: &[usize]) -> Profile {
+    let shared = ("email", "a@example.com");
+    let answers = vec![consent("marketing", ConsentState::Granted), consent("research", ConsentState::Denied)];
+    let deletes = async |seconds: i64| {
+        let answer = ground.profiles(tenant).delete_source_record(deletes("1", seconds)).await;
+        assert!(answer.is_ok() || reason(answer) == "RESOURCE_NOT_FOUND");
+    };
+    for step in order {
+        match step {
+            0 => {
+                let told = IdentifyRequest { consents: answers.clone(), ..tells("1", "Riga", 10, &[shared]) };
+                ground.identify(tenant, told).await;
+            }
+            1 => drop(ground.identify(tenant, tells("2", "Oslo", 5, &[shared, ("user_id", "u-2")])).await),
+            2 => deletes(20).await,
+            // An earlier deletion as well: the last counts.
+            3 => deletes(12).await,
+            4 => drop(ground.identify(tenant, tells("1", "Bergen", 15, &[("user_id", "u-9")])).await),
+            _ => unreachable!("no such step"),
+        }
+    }
+    ground.get(tenant, by_identifier("email", "a@example.com")).await.expect("there")
+}
+
+/// All of a profile but what is minted, and when it was recorded.
+fn shape(profile: &Profile) -> String {
+    let mut records: Vec<_> =
+        profile.records.iter().map(|it| (it.record.clone().unwrap_or_default().external_id, it.delete_time)).collect();
+    records.sort_by(|a, b| a.0.cmp(&b.0));
+    let traits: Vec<_> = profile.traits.iter().map(|(name, held)| (name, &held.value, held.observed_at)).collect();
+    let consents: Vec<_> = profile.consents.iter().map(|it| (&it.purpose, it.state)).collect();
+    format!("{records:?} {traits:?} {:?} {consents:?}", values(profile))
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deletion_that_is_told_before_its_record_holds_as_one_told_after_it(#[case] engine: Engine) {
+    let ground = Ground::new(engine).await;
+    let straight = told_in_order(&ground, TenantId::new(), &[1, 0, 4, 3, 2]).await;
+    assert_eq!(trait_text(&straight, "city").as_deref(), Some("Oslo"));
+    assert_eq!(straight.records.iter().filter(|record| record.delete_time == Some(at(20))).count(), 1);
+    let orders: [&[usize]; 6] =
+        [&[2, 0, 1, 4, 3], &[2, 3, 1, 0, 4], &[3, 2, 0, 4, 1], &[3, 0, 2, 1, 4], &[2, 4, 1, 0, 3], &[1, 2, 4, 0, 2]];
+    for order in orders {
+        let told = told_in_order(&ground, TenantId::new(), order).await;
+        assert_eq!(shape(&told), shape(&straight), "told in the order {order:?}");
+    }
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deletion_told_first_is_its_tenants_own_holds_for_imports_and_ends_with_a_later_statement(
+    #[case] engine: Engine,
+) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let unknown = ground.profiles(tenant).delete_source_record(deletes("3", 20)).await;
+    assert_eq!(reason(unknown), "RESOURCE_NOT_FOUND");
+    let elsewhere = ground.profiles(TenantId::new()).delete_source_record(deletes("4", 20)).await;
+    assert_eq!(reason(elsewhere), "RESOURCE_NOT_FOUND");
+    let late = vec![tells("3", "Riga", 19, &[]), tells("4", "Riga", 19, &[])];
+    let acks = crate::imports::import(&ground, tenant, late).await;
+    assert_eq!(acks.iter().map(|ack| ack.errors.len()).sum::<usize>(), 0);
+    let deleted = ground.identify(tenant, tells("3", "Bergen", 1, &[])).await;
+    assert_eq!((profile(&deleted).traits.len(), profile(&deleted).records[0].delete_time), (0, Some(at(20))));
+    let other = ground.identify(tenant, tells("4", "Bergen", 1, &[])).await;
+    assert_eq!(trait_text(profile(&other), "city").as_deref(), Some("Riga"), "another tenant's deletion is not ours");
+    let back = ground.identify(tenant, tells("3", "Rome", 21, &[])).await;
+    assert_eq!(trait_text(profile(&back), "city").as_deref(), Some("Rome"));
+    assert_eq!(profile(&back).records[0].delete_time, None);
+    let now = ground.get_as_of(tenant, by_id(&customer(&back)), ground.clock.now()).await;
+    assert!(now == *profile(&back), "the past of now is now");
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deletion_told_first_holds_for_a_record_that_an_interaction_begins(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let unknown = ground.profiles(tenant).delete_source_record(deletes("user_id:u-1", 3_000)).await;
+    assert_eq!(reason(unknown), "RESOURCE_NOT_FOUND");
+    let interaction = Interaction {
+        customer: Some(by_identifier("user_id", "u-1")),
+        source: "crm".to_owned(),
+        external_id: "visit-1".to_owned(),
+        version: 1,
+        r#type: "visit".to_owned(),
+        occurred_at: Some(at(100)),
+        ..Interaction::default()
+    };
+    let request = RecordInteractionRequest { interaction: Some(interaction), ..RecordInteractionRequest::default() };
+    ground.interactions(tenant).record_interaction(request).await.expect("recorded");
+    let begun = ground.get(tenant, by_identifier("user_id", "u-1")).await.expect("it still names the customer");
+    assert_eq!((begun.identifiers.len(), begun.records[0].delete_time), (0, Some(at(3_000))));
 }

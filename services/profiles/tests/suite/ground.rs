@@ -1,8 +1,7 @@
 //! Profiles as it is served: in its stack, over a real bus, on either engine, with the shared context beside it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,12 +22,12 @@ use rapport_api::profiles::v1::profile_service_client::ProfileServiceClient;
 use rapport_api::profiles::v1::tenant_settings_service_client::TenantSettingsServiceClient;
 use rapport_api::profiles::v1::trait_service_client::TraitServiceClient;
 use rapport_api::profiles::v1::{GetProfileRequest, IdentifyRequest, IdentifyResponse, Profile, SourceRecord};
-use rapport_bus::{Bus, BusConfig, MemoryBus, Subscription};
+use rapport_bus::{Bus, BusConfig, Subscription};
 use rapport_cache::{CacheConfig, ContextCache};
 use rapport_data::{DatabaseConfig, Engine};
-use rapport_harness::shared_postgres;
+use rapport_harness::{Wire, shared_postgres, shared_redis};
 use rapport_kernel::{Clock as _, ManualClock, TenantId, Timestamp};
-use rapport_platform::config::{Address, Period};
+use rapport_platform::config::{Address, Period, Secret};
 use rapport_platform::stack::stack;
 use rapport_platform::{Call, Contract, PeerChannel, Platform, PlatformConfig};
 use rapport_profiles::Config;
@@ -41,8 +40,8 @@ pub struct Ground {
     pub platform: Platform,
     pub cache: ContextCache<Bytes>,
     bus: Arc<dyn Bus>,
-    /// How many events of one subject another service told.
-    told: AtomicU64,
+    /// How many events other services told, on each lane and partition.
+    told: Mutex<BTreeMap<(String, u16), u64>>,
     /// Of the Postgres database.
     pub url: String,
     /// Where SQLite's files lie.
@@ -50,24 +49,64 @@ pub struct Ground {
     pub config: Config,
 }
 
+/// What several instances of profiles share: a Postgres database, a Redis, a clock and keys.
+#[derive(Clone)]
+pub struct Shared {
+    url: String,
+    bus: BusConfig,
+    clock: Arc<ManualClock>,
+}
+
+impl Shared {
+    pub fn new() -> Self {
+        let url = shared_postgres().database("profiles");
+        // What a member that has gone silent held is another's soon.
+        let redis = Some(Address::new(shared_redis().url()));
+        let bus =
+            BusConfig { redis, prefix: uuid::Uuid::new_v4().to_string(), lease_seconds: 2, ..BusConfig::default() };
+        Self { url, bus, clock: Arc::new(ManualClock::new(Timestamp::from_column(1_750_000_000_000_000))) }
+    }
+
+    /// The same by lines that can be cut.
+    pub fn by_wire(&self) -> (Self, [Wire; 2]) {
+        let (postgres, redis) = (Wire::to(shared_postgres().port()), Wire::to(shared_redis().port()));
+        let url = self.url.replace(&format!(":{}/", shared_postgres().port()), &format!(":{}/", postgres.port()));
+        assert_ne!(url, self.url);
+        let address = Some(Address::new(format!("redis://127.0.0.1:{}", redis.port())));
+        let bus = BusConfig { redis: address, ..self.bus.clone() };
+        (Self { url, bus, clock: Arc::clone(&self.clock) }, [postgres, redis])
+    }
+}
+
 impl Ground {
     pub async fn new(engine: Engine) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
         let address = (engine == Engine::Postgres).then(|| shared_postgres().database("profiles"));
+        let clock = Arc::new(ManualClock::new(Timestamp::from_column(1_750_000_000_000_000)));
+        Self::begin(address, &BusConfig::default(), clock, &PlatformConfig::default()).await
+    }
+
+    /// One instance of several.
+    pub async fn over(shared: &Shared) -> Self {
+        // 32 bytes, known to everybody who reads this.
+        let mut config = PlatformConfig::default();
+        config.keys.page = Some(Secret::new("cGFnZS10b2tlbi1zZWNyZXQtb2YtdGhlLXRlc3RzISE="));
+        Self::begin(Some(shared.url.clone()), &shared.bus, Arc::clone(&shared.clock), &config).await
+    }
+
+    async fn begin(address: Option<String>, bus: &BusConfig, clock: Arc<ManualClock>, config: &PlatformConfig) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let url = address.clone().map(Address::new);
         let acquire = Period::secs(10);
         let database = DatabaseConfig { url, folder: folder.path().to_owned(), acquire, ..DatabaseConfig::default() };
-        let clock = Arc::new(ManualClock::new(Timestamp::from_column(1_750_000_000_000_000)));
         let contract = Contract::suite().expect("the suite's contract");
-        let platform = Platform::new(&PlatformConfig::default(), Arc::clone(&clock) as Arc<_>, contract);
-        let platform = platform.expect("a platform");
-        let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new(&BusConfig::default()));
+        let platform = Platform::new(config, Arc::clone(&clock) as Arc<_>, contract).expect("a platform");
+        let bus = rapport_bus::open(bus).expect("a bus");
         let cache = ContextCache::open(&CacheConfig::default(), Arc::clone(&clock) as Arc<_>, |body| Ok(body.clone()));
         let cache = cache.expect("a cache");
         let config = Config { database, phone_region: "DE".to_owned() };
         let module = rapport_profiles::build(&platform, Arc::clone(&bus), cache.clone(), config.clone()).await;
         platform.peers.link("profiles", stack(module.expect("profiles builds").routes, &platform));
-        let told = AtomicU64::new(0);
+        let told = Mutex::default();
         Self { clock, platform, cache, bus, told, url: address.unwrap_or_default(), folder, config }
     }
 
@@ -143,7 +182,13 @@ impl Ground {
         let subject: rapport_kernel::SubjectId = event.subject_id.parse().expect("a UUID");
         let partition = subject.partition(rapport_data::PARTITIONS);
         let epoch = self.bus.epoch(&lane, partition).await.expect("the bus is up");
-        let position = self.told.fetch_add(1, Ordering::Relaxed) + 1;
+        // Dense within each partition, as the bus asks for.
+        let position = {
+            let mut told = self.told.lock().expect("whole");
+            let last = told.entry((lane.clone(), partition)).or_default();
+            *last += 1;
+            *last
+        };
         let entry = rapport_bus::Entry { position, body: Bytes::from(event.encode_to_vec()) };
         self.bus.publish(&lane, partition, &epoch, vec![entry]).await.expect("the bus takes it");
     }
@@ -193,6 +238,25 @@ impl Reader {
             }
         }
         panic!("{} of {count} events came", found.len());
+    }
+
+    /// What comes until nothing came for a while.
+    pub async fn within(&mut self, patience: Duration) -> Vec<Event> {
+        let (mut found, mut last) = (Vec::new(), std::time::Instant::now());
+        while last.elapsed() < patience {
+            for subscription in &mut self.subscriptions {
+                let deliveries = subscription.next(100, Duration::from_millis(2)).await.expect("the bus is up");
+                let Some(newest) = deliveries.last() else { continue };
+                subscription.commit(newest.id).await.expect("the bus is up");
+                let events = deliveries.iter().filter(|delivery| delivery.position > 0 && !delivery.body.is_empty());
+                let before = found.len();
+                found.extend(events.map(|delivery| Event::decode(&*delivery.body).expect("an event")));
+                if found.len() > before {
+                    last = std::time::Instant::now();
+                }
+            }
+        }
+        found
     }
 }
 

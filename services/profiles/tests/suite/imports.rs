@@ -28,7 +28,7 @@ impl Dice {
         (mixed ^ (mixed >> 31)) % most
     }
 
-    fn shuffle<T>(&mut self, items: &mut [T]) {
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for at in (1..items.len()).rev() {
             items.swap(at, usize::try_from(self.below(at as u64 + 1)).expect("small"));
         }

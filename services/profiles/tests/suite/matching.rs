@@ -21,10 +21,10 @@ use crate::identity::{candidates, finished, open, switch};
 use crate::merges::{merge, split};
 
 /// A row: the record's id, and what it states.
-type Row = (String, Vec<(String, String)>);
+pub type Row = (String, Vec<(String, String)>);
 
 /// The rows of a file. An id tells who it is: `rec-7-org` and `rec-7-dup-0` are one person.
-fn read(file: &str) -> Vec<Row> {
+pub fn read(file: &str) -> Vec<Row> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/real/febrl").join(file);
     let text = std::fs::read_to_string(path).expect("the file is there");
     let mut lines = text.lines().map(|line| line.split(',').map(|value| value.trim().to_owned()).collect::<Vec<_>>());
@@ -41,13 +41,13 @@ fn person(id: &str) -> u32 {
     id.split('-').nth(1).and_then(|number| number.parse().ok()).expect("rec-NUMBER-...")
 }
 
-fn stated((id, traits): &Row) -> IdentifyRequest {
+pub fn stated((id, traits): &Row) -> IdentifyRequest {
     let traits: Vec<(&str, &str)> = traits.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     states(id, &traits, 1)
 }
 
 /// Identifies rows, some at a time; answers the subject of each.
-async fn identify_all(ground: &Ground, tenant: TenantId, rows: &[Row]) -> BTreeMap<String, String> {
+pub async fn identify_all(ground: &Ground, tenant: TenantId, rows: &[Row]) -> BTreeMap<String, String> {
     let mut subjects = BTreeMap::new();
     for some in rows.chunks(32) {
         let heard =
@@ -57,7 +57,12 @@ async fn identify_all(ground: &Ground, tenant: TenantId, rows: &[Row]) -> BTreeM
     subjects
 }
 
-async fn train(ground: &Ground, tenant: TenantId, link_threshold: f64, review_threshold: f64) -> TrainMatcherResult {
+pub async fn train(
+    ground: &Ground,
+    tenant: TenantId,
+    link_threshold: f64,
+    review_threshold: f64,
+) -> TrainMatcherResult {
     let request = TrainMatcherRequest { link_threshold, review_threshold, ..TrainMatcherRequest::default() };
     let operation = ground.identity(tenant).train_matcher(request).await.expect("begun").into_inner();
     let response = finished(ground, tenant, &operation.name).await;
@@ -65,7 +70,7 @@ async fn train(ground: &Ground, tenant: TenantId, link_threshold: f64, review_th
 }
 
 /// How well the customers are the people: F1 over pairs of records.
-async fn quality(ground: &Ground, tenant: TenantId, subjects: &BTreeMap<String, String>) -> f64 {
+pub async fn quality(ground: &Ground, tenant: TenantId, subjects: &BTreeMap<String, String>) -> f64 {
     let mut customers = BTreeMap::<String, Vec<u32>>::new();
     for (id, subject) in subjects {
         let customer = ground.get(tenant, by_id(subject)).await.expect("there").customer_id;
@@ -107,7 +112,7 @@ async fn five_thousand_records_become_two_thousand_people() {
 }
 
 /// Some people of FEBRL's first set, trained; the file has two records of each.
-async fn people(engine: Engine) -> (Ground, TenantId, Vec<Row>, BTreeMap<String, String>) {
+pub async fn people(engine: Engine) -> (Ground, TenantId, Vec<Row>, BTreeMap<String, String>) {
     let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
     let mut rows = read("dataset1.csv");
     rows.retain(|(id, _)| person(id).is_multiple_of(2));

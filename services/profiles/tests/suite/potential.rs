@@ -7,18 +7,20 @@ use rapport_api::google::r#type::Money;
 use rapport_api::profiles::v1::get_potential_request::Measure;
 use rapport_api::profiles::v1::get_potential_response::Measure as Told;
 use rapport_api::profiles::v1::{
-    Consent, ConsentState, CustomerPotential, GetPotentialRequest, GetPotentialResponse, IdentifyRequest, Interaction,
-    RecordInteractionRequest,
+    ComputedAggregate, Consent, ConsentState, CustomerPotential, GetPotentialRequest, GetPotentialResponse,
+    IdentifyRequest, Interaction, RecordInteractionRequest, Survivorship, TraitType,
 };
 use rapport_data::Engine;
 use rapport_kernel::TenantId;
 use rstest::rstest;
 use uuid::Uuid;
 
+use crate::catalogue::declares;
 use crate::erasure::erase;
 use crate::ground::*;
 use crate::merges::merge;
 use crate::personas::{by_traits, discover, noise, number, persona_of, planted, population};
+use crate::segments::{declare, spends};
 use crate::standing::objects;
 
 /// A purchase of a product for so many hundredths.
@@ -194,6 +196,79 @@ async fn the_figures_of_a_trait_and_of_purchases_equal_a_recomputation(#[case] e
         planted_in.remove(gone);
     }
     check(&ground, tenant, &euros, &members, &spent).await;
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trait_counts_as_profiles_show_it_computed_or_defined_anew_and_only_where_it_is_a_number(
+    #[case] engine: Engine,
+) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let planted_in = population(&ground, tenant).await;
+    discover(&ground, tenant, by_traits()).await;
+    let (members, _) = members(&ground, tenant, &planted_in).await;
+    let by_trait = |name: &str| GetPotentialRequest {
+        measure: Some(Measure::ValueTrait(name.to_owned())),
+        ..GetPotentialRequest::default()
+    };
+    for no_number in ["city", "vip", "nobody_has_it"] {
+        let told = potential(&ground, tenant, by_trait(no_number)).await;
+        assert!(told.customers.is_empty());
+        assert_eq!(told.personas.iter().map(|persona| persona.customers).sum::<i64>(), 90);
+        assert!(told.personas.iter().all(|it| it.customers_with_value == 0 && it.upper_quartile.is_none()));
+    }
+    // Computed: whoever bought nothing spent nothing.
+    declare(&ground, tenant, "spent", ComputedAggregate::Sum, None).await;
+    let mut spent: BTreeMap<String, f64> = planted_in.keys().map(|id| (id.clone(), 0.0)).collect();
+    for (at, id) in planted_in.keys().enumerate().filter(|(at, _)| at % 3 > 0) {
+        let cents = 500 + (noise(at) * 400.0) as i64;
+        buys(&ground, tenant, id, "tea", cents, "EUR").await;
+        spent.insert(id.clone(), cents as f64 / 100.0);
+    }
+    for (id, amount) in &spent {
+        spends(&ground, tenant, id, *amount).await;
+    }
+    check(&ground, tenant, &by_trait("spent"), &members, &spent).await;
+
+    // Two sources state two numbers each; from one moment to the next another of them survives.
+    let (mut latest, mut first) = (BTreeMap::new(), BTreeMap::new());
+    for (at, (id, group)) in planted_in.iter().enumerate() {
+        let name = ground.get(tenant, by_id(id)).await.expect("there").records[0].record.clone().expect("named");
+        let identifiers = says(&name.external_id, &[("user_id", &format!("u-{at}"))]).identifiers;
+        let joins = IdentifyRequest { identifiers: identifiers.clone(), ..says(&name.external_id, &[]) };
+        ground.identify(tenant, joins).await;
+        for (seconds, values) in [(70_u8, &mut first), (80, &mut latest)] {
+            let value = 100.0 * noise(at * 5 + usize::from(seconds)) + *group as f64;
+            let mut request = states(&name.external_id, &[], i64::from(seconds));
+            (request.source, request.identifiers) = (format!("source-{seconds}"), identifiers.clone());
+            request.traits.insert("points".to_owned(), number(value));
+            let told = ground.identify(tenant, request).await;
+            assert_eq!(customer(&told), *id);
+            values.insert(id.clone(), value);
+        }
+    }
+    check(&ground, tenant, &by_trait("points"), &members, &latest).await;
+    let mut before = BTreeMap::new();
+    for id in planted_in.keys() {
+        before.insert(id, ground.get(tenant, by_id(id)).await.expect("there").revision);
+    }
+    let mut definition = declares("points", TraitType::Number, false);
+    definition.trait_definition.get_or_insert_default().survivorship = Survivorship::First.into();
+    ground.traits(tenant).create_trait_definition(definition).await.expect("declared");
+    check(&ground, tenant, &by_trait("points"), &members, &first).await;
+    // In the background everybody is written anew; then it is the same.
+    ground.wait(5);
+    for (id, revision) in before {
+        let mut rounds = 0;
+        while ground.get(tenant, by_id(id)).await.expect("there").revision == revision {
+            rounds += 1;
+            assert!(rounds < 2_000, "it is not told of its new value");
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    }
+    check(&ground, tenant, &by_trait("points"), &members, &first).await;
 }
 
 #[rstest]

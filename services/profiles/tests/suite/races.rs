@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 use rapport_api::convert::timestamp;
-use rapport_api::profiles::v1::{GetProfileRequest, IdentifyRequest};
+use rapport_api::profiles::v1::{GetProfileRequest, IdentifyRequest, Interaction, RecordInteractionRequest};
 use rapport_data::Engine;
 use rapport_kernel::{Clock as _, TenantId};
 use rstest::rstest;
 
 use crate::erasure::erase;
 use crate::ground::*;
+use crate::imports::Dice;
 use crate::merges::{merge, split};
+use crate::segments::{members, segments, wants};
 
 #[rstest]
 #[case(Engine::Sqlite)]
@@ -212,5 +214,125 @@ async fn a_split_after_three_merges_gives_every_record_just_what_it_had(#[case] 
     for (id, own) in ids.iter().zip(&own) {
         let now = ground.get(tenant, by_id(id)).await.expect("there");
         assert!(of(&now) == of(own) && now.customer_id == *id);
+    }
+}
+
+/// What happens while its customers become one, or two again, counts for whom it belongs to in the end.
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happens_while_customers_are_merged_and_split_is_in_their_segments(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let request = wants("Twice", "events.purchase.size() >= 2");
+    let made = segments(&ground, tenant).create_segment(request).await.expect("made").into_inner();
+    let buys = async |customer: &str, id: String| {
+        let interaction = Interaction {
+            customer: Some(by_id(customer)),
+            source: "shop".to_owned(),
+            external_id: id,
+            r#type: "purchase".to_owned(),
+            occurred_at: Some(at(0)),
+            ..Interaction::default()
+        };
+        let request =
+            RecordInteractionRequest { interaction: Some(interaction), ..RecordInteractionRequest::default() };
+        ground.interactions(tenant).record_interaction(request).await.expect("recorded");
+    };
+    for round in 0..25 {
+        let (one, other) = (format!("{round}a"), format!("{round}b"));
+        let one = customer(&ground.record(tenant, &one, &[]).await);
+        let name = other.clone();
+        let other = customer(&ground.record(tenant, &other, &[]).await);
+        buys(&one, format!("{round}-1")).await;
+        let (mut profiles, mut apart) = (ground.profiles(tenant), ground.profiles(tenant));
+        // Neither of the two is in it by itself: both together are.
+        let (merged, ()) =
+            tokio::join!(profiles.merge_profiles(merge(&one, &[&other])), buys(&other, format!("{round}-2")));
+        merged.expect("merged");
+        members_become(&ground, tenant, &made.segment_id, &one, true).await;
+        // The one that leaves takes its own with it, and what happens to it meanwhile makes two.
+        let (split, ()) = tokio::join!(apart.split_profile(split(&one, &[&name])), buys(&other, format!("{round}-3")));
+        split.expect("split");
+        members_become(&ground, tenant, &made.segment_id, &other, true).await;
+        members_become(&ground, tenant, &made.segment_id, &one, false).await;
+    }
+}
+
+async fn members_become(ground: &Ground, tenant: TenantId, segment: &str, customer: &str, inside: bool) {
+    for _ in 0..250 {
+        if members(ground, tenant, segment).await.contains(customer) == inside {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("it is not followed whether it is a member");
+}
+
+/// Many at once do all that there is to the same few records; nothing of it goes in a circle or gets lost.
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn merges_splits_statements_and_erasures_at_once_leave_whole_customers(#[case] engine: Engine) {
+    const RECORDS: u64 = 8;
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    for round in 0..3_u64 {
+        let name = |record: u64| format!("{round}-{record}");
+        let mut subjects = Vec::new();
+        for record in 0..RECORDS {
+            subjects
+                .push(ground.identify(tenant, states(&name(record), &[("own", &name(record))], 1)).await.subject_id);
+        }
+        let works = (0..8_u64).map(|worker| {
+            let (subjects, mut dice) = (&subjects, Dice(round * 100 + worker));
+            let (ground, name) = (&ground, &name);
+            async move {
+                for turn in 0..12 {
+                    let (one, other) = (dice.below(RECORDS), dice.below(RECORDS));
+                    let id = |record: u64| subjects[usize::try_from(record).expect("small")].as_str();
+                    let mut profiles = ground.profiles(tenant);
+                    let done = match dice.below(4) {
+                        0 | 1 => profiles.merge_profiles(merge(id(one), &[id(other)])).await.map(drop),
+                        2 => profiles.split_profile(split(id(one), &[&name(other)])).await.map(drop),
+                        _ => {
+                            let (own, said) = (name(one), format!("{worker}-{turn}"));
+                            let request = states(&own, &[("own", &own), (&format!("t{worker}"), &said)], 2 + turn);
+                            profiles.identify(request).await.map(drop)
+                        }
+                    };
+                    // A record that is another's by then cannot be split off; who was erased is not found; and who
+                    // meets too many others at once is told to try again.
+                    if let Err(status) = done {
+                        let reason = reason::<()>(Err(status));
+                        assert!(
+                            ["IDENTITY_CONFLICT", "RESOURCE_NOT_FOUND", "CONTENTION"].contains(&&*reason),
+                            "{reason}"
+                        );
+                    }
+                }
+            }
+        });
+        let goes = subjects[0].clone();
+        let erasing = async {
+            tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+            erase(&ground, tenant, &[&goes]).await;
+        };
+        tokio::join!(join_all(works), erasing);
+        // Whoever was erased may have been told of again since: then it is a record that begins anew.
+        let mut found = std::collections::BTreeMap::<String, BTreeSet<String>>::new();
+        for (record, subject) in (1..RECORDS).zip(&subjects[1..]) {
+            let profile = ground.get(tenant, by_id(subject)).await.expect("every id works");
+            let again = ground.get(tenant, by_id(&profile.customer_id)).await.expect("a customer is its own");
+            assert!(again == profile, "no id leads in a circle, nor on to a third");
+            assert!(names(&profile).contains(&name(record)), "it is of the customer that holds it");
+            assert!(profile.records.iter().all(|held| held.subject_id != goes), "who was erased is nowhere");
+            let held = found.entry(profile.customer_id.clone()).or_default();
+            assert!(held.is_empty() || *held == names(&profile).into_iter().collect());
+            held.extend(names(&profile));
+        }
+        let each: usize = found.values().map(BTreeSet::len).sum();
+        let all: BTreeSet<&String> = found.values().flatten().collect();
+        assert_eq!(each, all.len(), "no record is of two customers");
     }
 }

@@ -259,6 +259,34 @@ async fn a_split_gives_back_the_segments_and_traits_of_before_a_merge(#[case] en
     spends(&ground, tenant, &two, 50.0).await;
 }
 
+/// Who came to be a member after the segment was made is no founding member because it was merged and split since.
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_split_makes_no_founding_members(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let one = customer(&ground.identify(tenant, states("1", &[("tier", "none")], 1)).await);
+    let two = customer(&ground.identify(tenant, states("2", &[("tier", "none")], 1)).await);
+    ground.wait(60);
+    let segment = make(&ground, tenant, "Gold", "traits.tier == 'gold'").await;
+    filled(&ground, tenant, &segment).await;
+    ground.wait(60);
+    ground.identify(tenant, states("2", &[("tier", "gold")], 2)).await;
+    ground.wait(60);
+    ground.profiles(tenant).merge_profiles(merge(&one, &[&two])).await.expect("merged");
+    ground.wait(60);
+    ground.profiles(tenant).split_profile(split(&one, &["2"])).await.expect("split");
+    let request = ListSegmentMembersRequest { segment_id: segment.clone(), ..ListSegmentMembersRequest::default() };
+    let held = segments(&ground, tenant).list_segment_members(request).await.expect("a page").into_inner().members;
+    let [member] = held.as_slice() else { panic!("one is gold") };
+    assert_eq!((member.customer_id.as_str(), member.founding), (two.as_str(), false));
+    assert_eq!(member.enter_time, Some(timestamp(ground.clock.now())), "it entered when it was itself again");
+    let figures = GetSegmentDynamicsRequest::default();
+    let figures = segments(&ground, tenant).get_segment_dynamics(figures).await.expect("figures").into_inner();
+    assert_eq!(figures.segments[0].founding_members, 0);
+}
+
 pub async fn declare(
     ground: &Ground,
     tenant: TenantId,
@@ -293,7 +321,7 @@ fn number(profile: &Profile, name: &str) -> Option<f64> {
 }
 
 /// Waits until the customer spent exactly so much.
-async fn spends(ground: &Ground, tenant: TenantId, customer: &str, expected: f64) {
+pub async fn spends(ground: &Ground, tenant: TenantId, customer: &str, expected: f64) {
     let mut last = None;
     for _ in 0..400 {
         let profile = ground.get(tenant, by_id(customer)).await.expect("there");

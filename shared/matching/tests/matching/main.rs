@@ -4,3 +4,4 @@ mod febrl;
 mod people;
 mod properties;
 mod quality;
+mod worlds;

@@ -24,20 +24,21 @@ impl Person {
     }
 }
 
-struct Random(u64);
+/// Numbers from a seed.
+pub struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         ((u128::from(spread(self.0)) * u128::from(bound)) >> 64) as u64
     }
 
-    fn chance(&mut self, percent: u64) -> bool {
+    pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
     /// Of `count` values, skewed as names are.
-    fn skewed(&mut self, count: u64) -> u64 {
+    pub fn skewed(&mut self, count: u64) -> u64 {
         self.below(count).min(self.below(count)).min(self.below(count))
     }
 }

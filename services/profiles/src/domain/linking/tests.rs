@@ -331,6 +331,30 @@ proptest! {
         with.held = Some(BTreeMap::new());
         prop_assert!(groups(&partition(&with, &namespaces)).iter().all(|group| group.len() == 1));
     }
+
+    #[test]
+    fn whoever_objects_is_joined_by_looks_with_nobody_and_parted_from_nobody(
+        records in testing::records(2..8),
+        pairs in proptest::collection::vec((0_usize..8, 0_usize..8, 0.9_f64..1.0), 0..8),
+        objecting in 0_usize..8,
+    ) {
+        let namespaces = Namespaces::default();
+        let without = evidence(&records, Vec::new());
+        let mut with = without.clone();
+        let pairs = pairs.into_iter().filter(|(a, b, _)| a != b && *a < records.len() && *b < records.len());
+        with.matches =
+            pairs.map(|(a, b, probability)| Match { left: subject(a), right: subject(b), probability }).collect();
+        let (before, after) = (partition(&without, &namespaces), partition(&with, &namespaces));
+        let one = subject(objecting % records.len());
+        let mut told = |owners: &Partition| {
+            let members = owners.clusters.iter().flat_map(|it| it.members.keys().map(|member| (*member, it.customer)));
+            with.objecting = Some(Objecting { subjects: [one].into(), owners: members.collect() });
+            groups(&partition(&with, &namespaces))
+        };
+        let of = |groups: BTreeSet<BTreeSet<SubjectId>>| groups.into_iter().find(|group| group.contains(&one));
+        prop_assert_eq!(of(told(&before)), of(groups(&before)));
+        prop_assert_eq!(told(&after), groups(&after));
+    }
 }
 
 fn record(number: usize, identifiers: &[(&str, usize, i64)]) -> Record {

@@ -9,6 +9,29 @@ fn folded(records: &[Record]) -> Profile {
     fold(home, 1, Timestamp::MIN, records, &Rules::default())
 }
 
+/// What consents permit, by purpose and channel.
+type Meaning = BTreeMap<(String, String), ConsentState>;
+
+fn meaning(profile: &Profile) -> Meaning {
+    let states = profile.consent_states().into_iter();
+    states.map(|((purpose, channel), state)| ((purpose.to_owned(), channel.to_owned()), state)).collect()
+}
+
+fn said_of(records: &[Record]) -> Meaning {
+    if records.is_empty() { Meaning::new() } else { meaning(&folded(records)) }
+}
+
+/// The most that neither of two refuses: of each purpose and channel the refusal, and a refusal on all channels on each.
+fn meet(a: &Meaning, b: &Meaning) -> Meaning {
+    let keys: std::collections::BTreeSet<&(String, String)> = a.keys().chain(b.keys()).collect();
+    let refuses = |key: &(String, String)| [a, b].iter().any(|held| held.get(key) == Some(&ConsentState::Denied));
+    let state = |key: &(String, String)| {
+        let refused = refuses(key) || refuses(&(key.0.clone(), String::new()));
+        if refused { ConsentState::Denied } else { ConsentState::Granted }
+    };
+    keys.into_iter().map(|key| (key.clone(), state(key))).collect()
+}
+
 proptest! {
     #[test]
     fn the_order_of_records_does_not_show(records in testing::records(1..6), seed in any::<u64>()) {
@@ -32,6 +55,33 @@ proptest! {
             });
             prop_assert_eq!(state == ConsentState::Denied, refused);
         }
+    }
+
+    #[test]
+    fn consents_are_a_lattice_of_which_the_most_restrictive_is_the_meet(
+        records in testing::records(1..7), cuts in any::<(prop::sample::Index, prop::sample::Index)>(),
+    ) {
+        // The fold of records is the meet of what each of them says; so it does not matter in which order or how often
+        // records come together, nor which came together first.
+        let said = |records: &[Record]| meaning(&folded(records));
+        let whole = said(&records);
+        let each = records.iter().map(|record| said(std::slice::from_ref(record)));
+        prop_assert_eq!(&each.fold(Meaning::new(), |held, one| meet(&held, &one)), &whole);
+        let (first, second) = (cuts.0.index(records.len()), cuts.1.index(records.len()));
+        let (a, rest) = records.split_at(first.min(second));
+        let (b, c) = rest.split_at(first.max(second) - first.min(second));
+        let (a, b, c) = (said_of(a), said_of(b), said_of(c));
+        prop_assert_eq!(meet(&a, &b), meet(&b, &a));
+        prop_assert_eq!(meet(&meet(&a, &b), &c), meet(&a, &meet(&b, &c)));
+        prop_assert_eq!(&meet(&meet(&a, &b), &c), &whole);
+        prop_assert_eq!(&meet(&whole, &whole), &whole);
+        // A part never permits what the whole refuses, nor is silent where the part is not.
+        for part in [&a, &b, &c] {
+            prop_assert_eq!(&meet(part, &whole), &whole);
+        }
+        // Folded from what was folded before, it is the same.
+        let again: Vec<Record> = [&records[..], &records[..first]].concat();
+        prop_assert_eq!(said(&again), whole);
     }
 
     #[test]

@@ -42,11 +42,14 @@ impl Job for Train {
             let stepped = self.0.train_step(work.tenant, &request, at).await?;
             let done = work.done + stepped.done;
             match stepped.next {
-                Some(next) if at == training::Cursor::Learn => {
-                    let total = 3 * self.0.count(work.tenant).await?;
-                    Ok(more(&next, done, total)?.after(KNOWN))
+                Some(next) if at == training::Cursor::Learn => more(&next, done, 3 * self.0.count(work.tenant).await?),
+                Some(next) => {
+                    let step = more(&next, done, work.total.max(done))?;
+                    Ok(match stepped.stored_for {
+                        Some(stored_for) => step.after(KNOWN.saturating_sub(stored_for).max(REST)),
+                        None => step,
+                    })
                 }
-                Some(next) => more(&next, done, work.total.max(done)),
                 None => {
                     let matcher = Some(matching::matcher(&self.0.trained(work.tenant).await?));
                     let customers = i64::try_from(done / 3).unwrap_or(i64::MAX);
