@@ -2,6 +2,8 @@
 //!
 //! What the customer said besides is not in it: figures are made from scores, and what is not sent need not be erased.
 
+pub mod tickets;
+
 use rapport_api::events::v1::{ResponseChanged, event::Payload};
 use rapport_data::NewEvent;
 

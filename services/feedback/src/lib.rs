@@ -22,7 +22,9 @@ use std::sync::Arc;
 
 use rapport_api::common::v1::erasure_service_server::ErasureServiceServer;
 use rapport_api::feedback::v1::response_service_server::ResponseServiceServer;
+use rapport_api::feedback::v1::sla_service_server::SlaServiceServer;
 use rapport_api::feedback::v1::survey_service_server::SurveyServiceServer;
+use rapport_api::feedback::v1::ticket_service_server::TicketServiceServer;
 use rapport_api::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES};
 use rapport_bus::Bus;
 use rapport_data::{Database, DatabaseConfig};
@@ -56,8 +58,14 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     db.relay(platform, bus, vec!["derive", "metrics"]);
     let profiles = peers::Profiles::new(platform.peers.clone());
     let surveys = rpc::SurveyRpc(service::Surveys::new(db.clone(), platform.page_key.clone()));
-    let responses = rpc::ResponseRpc(service::Responses::new(db.clone(), profiles, platform.page_key.clone()));
-    let erasures = rpc::ErasureRpc(service::Erasures::new(db.clone()));
+    let responses = rpc::ResponseRpc(service::Responses::new(db.clone(), profiles.clone(), platform.page_key.clone()));
+    let compiled = service::sla::Compiled::default();
+    let held = service::Tickets::new(db.clone(), profiles.clone(), platform, compiled.clone());
+    held.keep_time(platform);
+    let levels = rpc::SlaRpc(service::ServiceLevels::new(db.clone(), platform.page_key.clone(), compiled));
+    let (page_key, clock) = (platform.page_key.clone(), Arc::clone(&platform.clock));
+    let tickets = rpc::TicketRpc { tickets: held.clone(), page_key, clock };
+    let erasures = rpc::ErasureRpc(service::Erasures::new(db.clone(), held));
     let surveys = SurveyServiceServer::new(surveys)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
@@ -67,7 +75,14 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     let erasures = ErasureServiceServer::new(erasures)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let routes = Routes::new(surveys).add_service(responses).add_service(erasures);
+    let levels = SlaServiceServer::new(levels)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let tickets = TicketServiceServer::new(tickets)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let routes =
+        Routes::new(surveys).add_service(responses).add_service(erasures).add_service(tickets).add_service(levels);
     let routes = routes.add_service(rapport_operations::server("feedback", db, platform));
     Ok(Module { name: "feedback", routes, readiness })
 }

@@ -2,7 +2,7 @@
 
 use rapport_api::profiles::v1::GetContextRequest;
 use rapport_api::profiles::v1::context_service_client::ContextServiceClient;
-use rapport_kernel::{Fault, SubjectId};
+use rapport_kernel::{CustomerId, Fault, SubjectId};
 use rapport_platform::{Call, Peers};
 
 use crate::convert::customer;
@@ -13,6 +13,8 @@ use crate::domain::{Customer, Respondent};
 pub struct Resolved {
     /// Whose a response of it is.
     pub respondent: Respondent,
+    /// The customer.
+    pub customer: CustomerId,
     /// All subjects that are the customer now.
     pub subjects: Vec<SubjectId>,
 }
@@ -43,7 +45,8 @@ impl Profiles {
         let party = customer::party(context.party());
         let subjects =
             context.subject_ids.iter().map(|id| id.parse().map_err(Fault::internal)).collect::<Result<_, Fault>>()?;
+        let customer = context.customer_id.parse().map_err(Fault::internal)?;
         let respondent = Respondent { subject, anonymous: false, dimensions: answer.dimensions, party };
-        Ok(Resolved { respondent, subjects })
+        Ok(Resolved { respondent, customer, subjects })
     }
 }

@@ -37,10 +37,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         .btree_map(".")
         // Far larger than what else an item may be.
         .boxed(".rapport.profiles.v1.RecordInteractionsRequest.item.interaction")
+        .boxed(".rapport.feedback.v1.PushTicketsRequest.item.push")
+        .boxed(".rapport.feedback.v1.PushTicketsRequest.item.message")
         // Messages carry personal data: none can be printed. `rules` gives each a Debug that names its type only.
         .skip_debug(["."])
         // The one large payload: without this every event would be as large in memory.
         .boxed(".rapport.events.v1.ProfileChanged.context")
+        .boxed(".rapport.events.v1.Event.payload.ticket_changed")
         .emit_rerun_if_changed(false)
         .compile_fds_with_config(tonic_prost_build::FileDescriptorSet::decode(bytes.as_slice())?, config)?;
 

@@ -4,9 +4,12 @@
 pub mod customer;
 pub mod erasure;
 pub mod response;
+pub mod sla;
 pub mod survey;
+pub mod ticket;
 
-use rapport_kernel::{Fault, Id, RequestId, Timestamp};
+use rapport_kernel::{Fault, Id, RequestId, Timestamp, Violations};
+use sha2::{Digest as _, Sha256};
 
 /// An id that the contract's rules found sound.
 fn id<T>(text: &str) -> Result<Id<T>, Fault> {
@@ -20,4 +23,17 @@ fn request_id(text: &str) -> Result<Option<RequestId>, Fault> {
 
 fn time(at: Timestamp) -> Option<prost_types::Timestamp> {
     Some(rapport_api::convert::timestamp(at))
+}
+
+/// Notes a broken rule, unless the contract's own rules have found the field wrong already.
+fn note(out: &mut Violations, field: &str, rule: &'static str, text: impl Into<String>) {
+    if !out.as_slice().iter().any(|known| known.field == field) {
+        out.add(field, rule, text);
+    }
+}
+
+/// Tells contents apart.
+fn digest(bytes: &[u8]) -> u64 {
+    let hash = Sha256::digest(bytes);
+    u64::from_be_bytes(hash[..8].try_into().expect("a hash has eight bytes and more"))
 }

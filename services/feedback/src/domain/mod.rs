@@ -4,7 +4,9 @@ pub mod customer;
 pub mod erased;
 pub mod etag;
 pub mod response;
+pub mod sla;
 pub mod survey;
+pub mod ticket;
 
 pub use customer::Customer;
 pub use erased::Erased;

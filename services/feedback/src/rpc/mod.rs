@@ -1,8 +1,11 @@
 //! Feedback's calls: parse, do, render.
 
+mod bulk;
 mod erasure;
 mod response;
+mod sla;
 mod survey;
+mod ticket;
 
 use prost::Message;
 use rapport_data::Answer;
@@ -10,7 +13,9 @@ use rapport_kernel::Fault;
 
 pub use erasure::ErasureRpc;
 pub use response::ResponseRpc;
+pub use sla::SlaRpc;
 pub use survey::SurveyRpc;
+pub use ticket::TicketRpc;
 
 /// The answer of now, or, to a request that was made before, that of then.
 fn answered<T, M: Message + Default>(answer: Answer<T>, render: fn(&T) -> M) -> Result<M, Fault> {

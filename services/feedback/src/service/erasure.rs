@@ -4,6 +4,7 @@ use rapport_data::{Database, Tx};
 use rapport_kernel::{Fault, SubjectId};
 use rapport_platform::Call;
 
+use super::Tickets;
 use crate::domain::Erased;
 use crate::store;
 
@@ -14,13 +15,14 @@ const SUBJECTS: usize = 100;
 #[derive(Clone)]
 pub struct Erasures {
     db: Database,
+    tickets: Tickets,
 }
 
 impl Erasures {
     /// In a database.
     #[must_use]
-    pub const fn new(db: Database) -> Self {
-        Self { db }
+    pub const fn new(db: Database, tickets: Tickets) -> Self {
+        Self { db, tickets }
     }
 
     /// Deletes everything about the subjects and lays their tombstones; harmless when repeated. Metrics is asked to
@@ -31,12 +33,13 @@ impl Erasures {
     pub async fn erase(&self, call: &Call, subjects: Vec<SubjectId>) -> Result<Erased, Fault> {
         let mut deleted_rows = 0;
         for some in subjects.chunks(SUBJECTS) {
-            let some = some.to_vec();
+            let (some, tickets) = (some.to_vec(), self.tickets.clone());
             let unit = move |tx: Tx| {
-                let some = some.clone();
+                let (some, tickets) = (some.clone(), tickets.clone());
                 async move {
                     tx.erase(&some).await?;
-                    store::response::erase(tx.conn(), tx.tenant(), &some).await
+                    let responses = store::response::erase(tx.conn(), tx.tenant(), &some).await?;
+                    Ok(responses + tickets.erase(&tx, &some).await?)
                 }
             };
             deleted_rows += self.db.until(call.deadline).write_erasing(call.tenant(), unit).await?;

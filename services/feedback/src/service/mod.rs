@@ -2,11 +2,15 @@
 
 pub mod erasure;
 pub mod responses;
+pub mod sla;
 pub mod surveys;
+pub mod tickets;
 
 pub use erasure::Erasures;
 pub use responses::Responses;
+pub use sla::ServiceLevels;
 pub use surveys::Surveys;
+pub use tickets::Tickets;
 
 /// A page of a list, and where the next one starts (empty: nowhere).
 #[derive(Clone, Debug)]

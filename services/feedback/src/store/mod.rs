@@ -1,8 +1,10 @@
 //! Feedback's tables. Every query names its tenant; nothing outside sees a row.
 
 pub mod response;
+pub mod sla_rule;
 pub mod survey;
 mod text;
+pub mod ticket;
 
 use rapport_kernel::{Fault, Timestamp};
 

@@ -31,7 +31,7 @@ pub struct Ground {
     pub clock: Arc<ManualClock>,
     pub platform: Platform,
     pub profiles: Profiles,
-    bus: Arc<dyn Bus>,
+    pub bus: Arc<dyn Bus>,
     /// Of the Postgres database.
     pub url: String,
     /// Where SQLite's files lie.
@@ -58,7 +58,7 @@ impl Ground {
         Self { clock, platform, profiles, bus, url: address.unwrap_or_default(), folder }
     }
 
-    fn channel(&self, tenant: TenantId) -> PeerChannel {
+    pub fn channel(&self, tenant: TenantId) -> PeerChannel {
         self.platform.peers.channel("feedback", &Call::internal(tenant, self.clock.now()))
     }
     pub fn surveys(&self, tenant: TenantId) -> SurveyServiceClient<PeerChannel> {

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rapport_data::{Answer, Engine, Receipt, Tx};
 use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp};
@@ -109,10 +110,12 @@ impl Profiles {
         input: Identification,
     ) -> Result<Answer<Identified>, Fault> {
         let (rules, input) = (self.rules(call).await?, Arc::new(input));
-        let (of_unit, of_input) = (Arc::clone(&rules), Arc::clone(&input));
+        let (of_unit, of_input, ran) = (Arc::clone(&rules), Arc::clone(&input), AtomicBool::new(false));
         let unit = move |tx| {
             let (rules, input) = (Arc::clone(&of_unit), Arc::clone(&of_input));
-            async move { Unit::new(&tx, &rules, &input).run().await }
+            // Where the first run could not keep to its customer alone, the next does not try to.
+            let eager = !ran.swap(true, Ordering::Relaxed);
+            async move { Unit { eager, ..Unit::new(&tx, &rules, &input) }.run().await }
         };
         let answer = self.change(call, receipt, unit).await;
         self.stated(call.tenant(), &rules, (&input, call.now), &answer);
@@ -127,13 +130,15 @@ pub(super) struct Unit<'a> {
     input: &'a Identification,
     /// The identifiers of the call that count, as they count.
     stated: Vec<Identifier>,
+    /// Whether its customer is locked together with the record, where nothing speaks against it.
+    eager: bool,
 }
 
 impl<'a> Unit<'a> {
     pub(super) fn new(tx: &'a Tx, rules: &'a Rules, input: &'a Identification) -> Self {
         let stated = input.statement.identifiers.iter().filter_map(|it| rules.namespaces.effective(it));
         let stated: BTreeSet<Identifier> = stated.map(Cow::into_owned).collect();
-        Self { tx, rules, input, stated: stated.into_iter().collect() }
+        Self { tx, rules, input, stated: stated.into_iter().collect(), eager: false }
     }
 
     pub(super) async fn run(&self) -> Result<Identified, Fault> {
@@ -224,7 +229,7 @@ impl<'a> Unit<'a> {
             if let Some(known) = record::find(tx, name).await? {
                 locked.weak.extend(self.weak(&known.carried).cloned());
                 let tells_none = news(&known.carried, &self.stated, self.input.observed_at).is_empty();
-                locked.customer = known.customer.filter(|_| tells_none && self.rules.matcher.is_none());
+                locked.customer = known.customer.filter(|_| self.eager && tells_none && self.rules.matcher.is_none());
             }
             let mut keys = vec![record_key(name)];
             keys.extend(self.strong().chain(&locked.weak).map(identifier_key));

@@ -42,8 +42,6 @@ pub enum Computed {
     Today,
     /// How many purchases in the customer's month before this one.
     LastMonth,
-    /// By which channel the first purchase was.
-    FirstChannel,
 }
 
 #[derive(Clone, Debug)]
@@ -242,7 +240,6 @@ pub fn number(known: &Known, of: Computed, now: i64) -> i64 {
             let month = |at: i64| i64::from(day(at).year()) * 12 + i64::from(day(at).month0());
             count(past.filter(|one| one.kind == "purchase" && month(one.at) == month(now) - 1).count())
         }
-        Computed::FirstChannel => 0,
     }
 }
 

@@ -61,7 +61,7 @@ impl Instance {
         let writing = self.handle.spawn(async move {
             for round in 0..ROUNDS {
                 if let Some(sender) = sender.take_if(|_| round == ROUNDS / 2) {
-                    drop(sender.send(()));
+                    let _ = sender.send(());
                 }
                 for number in (0..CUSTOMERS).filter(|number| number % 2 == half) {
                     let tier = if round % 2 == 0 { "gold" } else { "none" };

@@ -234,12 +234,8 @@ impl<'a> Log<'a> {
             None => (record, kind, score.or(Some(5)), seconds, 1),
         };
         let (record, kind, score, seconds, revision) = given;
-        let changed = ResponseChanged {
-            deleted: score.is_none(),
-            kind: kind.to_owned(),
-            score: score.unwrap_or(0),
-            ..ResponseChanged::default()
-        };
+        let changed =
+            ResponseChanged { deleted: score.is_none(), kind: kind.to_owned(), score, ..ResponseChanged::default() };
         let event = Event {
             event_id: uuid::Uuid::now_v7().to_string(),
             tenant: self.tenant.to_string(),
@@ -398,6 +394,7 @@ impl<'a> Log<'a> {
                 condition: condition.source(),
                 at: Some(timestamp(Timestamp::from_column(asked))),
                 sample_size: 100,
+                purpose: SegmentPurpose::Profiling.into(),
             };
             let found = segments(self.ground, self.tenant).preview_segment(request).await.expect("found").into_inner();
             let is_in = |(_, known): &(&String, &Known)| condition.says(known, asked) == Some(true);

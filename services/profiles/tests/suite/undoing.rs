@@ -140,7 +140,8 @@ impl Reading {
     /// Without revisions and the instants at which something was derived.
     fn plain(&self) -> (BTreeMap<String, CustomerContext>, BTreeMap<String, String>) {
         let plain = |context: &CustomerContext| {
-            let mut context = CustomerContext { revision: 0, ..context.clone() };
+            // Until when it holds is a lower bound: who looked at less knows less of it.
+            let mut context = CustomerContext { revision: 0, valid_until: None, ..context.clone() };
             context.segments.iter_mut().for_each(|segment| segment.enter_time = None);
             context.subject_ids.sort();
             context

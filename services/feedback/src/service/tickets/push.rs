@@ -1,0 +1,389 @@
+//! Taking what sources tell: pushes, messages, deletions, one or many in one commit.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use rapport_data::{Answer, Receipt, Rx, Tx};
+use rapport_kernel::{Fault, Private, Reason, SubjectId, TenantId};
+use rapport_platform::Call;
+use uuid::Uuid;
+
+use super::batch::Batch;
+use super::locks::Locks;
+use super::{Tickets, again};
+use crate::domain::ticket::{
+    Attachment, DeletionReason, Message, MessageId, Owner, Push, Said, Ticket, TicketId, TicketKey, Which,
+};
+use crate::domain::{Customer, etag};
+use crate::peers::Resolved;
+use crate::store::ticket::{due, message};
+
+/// How many customers are asked for at once.
+const ASKED: usize = 32;
+
+/// A message as it is told.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// Its id in the source.
+    pub external_id: Private<String>,
+    /// What the ticket's story needs of it.
+    pub said: Said,
+    /// What was written.
+    pub text: Private<String>,
+    /// The language.
+    pub language: String,
+    /// What is attached.
+    pub attachments: Vec<Attachment>,
+}
+
+/// What is told of one ticket.
+#[derive(Clone, Debug)]
+pub struct Telling {
+    /// Of which.
+    pub which: Which,
+    /// What.
+    pub what: What,
+}
+
+/// What is told.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// A push.
+    Push {
+        /// What it says.
+        push: Box<Push>,
+        /// Whose the ticket is, where it says so.
+        customer: Option<Customer>,
+        /// Messages.
+        messages: Vec<Draft>,
+    },
+    /// A message.
+    Message(Box<Draft>),
+    /// A deletion.
+    Deletion {
+        /// Why.
+        reason: DeletionReason,
+        /// The etag of the state that is deleted; empty: any.
+        etag: String,
+        /// Whether that nothing is known of it is no error.
+        allow_missing: bool,
+    },
+}
+
+/// What telling did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The ticket was not known.
+    Created,
+    /// Something changed.
+    Updated,
+    /// Nothing did.
+    Unchanged,
+    /// It is gone.
+    Deleted,
+}
+
+/// What one telling did, and what is held now.
+#[derive(Clone, Debug)]
+pub struct Pushed {
+    /// The ticket; `None` where it is gone.
+    pub ticket: Option<Ticket>,
+    /// The message that was told, as it is held.
+    pub message: Option<Message>,
+    /// What happened.
+    pub outcome: Outcome,
+    /// As of when.
+    pub now: rapport_kernel::Timestamp,
+}
+
+/// Customers as profiles resolves them, by what they were named by.
+type Customers = HashMap<Private<String>, Result<Resolved, Fault>>;
+
+impl Tickets {
+    /// Takes one telling.
+    ///
+    /// # Errors
+    /// NOT_FOUND for a ticket's id, or a customer, that is not known; FAILED_PRECONDITION where the customer was erased, or
+    /// more is told than is kept of one ticket; ABORTED for a stale etag.
+    pub async fn tell(&self, call: &Call, receipt: Receipt<Pushed>, telling: Telling) -> Result<Answer<Pushed>, Fault> {
+        let tellings = Arc::new(vec![telling]);
+        let customers = Arc::new(self.customers(call, &tellings).await);
+        let database = self.db.until(call.deadline);
+        let answer = again(|| async {
+            let locks = self.locks(call, &tellings, &customers).await?;
+            let (tellings, customers, compiled) =
+                (Arc::clone(&tellings), Arc::clone(&customers), self.compiled.clone());
+            let unit = move |tx: Tx| {
+                let (tellings, customers) = (Arc::clone(&tellings), Arc::clone(&customers));
+                let (locks, compiled) = (locks.clone(), compiled.clone());
+                async move {
+                    let (mut batch, mut results) = take(&tx, &locks, &tellings, &customers).await?;
+                    let (id, outcome) =
+                        results.pop().unwrap_or_else(|| Err(Fault::internal("one telling has one result")))?;
+                    batch.settle(&tx, &*compiled.of(&tx).await?).await?;
+                    let ticket = id.and_then(|id| batch.tickets.remove(&id));
+                    let message = match (&ticket, tellings.first().map(|telling| &telling.what)) {
+                        (Some(ticket), Some(What::Message(draft))) => {
+                            message::find(&tx, ticket.id, draft.external_id.expose()).await?
+                        }
+                        _ => None,
+                    };
+                    Ok(Pushed { ticket, message, outcome, now: tx.now() })
+                }
+            };
+            database.write_once(call.tenant(), receipt.clone(), unit).await
+        });
+        let answer = answer.await?;
+        self.wake.notify_one();
+        Ok(answer)
+    }
+
+    /// Takes many tellings in one commit: what became of each, in order.
+    ///
+    /// # Errors
+    /// Where the commit fails: then nothing was taken.
+    pub async fn tell_many(&self, call: &Call, tellings: Vec<Telling>) -> Result<Vec<Result<Outcome, Fault>>, Fault> {
+        if tellings.is_empty() {
+            return Ok(Vec::new());
+        }
+        let tellings = Arc::new(tellings);
+        let customers = Arc::new(self.customers(call, &tellings).await);
+        let database = self.db.until(call.deadline);
+        let results = again(|| async {
+            let locks = self.locks(call, &tellings, &customers).await?;
+            let (tellings, customers, compiled) =
+                (Arc::clone(&tellings), Arc::clone(&customers), self.compiled.clone());
+            let unit = move |tx: Tx| {
+                let (tellings, customers) = (Arc::clone(&tellings), Arc::clone(&customers));
+                let (locks, compiled) = (locks.clone(), compiled.clone());
+                async move {
+                    let (mut batch, results) = take(&tx, &locks, &tellings, &customers).await?;
+                    batch.settle(&tx, &*compiled.of(&tx).await?).await?;
+                    Ok(results.into_iter().map(|result| result.map(|(_, outcome)| outcome)).collect::<Vec<_>>())
+                }
+            };
+            database.write(call.tenant(), unit).await
+        });
+        let results = results.await?;
+        self.wake.notify_one();
+        Ok(results)
+    }
+
+    /// Asks profiles for the customers that tellings name, each once.
+    async fn customers(&self, call: &Call, tellings: &[Telling]) -> Customers {
+        let named = tellings.iter().filter_map(|telling| match &telling.what {
+            What::Push { customer, .. } => customer.as_ref(),
+            What::Message(_) | What::Deletion { .. } => None,
+        });
+        let named: BTreeMap<Private<String>, Customer> =
+            named.map(|customer| (customer.key(), customer.clone())).collect();
+        let ask = |(key, customer): (Private<String>, Customer)| async move {
+            (key, self.profiles.resolve(call, &customer).await)
+        };
+        futures::stream::iter(named).map(ask).buffer_unordered(ASKED).collect().await
+    }
+
+    async fn locks(&self, call: &Call, tellings: &[Telling], customers: &Customers) -> Result<Locks, Fault> {
+        let (keys, ids) = names(call.tenant(), tellings);
+        let read = move |rx: Rx| async move { Locks::of(&rx, &keys, &ids).await };
+        let mut locks = self.db.until(call.deadline).read(call.tenant(), read).await?;
+        for resolved in customers.values().flatten() {
+            locks.add(resolved.customer);
+        }
+        Ok(locks)
+    }
+}
+
+/// How tellings name their tickets.
+fn names(tenant: TenantId, tellings: &[Telling]) -> (Vec<Uuid>, Vec<TicketId>) {
+    let (mut keys, mut ids) = (BTreeSet::new(), BTreeSet::new());
+    for telling in tellings {
+        match &telling.which {
+            Which::Id(id) => drop(ids.insert(*id)),
+            Which::Key(key) => drop(keys.insert(key.hash(tenant))),
+        }
+    }
+    (keys.into_iter().collect(), ids.into_iter().collect())
+}
+
+type Results = Vec<Result<(Option<TicketId>, Outcome), Fault>>;
+
+/// Hears tellings within a unit of work.
+async fn take(tx: &Tx, locks: &Locks, tellings: &[Telling], customers: &Customers) -> Result<(Batch, Results), Fault> {
+    let (keys, ids) = names(tx.tenant(), tellings);
+    let mut batch = Batch::load(tx, locks, &keys, &ids).await?;
+    let subjects: Vec<SubjectId> = customers.values().flatten().map(|resolved| resolved.respondent.subject).collect();
+    let erased = tx.is_entombed(&subjects).await?;
+    for resolved in customers.values().flatten().filter(|resolved| resolved.subjects.len() > 1) {
+        crate::store::ticket::gather(tx, &resolved.subjects, resolved.customer).await?;
+    }
+    let mut results = Vec::with_capacity(tellings.len());
+    for telling in tellings {
+        results.push(hear(tx, &mut batch, telling, customers, &erased)?);
+    }
+    Ok((batch, results))
+}
+
+/// Hears one telling. The inner result is whether it was taken; the outer fails where the unit must begin anew.
+fn hear(
+    tx: &Tx,
+    batch: &mut Batch,
+    telling: &Telling,
+    customers: &Customers,
+    erased: &BTreeSet<SubjectId>,
+) -> Result<Result<(Option<TicketId>, Outcome), Fault>, Fault> {
+    let held = match &telling.which {
+        Which::Id(id) => batch.tickets.get(id).cloned(),
+        Which::Key(key) => {
+            let hash = key.hash(tx.tenant());
+            if batch.is_gone(hash) {
+                return Ok(Ok((None, Outcome::Deleted)));
+            }
+            batch.of_key(hash).cloned()
+        }
+    };
+    if let What::Deletion { reason, etag, allow_missing } = &telling.what {
+        return Ok(delete(tx, batch, &telling.which, held, (*reason, etag, *allow_missing)));
+    }
+    let is_new = held.is_none();
+    let mut ticket = match (held, &telling.which) {
+        (Some(held), _) => held,
+        (None, Which::Id(id)) => return Ok(Err(Fault::not_found("ticket", id.to_string()))),
+        (None, Which::Key(key)) => Ticket::new(TicketId::new(), key.clone(), SubjectId::new(), tx.now()),
+    };
+    let before = (!is_new).then(|| ticket.clone());
+    let drafts = match &telling.what {
+        What::Push { push, customer, messages } => {
+            if let Some(customer) = customer {
+                match owner(push, customer, customers, erased)? {
+                    Ok(owner) => ticket.owner.hear(owner),
+                    Err(fault) => return Ok(Err(fault)),
+                }
+            }
+            if let Err(fault) = ticket.told.hear(Push::clone(push)) {
+                return Ok(Err(fault));
+            }
+            messages.as_slice()
+        }
+        What::Message(draft) => std::slice::from_ref(&**draft),
+        What::Deletion { .. } => &[],
+    };
+    let mut said = Vec::new();
+    for draft in drafts {
+        match ticket.told.hear_message(draft.external_id.expose(), draft.said.clone()) {
+            Ok(true) => said.push(message_of(&ticket, draft)),
+            Ok(false) => {}
+            Err(fault) => return Ok(Err(fault)),
+        }
+    }
+    let outcome = match before {
+        None => Outcome::Created,
+        Some(before) if before == ticket => return Ok(Ok((Some(ticket.id), Outcome::Unchanged))),
+        Some(_) => Outcome::Updated,
+    };
+    let id = ticket.id;
+    batch.put(ticket);
+    said.into_iter().for_each(|message| batch.say(message));
+    Ok(Ok((Some(id), outcome)))
+}
+
+/// A fault that is answered for more than one item.
+fn copy(fault: &Fault) -> Fault {
+    Fault::new(fault.reason, fault.message.clone())
+}
+
+/// Whose a push says that its ticket is. The results are as those of [`hear`].
+fn owner(
+    push: &Push,
+    customer: &Customer,
+    customers: &Customers,
+    erased: &BTreeSet<SubjectId>,
+) -> Result<Result<Owner, Fault>, Fault> {
+    let resolved = match customers.get(&customer.key()) {
+        Some(Ok(resolved)) => resolved,
+        Some(Err(fault)) if fault.is_transient() => return Err(copy(fault)),
+        Some(Err(fault)) => return Ok(Err(copy(fault))),
+        None => return Err(Fault::internal("every customer that is named was asked for")),
+    };
+    let respondent = &resolved.respondent;
+    if erased.contains(&respondent.subject) {
+        return Ok(Err(Fault::new(Reason::Erased, "the customer was erased")));
+    }
+    Ok(Ok(Owner {
+        stamp: Some(push.stamp),
+        subject: respondent.subject,
+        customer: Some(resolved.customer),
+        party: respondent.party.name().to_owned(),
+        dimensions: respondent.dimensions.clone(),
+    }))
+}
+
+fn message_of(ticket: &Ticket, draft: &Draft) -> Message {
+    let Draft { external_id, said, text, language, attachments } = draft.clone();
+    Message { id: MessageId::new(), ticket: ticket.id, external_id, said, text, language, attachments }
+}
+
+fn delete(
+    tx: &Tx,
+    batch: &mut Batch,
+    which: &Which,
+    held: Option<Ticket>,
+    (reason, etag, allow_missing): (DeletionReason, &str, bool),
+) -> Result<(Option<TicketId>, Outcome), Fault> {
+    match (held, which) {
+        (Some(ticket), _) => {
+            etag::check(ticket.revision, etag)?;
+            batch.delete(ticket.id, reason);
+        }
+        (None, Which::Key(key)) if allow_missing => batch.bury(key.hash(tx.tenant()), reason, tx),
+        (None, Which::Key(key)) => return Err(missing(key)),
+        (None, Which::Id(id)) => return Err(Fault::not_found("ticket", id.to_string())),
+    }
+    Ok((None, Outcome::Deleted))
+}
+
+/// That there is no such ticket. Its id in the source may be personal, and stays out of it.
+pub(super) fn missing(key: &TicketKey) -> Fault {
+    Fault::not_found("ticket", format!("of {}", key.source))
+}
+
+impl Tickets {
+    /// Derives tickets anew, though nothing was told of them: a target may have been missed, or what is promised changed.
+    ///
+    /// # Errors
+    /// As the database's.
+    pub(super) async fn look_again(&self, tenant: TenantId, ids: Vec<TicketId>) -> Result<(), Fault> {
+        again(|| async {
+            let known = ids.clone();
+            let locks = self.db.read(tenant, move |rx: Rx| async move { Locks::of(&rx, &[], &known).await }).await?;
+            let (ids, compiled) = (ids.clone(), self.compiled.clone());
+            let unit = move |tx: Tx| {
+                let (ids, locks, compiled) = (ids.clone(), locks.clone(), compiled.clone());
+                async move {
+                    let mut batch = Batch::load(&tx, &locks, &[], &ids).await?;
+                    batch.touch(ids.iter().copied());
+                    batch.settle(&tx, &*compiled.of(&tx).await?).await?;
+                    let (there, gone): (Vec<TicketId>, Vec<TicketId>) =
+                        ids.iter().partition(|id| batch.tickets.contains_key(id));
+                    due::clear(&tx, &gone).await?;
+                    let there = there.iter().filter_map(|id| batch.tickets.get(id));
+                    due::put(&tx, &there.map(|ticket| (ticket, true)).collect::<Vec<_>>()).await
+                }
+            };
+            self.db.write(tenant, unit).await
+        })
+        .await
+    }
+
+    /// Forgets the tickets of subjects, within the unit that erases them; answers how many rows went.
+    ///
+    /// # Errors
+    /// As the database's.
+    pub async fn erase(&self, tx: &Tx, subjects: &[SubjectId]) -> Result<u64, Fault> {
+        let batch = Batch::of_erased(tx, subjects).await?;
+        let rows = batch.erase(tx, &*self.compiled.of(tx).await?, subjects).await?;
+        crate::store::ticket::gone::erase(tx, subjects).await?;
+        Ok(rows)
+    }
+}
