@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rapport_kernel::Fault;
 
@@ -48,6 +48,8 @@ pub struct Lines {
     reader: Reader,
     header: Vec<String>,
     bytes: u64,
+    /// The file, and how many bytes the mark at its beginning has.
+    file: (PathBuf, u64),
     /// Whether a line before was UTF-8 beyond ASCII, and which.
     utf8: Option<u64>,
 }
@@ -74,7 +76,7 @@ pub fn open(path: &Path, format: Format) -> Result<Lines, Fault> {
     file.seek(std::io::SeekFrom::Start(mark)).map_err(cannot)?;
     if format != Format::Csv {
         let reader = Reader::Json { lines: BufReader::new(file), number: 0, read: mark };
-        return Ok(Lines { reader, header: Vec::new(), bytes, utf8: None });
+        return Ok(Lines { reader, header: Vec::new(), bytes, file: (path.to_owned(), mark), utf8: None });
     }
     let first = start[usize::try_from(mark).unwrap_or(0)..].split(|byte| *byte == b'\n').next().unwrap_or_default();
     // Lines end with \n; of \r\n the reader would count a line only when it comes to the next.
@@ -88,7 +90,8 @@ pub fn open(path: &Path, format: Format) -> Result<Lines, Fault> {
     if header.iter().all(String::is_empty) {
         return Err(refused("the file has no header: its first line must name the columns"));
     }
-    Ok(Lines { reader: Reader::Csv(Box::new(reader.into_byte_records()), 0), header, bytes, utf8: None })
+    let reader = Reader::Csv(Box::new(reader.into_byte_records()), 0);
+    Ok(Lines { reader, header, bytes, file: (path.to_owned(), mark), utf8: None })
 }
 
 const NOT_UTF8: &str = "is not UTF-8; it looks like Latin-1 (ISO 8859-1 or Windows-1252): convert the file, as by \
@@ -164,16 +167,24 @@ impl Lines {
         }
     }
 
+    /// Whether the last record, which begins at `start`, ends within quotes: then it is all that the file had left, and looks
+    /// like one that is sound. Quotes come in pairs, doubled ones too.
+    fn is_open(&self, start: u64) -> bool {
+        let (path, mark) = &self.file;
+        let Ok(mut file) = File::open(path) else { return false };
+        if file.seek(std::io::SeekFrom::Start(mark + start)).is_err() {
+            return false;
+        }
+        let quotes = BufReader::new(file).bytes().map_while(Result::ok).filter(|byte| *byte == b'"').count();
+        quotes % 2 == 1
+    }
+
     fn cells(&mut self, number: u64, record: &csv::ByteRecord) -> Result<Content, Wrong> {
         if record.len() != self.header.len() {
             let (found, wanted) = (record.len(), self.header.len());
-            let breaks = record.iter().flatten().filter(|byte| **byte == b'\n').count() as u64;
             let mut text = format!("has {found} cells, the header has {wanted}: quote cells that hold the delimiter");
-            if breaks > 0 {
-                let last = number + breaks;
-                text = format!(
-                    "{text}; a quote that is opened and not closed makes lines {number} to {last} one, none of which is imported"
-                );
+            if let Some(last) = last_line(number, record) {
+                text = format!("{text}; {}", unclosed(number, last));
             }
             return Err(Wrong::one("line", text));
         }
@@ -183,6 +194,17 @@ impl Lines {
         let cells = cells.into_iter().map(|cell| self.text(number, cell)).collect::<Result<_, _>>()?;
         Ok(Content::Cells(cells))
     }
+}
+
+/// The last line of a record of several; `None` where it has but one.
+fn last_line(number: u64, record: &csv::ByteRecord) -> Option<u64> {
+    let breaks = record.iter().flatten().filter(|byte| **byte == b'\n').count() as u64;
+    let ends = record.iter().next_back().is_some_and(|cell| cell.ends_with(b"\n"));
+    Some(number + breaks - u64::from(ends)).filter(|_| breaks > 0)
+}
+
+fn unclosed(number: u64, last: u64) -> String {
+    format!("a quote that is opened and not closed makes lines {number} to {last} one: none of them is imported")
 }
 
 /// The last cell of a line that ended with \r\n.
@@ -200,10 +222,16 @@ impl Iterator for Lines {
                 let record = records.find(|record| !record.as_ref().is_ok_and(is_blank))?;
                 let (number, content) = match record {
                     Ok(record) => {
-                        let at = record.position();
-                        *read = at.map_or(*read, csv::Position::byte);
-                        let number = at.map_or(0, csv::Position::line);
-                        (number, self.cells(number, &record))
+                        let (start, number) = record.position().map_or((*read, 0), |at| (at.byte(), at.line()));
+                        *read = start;
+                        let is_last = records.reader().position().byte() + self.file.1 >= self.bytes;
+                        let content = match last_line(number, &record) {
+                            Some(last) if is_last && self.is_open(start) => {
+                                Err(Wrong::one("line", unclosed(number, last)))
+                            }
+                            _ => self.cells(number, &record),
+                        };
+                        (number, content)
                     }
                     Err(why) => {
                         let number = why.position().map_or(0, csv::Position::line);
@@ -261,9 +289,17 @@ mod tests {
 
     #[test]
     fn a_quote_that_is_not_closed_is_told_with_the_lines_it_swallows() {
-        let found = read(b"a,b\n1,\"x\n2,y\n3,z\n", Format::Csv).expect("it opens");
-        let [(2, Err(wrong))] = &found[..] else { panic!("one line that is wrong") };
-        assert!(wrong.0[0].1.contains("lines 2 to "), "{}", wrong.0[0].1);
+        for (text, number) in
+            [("\u{feff}a,b\n1,\"x\n2,y\n3,z\n", 2), ("a,b\n1,x\n2,\"y\"\"\n3,z\n4,w", 3), ("a,b\n\"1,x\n2,y\n3,z\n", 2)]
+        {
+            let found = read(text.as_bytes(), Format::Csv).expect("it opens");
+            let (at, Err(wrong)) = found.last().expect("a line") else { panic!("{text}") };
+            let last = text.lines().count();
+            assert_eq!(*at, number);
+            assert!(wrong.0[0].1.contains(&format!("lines {number} to {last} one")), "{text}: {}", wrong.0[0].1);
+        }
+        let sound = read(b"a,b\n1,\"x\ny\"\"\n\"\n", Format::Csv).expect("it opens");
+        assert_eq!(sound, [(2, cells(&["1", "x\ny\"\n"]))]);
     }
 
     #[test]
