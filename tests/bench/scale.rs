@@ -57,7 +57,7 @@ pub enum Part {
 }
 
 impl Part {
-    const ALL: [(&str, Self); 8] = [
+    const ALL: [(&str, Self); 9] = [
         ("reads", Self::Reads),
         ("decisions", Self::Decisions),
         ("growth", Self::Growth),

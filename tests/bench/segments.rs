@@ -41,7 +41,7 @@ struct Count {
 /// What is promised: a quarter of a second for 99 of 100.
 const FOLLOWED: Target = Target::AtMost(250.0);
 
-const COUNTS: [Count; 3] = [
+static COUNTS: [Count; 3] = [
     Count {
         segments: 10,
         cause_half: millis("acknowledged to membership, 10 segments, p50", Target::None),
@@ -82,7 +82,7 @@ const LOOKED: Unit = Unit::PerSecond("customers");
 /// A back-fill may take a fifth of what writes have without it.
 const SPARED: Target = Target::Ratio(0.8);
 
-const SIZES: [Size; 3] = [
+static SIZES: [Size; 3] = [
     Size {
         customers: 10_000,
         rate: rate("back-fill of 10,000 customers beside writes", LOOKED),
@@ -127,13 +127,12 @@ pub async fn measure(suite: &Suite, largest: u32, window: Duration, report: &mut
 }
 
 /// Lets customers buy, each once, and watches them enter by that and leave by the clock.
-async fn follow(suite: &Suite, count: &Count, report: &mut Report) -> Outcome<()> {
+async fn follow(suite: &Suite, count: &'static Count, report: &mut Report) -> Outcome<()> {
     let tenant = suite.tenant(&format!("segments-{}", count.segments)).await?;
     let clients = suite.direct(Role::Profiles, &tenant).await?;
     let customers = people::introduce(&clients, CUSTOMERS).await?;
-    let recent =
-        create(&clients[0], "Recent", &format!("events.purchase.within(duration('{}s')).size() > 0", RECENT.as_secs()));
-    let recent = recent.await?;
+    let condition_of_recent = format!("events.purchase.within(duration('{}s')).size() > 0", RECENT.as_secs());
+    let recent = create(&clients[0], "Recent", &condition_of_recent).await?;
     let others = stream::iter(1..count.segments).map(|number| {
         let client = clients[number as usize % clients.len()].clone();
         async move { create(&client, &format!("Segment {number}"), &condition(number)).await }
@@ -238,7 +237,7 @@ async fn filled(client: &Client, segment_id: &str) -> Outcome<()> {
 }
 
 /// Adds a segment that a tenth of the customers meet, while others are told of: as many as can be, and half as many.
-async fn fill(suite: &Suite, size: &Size, window: Duration, report: &mut Report) -> Outcome<()> {
+async fn fill(suite: &Suite, size: &'static Size, window: Duration, report: &mut Report) -> Outcome<()> {
     let tenant = suite.tenant(&format!("filled-{}", size.customers)).await?;
     let clients = suite.direct(Role::Profiles, &tenant).await?;
     let told = stream::iter(0..size.customers).map(|number| {

@@ -3,6 +3,7 @@
 //! it can have changed, only that is looked at.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::time::Duration;
 
@@ -205,12 +206,12 @@ fn step(before: &Derived, inputs: &Inputs<'_>, now: Timestamp, flips: &mut Vec<F
         valid_until = answer.map_or(valid_until, |answer| valid_until.min(answer.valid_until));
         if !answer.is_some_and(|answer| answer.value) {
             segments.remove(&segment.id);
-        } else if !segments.contains_key(&segment.id) {
+        } else if let Entry::Vacant(vacant) = segments.entry(segment.id) {
             // Found by the back-fill of a new segment, and there before it.
             let founding = before.version < segment.made_by && inputs.profile.created_at < segment.created_at;
             let at = if founding { segment.created_at } else { at };
             flips.push(Flip { segment: segment.id, entered: true, at, founding });
-            segments.insert(segment.id, at);
+            vacant.insert(at);
         }
     }
     segments.retain(|id, _| definitions.segment(*id).is_some());

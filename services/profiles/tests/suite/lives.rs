@@ -25,6 +25,7 @@ pub fn seeds(usually: u64) -> std::ops::Range<u64> {
 
 /// One statement.
 #[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "a test tells a few dozen")]
 pub enum Told {
     Said(IdentifyRequest),
     Consented(usize, SetConsentRequest),

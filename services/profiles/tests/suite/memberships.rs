@@ -386,8 +386,8 @@ impl<'a> Log<'a> {
     /// Asks of instants to come and gone who would be in a segment, by what is known now.
     async fn preview(&mut self, when: &str) {
         let customers = self.customers().await;
-        let of_events = self.conditions.iter().filter(|(_, condition)| condition.is_of_events());
-        let Some((_, condition)) = of_events.last() else { return };
+        let mut of_events = self.conditions.iter().filter(|(_, condition)| condition.is_of_events());
+        let Some((_, condition)) = of_events.next_back() else { return };
         for by in [-75, -20, 10, 100, 4_000] {
             let asked = self.now() + by * 1_000_000;
             let request = PreviewSegmentRequest {
