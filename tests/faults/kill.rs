@@ -89,8 +89,16 @@ async fn an_import_survives_kills(shape: Shape) {
     let exact = acknowledged.load(Ordering::SeqCst) + 1;
     let held = || async { total(&client, "interactions").await.0.unwrap_or(0.0) };
     until("everything acknowledged is counted", || async { held().await >= exact as f64 }).await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let before = held().await;
+    // What was stored and not acknowledged is counted too, in its time.
+    let mut before = held().await;
+    let mut since = tokio::time::Instant::now();
+    while since.elapsed() < Duration::from_secs(2) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let now = held().await;
+        if now > before {
+            (before, since) = (now, tokio::time::Instant::now());
+        }
+    }
     let again = Arc::new(AtomicI64::new(-1));
     import(client.clone(), 0, exact, Arc::clone(&again)).await;
     assert_eq!(again.load(Ordering::SeqCst), exact - 1);

@@ -27,6 +27,7 @@ pub mod identify;
 pub mod identity_settings;
 pub mod import;
 pub mod interactions;
+mod lifecycle;
 pub mod lineage;
 pub mod matching;
 pub mod members;

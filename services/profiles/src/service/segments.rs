@@ -1,4 +1,4 @@
-//! Segments and stages: declared here; who is in them is derived. A change of what is derived counts the tenant's version
+//! Segments: declared here; who is in them is derived. A change of what is derived counts the tenant's version
 //! of it, and asks for the customers that an older version derived to be looked at again.
 
 use std::collections::BTreeMap;
@@ -18,12 +18,11 @@ use crate::domain::profile::{Profile, fold};
 use crate::domain::reads::Reads;
 use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
-use crate::domain::segment::{Draft, Lifecycle, MOST, Purpose, Segment, SegmentId};
+use crate::domain::segment::{Draft, MOST, Purpose, Segment, SegmentId};
 use crate::domain::standing::Processing;
 use crate::events;
-use crate::store::derivation::Changed;
 use crate::store::segment_interval::{self, Figures, Member};
-use crate::store::{derivation, lifecycle, profile, segment};
+use crate::store::{derivation, profile, segment};
 
 /// What page tokens are made for.
 const LIST: &str = "ListSegments";
@@ -111,7 +110,7 @@ pub(super) fn missing(id: SegmentId) -> Fault {
     Fault::not_found("segment", id.to_string())
 }
 
-fn stale(kind: &'static str, id: String) -> Fault {
+pub(super) fn stale(kind: &'static str, id: String) -> Fault {
     let text = "the etag is not the newest: read it again, look whether the change still fits, retry";
     Fault::new(Reason::StaleEtag, text).resource(kind, id)
 }
@@ -348,45 +347,6 @@ impl Profiles {
         let dynamics =
             asked.map(|(id, segment)| Dynamics { segment, figures: figures.remove(&id).unwrap_or_default() });
         Ok(dynamics.collect())
-    }
-
-    /// The stages.
-    ///
-    /// # Errors
-    /// As [`rapport_data::Database::read`].
-    pub async fn lifecycle(&self, call: &Call) -> Result<Lifecycle, Fault> {
-        self.read(call, |rx| async move { lifecycle::find(&rx).await }).await
-    }
-
-    /// Changes the stages.
-    ///
-    /// # Errors
-    /// ABORTED (STALE_ETAG).
-    pub async fn update_lifecycle(
-        &self,
-        call: &Call,
-        receipt: Receipt<Lifecycle>,
-        mut wanted: Lifecycle,
-        etag: String,
-    ) -> Result<Answer<Lifecycle>, Fault> {
-        wanted.revision = 0;
-        let unit = move |tx: Tx| {
-            let (wanted, etag) = (wanted.clone(), etag.clone());
-            async move {
-                backfill::hold(&tx).await?;
-                let held = lifecycle::find(&tx).await?;
-                if !etag.is_empty() && etag != held.revision.to_string() {
-                    return Err(stale("lifecycle", "lifecycle".to_owned()));
-                }
-                let (revision, updated_at) = (held.revision + 1, Some(tx.now()));
-                let change = backfill::changed_else(&tx, Changed::Stages).await?;
-                lifecycle::put(&tx, &Lifecycle { revision, updated_at, ..wanted }, change.operation).await?;
-                lifecycle::find(&tx).await
-            }
-        };
-        let answer = self.database(call).write_once(call.tenant(), receipt, unit).await?;
-        self.definitions_changed(call.tenant());
-        Ok(answer)
     }
 
     /// What is derived was changed by this instance.
