@@ -2,6 +2,7 @@
 //!
 //! What the customer said besides is not in it: figures are made from scores, and what is not sent need not be erased.
 
+pub mod invitations;
 pub mod tickets;
 
 use rapport_api::convert::instant;
@@ -43,7 +44,7 @@ pub fn changed(response: &Response) -> NewEvent {
         agent: touch.agent.clone(),
         team: touch.team.clone(),
         language: touch.language.clone(),
-        invitation_id: String::new(),
+        invitation_id: link(touch.invitation),
         ticket_id: link(touch.ticket),
         interaction_id: link(touch.interaction),
     };

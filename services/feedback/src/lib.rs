@@ -23,6 +23,7 @@ pub mod store;
 use std::sync::Arc;
 
 use rapport_api::common::v1::erasure_service_server::ErasureServiceServer;
+use rapport_api::feedback::v1::respondent_service_server::RespondentServiceServer;
 use rapport_api::feedback::v1::response_service_server::ResponseServiceServer;
 use rapport_api::feedback::v1::sla_service_server::SlaServiceServer;
 use rapport_api::feedback::v1::survey_service_server::SurveyServiceServer;
@@ -57,14 +58,20 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     let db = Database::open(&config.database, "feedback", migrations::all(), platform).await?;
     let readiness = Readiness::new();
     db.watch(&readiness);
-    db.relay(platform, bus, vec!["derive", "metrics"]);
+    db.relay(platform, Arc::clone(&bus), vec!["derive", "metrics", service::asking::GROUP]);
     let profiles = peers::Profiles::new(platform.peers.clone());
     let page_key = platform.page_key.clone();
     let surveys = service::Surveys::new(db.clone(), page_key.clone());
     let responses = service::Responses::new(db.clone(), profiles.clone(), page_key.clone());
-    let surveys = rpc::SurveyRpc { surveys, responses: responses.clone() };
+    let asking = service::Asking::new(platform, db.clone(), profiles.clone(), responses.clone());
+    db.consume(platform, bus, service::asking::GROUP, &service::asking::TOPICS, Arc::new(asking.clone()));
+    asking.keep_time(platform);
+    let respondents = RespondentServiceServer::new(rpc::RespondentRpc(asking.clone()))
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let surveys = rpc::SurveyRpc { surveys, responses: responses.clone(), asking: asking.clone() };
     let clock = Arc::clone(&platform.clock);
-    let responses = rpc::ResponseRpc { responses, page_key: page_key.clone(), clock: Arc::clone(&clock) };
+    let responses = rpc::ResponseRpc { responses, asking, page_key: page_key.clone(), clock: Arc::clone(&clock) };
     let compiled = service::sla::Compiled::default();
     let held = service::Tickets::new(db.clone(), profiles, platform, compiled.clone());
     held.keep_time(platform);
@@ -88,7 +95,7 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let routes =
         Routes::new(surveys).add_service(responses).add_service(erasures).add_service(tickets).add_service(levels);
-    let routes = routes.add_service(rapport_operations::server("feedback", db, platform));
+    let routes = routes.add_service(respondents).add_service(rapport_operations::server("feedback", db, platform));
     Ok(Module { name: "feedback", routes, readiness })
 }
 

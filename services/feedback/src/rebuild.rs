@@ -1,4 +1,5 @@
-//! Tells the current state of this service again: every response, every ticket, and every ticket that is gone.
+//! Tells the current state of this service again: every response, every ticket, every ticket that is gone, and every
+//! invitation.
 
 use futures::future::BoxFuture;
 use rapport_data::{Rebuild, Retold, Tx};
@@ -6,7 +7,7 @@ use rapport_kernel::Fault;
 use uuid::Uuid;
 
 use crate::events;
-use crate::store::{response, ticket};
+use crate::store::{asking, response, ticket};
 
 /// How many responses a page tells of.
 const PAGE: u64 = 300;
@@ -19,7 +20,11 @@ impl Rebuild for State {
         Box::pin(async move {
             if let Some((kind, id)) = after.as_deref().and_then(|after| after.split_once('/')) {
                 let id = id.parse().map_err(Fault::internal)?;
-                return if kind == "ticket" { tickets(&tx, id).await } else { gone_tickets(&tx, id).await };
+                return match kind {
+                    "ticket" => tickets(&tx, id).await,
+                    "gone" => gone_tickets(&tx, id).await,
+                    _ => invitations(&tx, id).await,
+                };
             }
             let after = after.map(|id| id.parse()).transpose().map_err(Fault::internal)?;
             let responses = response::after(tx.conn(), tx.tenant(), after, PAGE).await?;
@@ -38,6 +43,12 @@ async fn tickets(tx: &Tx, after: Uuid) -> Result<Retold, Fault> {
 /// Tickets that were deleted: whoever missed that forgets them.
 async fn gone_tickets(tx: &Tx, after: Uuid) -> Result<Retold, Fault> {
     let gone = ticket::gone::after(tx, after, PAGE).await?;
-    let next = gone.last().map(|deletion| format!("gone/{}", deletion.key));
-    Ok(Retold { events: gone.iter().filter_map(events::tickets::deleted).collect(), next })
+    let next = gone.last().map_or(format!("invitation/{}", Uuid::nil()), |deletion| format!("gone/{}", deletion.key));
+    Ok(Retold { events: gone.iter().filter_map(events::tickets::deleted).collect(), next: Some(next) })
+}
+
+async fn invitations(tx: &Tx, after: Uuid) -> Result<Retold, Fault> {
+    let told = asking::invitation::after(tx, after, PAGE).await?;
+    let next = told.last().map(|invitation| format!("invitation/{}", invitation.id));
+    Ok(Retold { events: told.iter().map(events::invitations::changed).collect(), next })
 }

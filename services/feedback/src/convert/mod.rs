@@ -2,9 +2,12 @@
 //! gathered, and one answer names them all.
 
 pub mod answer;
+pub mod asking;
 pub mod customer;
 pub mod erasure;
+pub mod invitation;
 pub mod question;
+pub mod respondent;
 pub mod response;
 pub mod sla;
 pub mod submission;

@@ -132,7 +132,7 @@ pub struct Facts {
 pub struct Reading<'a> {
     answers: Shown<'a>,
     hidden: Hidden<'a>,
-    customer: Option<Customer<'a>>,
+    customer: Option<KnownCustomer<'a>>,
     touch: Where<'a>,
 }
 
@@ -144,7 +144,7 @@ impl<'a> Reading<'a> {
         Self {
             answers: Shown { answers, questions, shown: vec![false; questions.len()] },
             hidden: Hidden { declared: hidden, given: &facts.hidden },
-            customer: facts.known.as_ref().map(|known| Customer { known, traits: Traits(&known.traits) }),
+            customer: facts.known.as_ref().map(KnownCustomer::new),
             touch: Where(&facts.touch),
         }
     }
@@ -198,12 +198,21 @@ impl Object for Hidden<'_> {
     }
 }
 
-struct Customer<'a> {
+/// A customer as conditions read it.
+pub struct KnownCustomer<'a> {
     known: &'a Known,
     traits: Traits<'a>,
 }
 
-impl Object for Customer<'_> {
+impl<'a> KnownCustomer<'a> {
+    /// Of what is known of it.
+    #[must_use]
+    pub const fn new(known: &'a Known) -> Self {
+        Self { known, traits: Traits(&known.traits) }
+    }
+}
+
+impl Object for KnownCustomer<'_> {
     fn field(&self, index: usize) -> Option<Value<'_>> {
         match index {
             0 => Some(Value::Map(&self.traits)),

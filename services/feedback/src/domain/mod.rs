@@ -1,6 +1,7 @@
 //! Surveys and responses, and what may happen to them: pure, no clock, no randomness, no I/O.
 
 pub mod answer;
+pub mod asking;
 pub mod customer;
 pub mod drop_off;
 pub mod erased;

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod erasure;
+mod respondent;
 mod response;
 mod sla;
 mod survey;
@@ -12,6 +13,7 @@ use rapport_data::Answer;
 use rapport_kernel::Fault;
 
 pub use erasure::ErasureRpc;
+pub use respondent::RespondentRpc;
 pub use response::ResponseRpc;
 pub use sla::SlaRpc;
 pub use survey::SurveyRpc;

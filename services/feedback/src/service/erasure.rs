@@ -41,7 +41,8 @@ impl Erasures {
                     store::response_tag::erase(tx.conn(), tx.tenant(), &some).await?;
                     store::response_key::erase(tx.conn(), tx.tenant(), &some).await?;
                     let responses = store::response::erase(tx.conn(), tx.tenant(), &some).await?;
-                    Ok(responses + tickets.erase(&tx, &some).await?)
+                    let asking = store::asking::code::erase(&tx, &some).await?;
+                    Ok(responses + asking + tickets.erase(&tx, &some).await?)
                 }
             };
             deleted_rows += self.db.until(call.deadline).write_erasing(call.tenant(), unit).await?;

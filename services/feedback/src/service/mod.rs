@@ -1,5 +1,6 @@
 //! What feedback does, a file for each noun.
 
+pub mod asking;
 pub mod erasure;
 pub mod forms;
 pub mod responses;
@@ -7,6 +8,7 @@ pub mod sla;
 pub mod surveys;
 pub mod tickets;
 
+pub use asking::Asking;
 pub use erasure::Erasures;
 pub use forms::Forms;
 pub use responses::Responses;

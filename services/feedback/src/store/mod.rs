@@ -1,5 +1,6 @@
 //! Feedback's tables. Every query names its tenant; nothing outside sees a row.
 
+pub mod asking;
 pub mod response;
 pub mod response_key;
 pub mod response_tag;

@@ -44,7 +44,10 @@ pub struct Ground {
     /// Of the Postgres database.
     pub url: String,
     /// Where SQLite's files lie.
-    pub folder: tempfile::TempDir,
+    pub folder: Arc<tempfile::TempDir>,
+    /// What is said of contacts.
+    pub ledger: Ledger,
+    database: DatabaseConfig,
 }
 
 impl Ground {
@@ -62,12 +65,36 @@ impl Ground {
         let profiles = Profiles::default();
         let routes = rapport_platform::Routes::new(ContextServiceServer::new(profiles.clone()));
         platform.peers.link("profiles", stack(routes, &platform));
-        let module = rapport_feedback::build(&platform, Arc::clone(&bus), Config { database }).await;
+        let ledger = Ledger::default();
+        Self::built(platform, (clock, profiles, ledger, bus), (address.unwrap_or_default(), Arc::new(folder)), database).await
+    }
+
+    /// Another instance on the same database, beside the same peers.
+    pub async fn beside(&self) -> Self {
+        let platform = Platform::new(&config(), Arc::clone(&self.clock) as Arc<_>, self.platform.contract.clone());
+        let platform = platform.expect("a platform");
+        let routes = rapport_platform::Routes::new(ProfileServiceServer::new(self.profiles.clone()));
+        let routes = routes.add_service(ContextServiceServer::new(self.profiles.clone()));
+        platform.peers.link("profiles", stack(routes, &platform));
+        let around = (Arc::clone(&self.clock), self.profiles.clone(), self.ledger.clone(), Arc::clone(&self.bus));
+        let place = (self.url.clone(), Arc::clone(&self.folder));
+        Self::built(platform, around, place, self.database.clone()).await
+    }
+
+    async fn built(
+        platform: Platform,
+        (clock, profiles, ledger, bus): (Arc<ManualClock>, Profiles, Ledger, Arc<dyn Bus>),
+        (url, folder): (String, Arc<tempfile::TempDir>),
+        database: DatabaseConfig,
+    ) -> Self {
+        let contacts = rapport_platform::Routes::new(ContactPolicyServiceServer::new(ledger.clone()));
+        platform.peers.link("personalisation", stack(contacts, &platform));
+        let module = rapport_feedback::build(&platform, Arc::clone(&bus), Config { database: database.clone() }).await;
         // A door of its own: what the service holds would else hold the service, and its connections for ever.
         let door = Platform::new(&config(), Arc::clone(&clock) as Arc<_>, platform.contract.clone());
         let door = door.expect("a platform");
         door.peers.link("feedback", stack(module.expect("feedback builds").routes, &platform));
-        Self { clock, platform, door, profiles, bus, url: address.unwrap_or_default(), folder }
+        Self { clock, platform, door, profiles, ledger, bus, url, folder, database }
     }
 
     pub fn channel(&self, tenant: TenantId) -> PeerChannel {
