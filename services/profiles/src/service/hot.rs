@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rapport_kernel::{CustomerId, TenantId};
 
+use super::rules;
 use crate::domain::profile::Profile;
 
 /// How long after it was read from the database an entry may be answered.
@@ -49,7 +50,7 @@ pub struct Hot {
     shards: Vec<Mutex<HashMap<Key, Entry>>>,
     /// When this instance last changed the rules by which a tenant's profiles are folded: what was folded by rules that
     /// were read before that is not answered after it, whoever folded it, and however late it was committed.
-    refolded: Mutex<HashMap<TenantId, Instant>>,
+    refolded: Mutex<HashMap<TenantId, u64>>,
 }
 
 impl Default for Hot {
@@ -65,7 +66,7 @@ impl Hot {
         let shard = self.shard(id);
         let entry = shard.get(&(tenant, id)).filter(|entry| entry.read_at.elapsed() < FRESH)?;
         match &entry.known {
-            Known::Live(profile) if self.refolded(tenant).is_some_and(|at| !profile.ruled_at.is_after(at)) => None,
+            Known::Live(profile) if profile.reading.0 < self.refolded(tenant) => None,
             known => Some(known.clone()),
         }
     }
@@ -91,14 +92,11 @@ impl Hot {
     /// A tenant's rules were changed: its profiles are folded anew when they are next asked for. To be called before the
     /// rules that are held are given up: whatever is read after that is read after this.
     pub fn refold(&self, tenant: TenantId) {
-        let mut refolded = self.refolded.lock().unwrap_or_else(PoisonError::into_inner);
-        // Older ones have outlived every entry.
-        refolded.retain(|_, at| at.elapsed() < FRESH);
-        refolded.insert(tenant, Instant::now());
+        self.refolded.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant, rules::next());
     }
 
-    fn refolded(&self, tenant: TenantId) -> Option<Instant> {
-        self.refolded.lock().unwrap_or_else(PoisonError::into_inner).get(&tenant).copied()
+    fn refolded(&self, tenant: TenantId) -> u64 {
+        self.refolded.lock().unwrap_or_else(PoisonError::into_inner).get(&tenant).copied().unwrap_or(0)
     }
 
     fn shard(&self, id: CustomerId) -> MutexGuard<'_, HashMap<Key, Entry>> {
@@ -138,11 +136,11 @@ mod tests {
     #[test]
     fn what_was_folded_by_rules_of_before_a_change_is_not_answered_after_it_though_it_is_put_later() {
         use crate::domain::profile::fold;
-        use crate::domain::rules::{ReadAt, Rules};
+        use crate::domain::rules::{Reading, Rules};
         use rapport_kernel::Timestamp;
 
         let (hot, tenant, id) = (Hot::default(), TenantId::new(), CustomerId::new());
-        let read = || Rules { read_at: ReadAt::now(), ..Rules::default() };
+        let read = || Rules { reading: Reading(rules::next()), ..Rules::default() };
         let live = |rules: &Rules| Known::Live(Arc::new(fold(id, 1, Timestamp::MIN, &[], rules)));
         let before = read();
         hot.put(tenant, id, live(&before), Instant::now());
@@ -152,7 +150,6 @@ mod tests {
         // A unit of work that began before the change ends after it.
         hot.put(tenant, id, live(&before), Instant::now());
         assert!(hot.get(tenant, id).is_none());
-        std::thread::sleep(Duration::from_millis(1));
         hot.put(tenant, id, live(&read()), Instant::now());
         assert!(hot.get(tenant, id).is_some());
     }

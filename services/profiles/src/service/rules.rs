@@ -1,6 +1,7 @@
 //! The rules of tenants, kept in this process for a second: every call asks for them.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use crate::domain::definitions::Definitions;
 use crate::domain::matching::Matcher;
 use crate::domain::namespace::Namespaces;
 use crate::domain::persona::Assigner;
-use crate::domain::rules::{ReadAt, Rules};
+use crate::domain::rules::{Reading, Rules};
 use crate::store::{
     catalogue_entry, derivation, identity_settings, lifecycle, match_model, namespace, persona, persona_set, segment,
     settings, source_trust, trait_definition,
@@ -23,6 +24,14 @@ use crate::store::{
 
 /// How long after they were read the rules that are held may be used.
 pub(crate) const FRESH: Duration = Duration::from_secs(1);
+
+/// Counts the readings and the changes of rules in this process, in their order.
+static READINGS: AtomicU64 = AtomicU64::new(0);
+
+/// The next place among the readings and the changes of rules.
+pub(super) fn next() -> u64 {
+    READINGS.fetch_add(1, Ordering::SeqCst) + 1
+}
 
 /// The rules of tenants, as read.
 #[derive(Default)]
@@ -65,7 +74,7 @@ impl Cache {
 /// # Errors
 /// Where the database fails; as for all that follow.
 pub async fn read(rx: &Rx, built_in: &Namespaces, held: Option<&Rules>) -> Result<Rules, Fault> {
-    let read_at = ReadAt::now();
+    let reading = Reading(next());
     let declared = trait_definition::all(rx).await?;
     let definitions = definitions(rx, held.map(|held| &held.definitions)).await?;
     let personas = match persona_set::in_force(rx).await? {
@@ -82,7 +91,7 @@ pub async fn read(rx: &Rx, built_in: &Namespaces, held: Option<&Rules>) -> Resul
     let identity = identity_settings::get(rx).await?;
     let (entries, strictness) = catalogue_entry::rules(rx).await?;
     let (declared, catalogue) = (declared.into_iter().collect(), Catalogue::new(entries, strictness));
-    Ok(Rules { namespaces, declared, identity, matcher: None, personas, catalogue, definitions, settings, read_at })
+    Ok(Rules { namespaces, declared, identity, matcher: None, personas, catalogue, definitions, settings, reading })
 }
 
 async fn definitions(rx: &Rx, held: Option<&Arc<Definitions>>) -> Result<Arc<Definitions>, Fault> {
