@@ -47,6 +47,14 @@ pub struct Rules {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reading(pub u64);
 
+impl Reading {
+    /// Whether it came before another.
+    #[must_use]
+    pub const fn is_before(self, other: Self) -> bool {
+        self.0 < other.0
+    }
+}
+
 impl PartialEq for Reading {
     fn eq(&self, _: &Self) -> bool {
         true
