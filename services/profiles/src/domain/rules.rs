@@ -2,6 +2,7 @@
 //! check to its last write.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use chrono::Weekday;
 
@@ -37,7 +38,36 @@ pub struct Rules {
     pub definitions: Arc<Definitions>,
     /// What the tenant set for itself.
     pub settings: Settings,
+    /// When they were read.
+    pub read_at: ReadAt,
 }
+
+/// When the rules were read by which something was made: after a change of the rules, what was made by older ones is
+/// made anew. It is no part of what it says: whatever else is equal is equal.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReadAt(Option<Instant>);
+
+impl ReadAt {
+    /// This very moment: of rules whose reading begins.
+    #[must_use]
+    pub fn now() -> Self {
+        Self(Some(Instant::now()))
+    }
+
+    /// Whether they were read after an instant.
+    #[must_use]
+    pub fn is_after(self, instant: Instant) -> bool {
+        self.0.is_some_and(|at| at > instant)
+    }
+}
+
+impl PartialEq for ReadAt {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for ReadAt {}
 
 impl Rules {
     /// Where a customer's calendar is: in the zone that it prefers, else in the tenant's, else in UTC.

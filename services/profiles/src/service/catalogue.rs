@@ -178,8 +178,8 @@ impl Profiles {
         Fut: Future<Output = Result<T, Fault>> + Send + 'static,
     {
         let answer = self.database(call).write_once(call.tenant(), receipt, unit).await?;
-        self.rules_changed(call.tenant());
         self.0.hot.refold(call.tenant());
+        self.rules_changed(call.tenant());
         Ok(answer)
     }
 }

@@ -47,8 +47,8 @@ struct Entry {
 /// The profiles held in this process.
 pub struct Hot {
     shards: Vec<Mutex<HashMap<Key, Entry>>>,
-    /// When this instance last changed the rules by which a tenant's profiles are folded: what was read before that is
-    /// not answered after it.
+    /// When this instance last changed the rules by which a tenant's profiles are folded: what was folded by rules that
+    /// were read before that is not answered after it, whoever folded it, and however late it was committed.
     refolded: Mutex<HashMap<TenantId, Instant>>,
 }
 
@@ -64,10 +64,10 @@ impl Hot {
     pub fn get(&self, tenant: TenantId, id: CustomerId) -> Option<Known> {
         let shard = self.shard(id);
         let entry = shard.get(&(tenant, id)).filter(|entry| entry.read_at.elapsed() < FRESH)?;
-        if matches!(entry.known, Known::Live(_)) && self.refolded(tenant).is_some_and(|at| entry.read_at <= at) {
-            return None;
+        match &entry.known {
+            Known::Live(profile) if self.refolded(tenant).is_some_and(|at| !profile.ruled_at.is_after(at)) => None,
+            known => Some(known.clone()),
         }
-        Some(entry.known.clone())
     }
 
     /// Notes what was read, by a read that began at `read_at`, or was committed then.
@@ -88,7 +88,8 @@ impl Hot {
         shard.insert((tenant, id), Entry { known, read_at });
     }
 
-    /// A tenant's rules were changed: its profiles are folded anew when they are next asked for.
+    /// A tenant's rules were changed: its profiles are folded anew when they are next asked for. To be called before the
+    /// rules that are held are given up: whatever is read after that is read after this.
     pub fn refold(&self, tenant: TenantId) {
         let mut refolded = self.refolded.lock().unwrap_or_else(PoisonError::into_inner);
         // Older ones have outlived every entry.
@@ -135,19 +136,24 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_before_the_rules_changed_is_not_answered_after_it() {
+    fn what_was_folded_by_rules_of_before_a_change_is_not_answered_after_it_though_it_is_put_later() {
         use crate::domain::profile::fold;
-        use crate::domain::rules::Rules;
+        use crate::domain::rules::{ReadAt, Rules};
         use rapport_kernel::Timestamp;
 
         let (hot, tenant, id) = (Hot::default(), TenantId::new(), CustomerId::new());
-        let live = || Known::Live(Arc::new(fold(id, 1, Timestamp::MIN, &[], &Rules::default())));
-        hot.put(tenant, id, live(), Instant::now());
+        let read = || Rules { read_at: ReadAt::now(), ..Rules::default() };
+        let live = |rules: &Rules| Known::Live(Arc::new(fold(id, 1, Timestamp::MIN, &[], rules)));
+        let before = read();
+        hot.put(tenant, id, live(&before), Instant::now());
         assert!(hot.get(tenant, id).is_some());
         hot.refold(tenant);
         assert!(hot.get(tenant, id).is_none());
+        // A unit of work that began before the change ends after it.
+        hot.put(tenant, id, live(&before), Instant::now());
+        assert!(hot.get(tenant, id).is_none());
         std::thread::sleep(Duration::from_millis(1));
-        hot.put(tenant, id, live(), Instant::now());
+        hot.put(tenant, id, live(&read()), Instant::now());
         assert!(hot.get(tenant, id).is_some());
     }
 }

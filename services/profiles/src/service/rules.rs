@@ -15,7 +15,7 @@ use crate::domain::definitions::Definitions;
 use crate::domain::matching::Matcher;
 use crate::domain::namespace::Namespaces;
 use crate::domain::persona::Assigner;
-use crate::domain::rules::Rules;
+use crate::domain::rules::{ReadAt, Rules};
 use crate::store::{
     catalogue_entry, derivation, identity_settings, lifecycle, match_model, namespace, persona, persona_set, segment,
     settings, source_trust, trait_definition,
@@ -65,6 +65,7 @@ impl Cache {
 /// # Errors
 /// Where the database fails; as for all that follow.
 pub async fn read(rx: &Rx, built_in: &Namespaces, held: Option<&Rules>) -> Result<Rules, Fault> {
+    let read_at = ReadAt::now();
     let declared = trait_definition::all(rx).await?;
     let definitions = definitions(rx, held.map(|held| &held.definitions)).await?;
     let personas = match persona_set::in_force(rx).await? {
@@ -81,7 +82,7 @@ pub async fn read(rx: &Rx, built_in: &Namespaces, held: Option<&Rules>) -> Resul
     let identity = identity_settings::get(rx).await?;
     let (entries, strictness) = catalogue_entry::rules(rx).await?;
     let (declared, catalogue) = (declared.into_iter().collect(), Catalogue::new(entries, strictness));
-    Ok(Rules { namespaces, declared, identity, matcher: None, personas, catalogue, definitions, settings })
+    Ok(Rules { namespaces, declared, identity, matcher: None, personas, catalogue, definitions, settings, read_at })
 }
 
 async fn definitions(rx: &Rx, held: Option<&Arc<Definitions>>) -> Result<Arc<Definitions>, Fault> {
