@@ -268,7 +268,7 @@ async fn what_a_merge_changes_a_split_takes_back(shape: Shape) {
         })
         .await;
     }
-    let plain: [&[&str]; 3] = [&[], &["channel"], &["type", "party"]];
+    let plain: [&[&str]; 3] = [&[], &["channel"], &["party", "channel"]];
     let all = [&plain[..], &[&["trait.city"], &["trait.city", "channel"]]].concat();
     let before = settled(&two, &all).await;
     let whole = settled(&one, &plain).await;

@@ -2,7 +2,6 @@
 //! check to its last write.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use chrono::Weekday;
 
@@ -38,36 +37,31 @@ pub struct Rules {
     pub definitions: Arc<Definitions>,
     /// What the tenant set for itself.
     pub settings: Settings,
-    /// When they were read.
-    pub read_at: ReadAt,
+    /// Their place among all that were read.
+    pub reading: Reading,
 }
 
-/// When the rules were read by which something was made: after a change of the rules, what was made by older ones is
-/// made anew. It is no part of what it says: whatever else is equal is equal.
+/// The place of the rules by which something was made, among this process's readings and changes of rules: after a
+/// change, what was made by rules that were read before it is made anew. It is no part of what it says: whatever else is
+/// equal is equal.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ReadAt(Option<Instant>);
+pub struct Reading(pub u64);
 
-impl ReadAt {
-    /// This very moment: of rules whose reading begins.
+impl Reading {
+    /// Whether it came before another.
     #[must_use]
-    pub fn now() -> Self {
-        Self(Some(Instant::now()))
-    }
-
-    /// Whether they were read after an instant.
-    #[must_use]
-    pub fn is_after(self, instant: Instant) -> bool {
-        self.0.is_some_and(|at| at > instant)
+    pub const fn is_before(self, other: Self) -> bool {
+        self.0 < other.0
     }
 }
 
-impl PartialEq for ReadAt {
+impl PartialEq for Reading {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl Eq for ReadAt {}
+impl Eq for Reading {}
 
 impl Rules {
     /// Where a customer's calendar is: in the zone that it prefers, else in the tenant's, else in UTC.

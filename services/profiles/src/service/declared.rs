@@ -122,7 +122,7 @@ impl Profiles {
         Fut: Future<Output = Result<TraitDefinition, Fault>> + Send + 'static,
     {
         let answer = self.database(call).write_once(call.tenant(), receipt, unit).await?;
-        self.0.hot.refold(call.tenant());
+        self.refold(call.tenant());
         self.definitions_changed(call.tenant());
         Ok(answer)
     }
