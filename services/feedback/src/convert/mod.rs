@@ -6,6 +6,7 @@ pub mod customer;
 pub mod erasure;
 pub mod question;
 pub mod response;
+pub mod search;
 pub mod sla;
 pub mod submission;
 pub mod survey;

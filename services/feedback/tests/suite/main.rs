@@ -13,6 +13,8 @@ mod lists;
 mod partial;
 mod questions;
 mod responses;
+mod search;
+mod search_laws;
 mod service_levels;
 mod surveys;
 mod tags;
