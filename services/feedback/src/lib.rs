@@ -34,6 +34,7 @@ use rapport_data::{Database, DatabaseConfig};
 use rapport_kernel::Fault;
 use rapport_platform::config::{About, Describe};
 use rapport_platform::{Module, Platform, Readiness, Routes};
+use rapport_text::Analyser;
 use serde::{Deserialize, Serialize};
 
 /// Feedback's configuration.
@@ -62,7 +63,7 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     let profiles = peers::Profiles::new(platform.peers.clone());
     let page_key = platform.page_key.clone();
     let surveys = service::Surveys::new(db.clone(), page_key.clone());
-    let responses = service::Responses::new(db.clone(), profiles.clone(), page_key.clone());
+    let responses = service::Responses::new(db.clone(), profiles.clone(), page_key.clone(), Analyser::new());
     let asking = service::Asking::new(platform, db.clone(), profiles.clone(), responses.clone());
     db.consume(platform, bus, service::asking::GROUP, &service::asking::TOPICS, Arc::new(asking.clone()));
     asking.keep_time(platform);

@@ -9,6 +9,7 @@ pub mod invitation;
 pub mod question;
 pub mod respondent;
 pub mod response;
+pub mod search;
 pub mod sla;
 pub mod submission;
 pub mod survey;

@@ -9,6 +9,7 @@ pub mod etag;
 pub mod facts;
 pub mod measure;
 pub mod response;
+pub mod search;
 pub mod sla;
 pub mod survey;
 pub mod ticket;

@@ -12,6 +12,7 @@ use rapport_api::events::v1::{CustomerContext, Event, ResponseChanged, event::Pa
 use rapport_api::feedback::v1::response_service_client::ResponseServiceClient;
 use rapport_api::feedback::v1::survey_service_client::SurveyServiceClient;
 use rapport_api::feedback::v1::{CreateSurveyRequest, PublishSurveyRequest, SubmitResponseRequest, Survey, SurveyKind};
+use rapport_api::personalisation::v1::contact_policy_service_server::ContactPolicyServiceServer;
 use rapport_api::profiles::v1::context_service_server::{ContextService, ContextServiceServer};
 use rapport_api::profiles::v1::{GetContextRequest, GetContextResponse};
 use rapport_bus::{Bus, BusConfig, MemoryBus, Subscription};
@@ -25,6 +26,8 @@ use rapport_platform::stack::stack;
 use rapport_platform::{Call, Contract, PeerChannel, Platform, PlatformConfig};
 use tonic::{Request, Response, Status};
 use tonic_types::StatusExt as _;
+
+use crate::ledger::Ledger;
 
 /// Several platforms trust each other by it.
 fn config() -> PlatformConfig {
@@ -63,19 +66,15 @@ impl Ground {
         let platform = platform.expect("a platform");
         let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new(&BusConfig::default()));
         let profiles = Profiles::default();
-        let routes = rapport_platform::Routes::new(ContextServiceServer::new(profiles.clone()));
-        platform.peers.link("profiles", stack(routes, &platform));
         let ledger = Ledger::default();
-        Self::built(platform, (clock, profiles, ledger, bus), (address.unwrap_or_default(), Arc::new(folder)), database).await
+        Self::built(platform, (clock, profiles, ledger, bus), (address.unwrap_or_default(), Arc::new(folder)), database)
+            .await
     }
 
     /// Another instance on the same database, beside the same peers.
     pub async fn beside(&self) -> Self {
         let platform = Platform::new(&config(), Arc::clone(&self.clock) as Arc<_>, self.platform.contract.clone());
         let platform = platform.expect("a platform");
-        let routes = rapport_platform::Routes::new(ProfileServiceServer::new(self.profiles.clone()));
-        let routes = routes.add_service(ContextServiceServer::new(self.profiles.clone()));
-        platform.peers.link("profiles", stack(routes, &platform));
         let around = (Arc::clone(&self.clock), self.profiles.clone(), self.ledger.clone(), Arc::clone(&self.bus));
         let place = (self.url.clone(), Arc::clone(&self.folder));
         Self::built(platform, around, place, self.database.clone()).await
@@ -87,6 +86,8 @@ impl Ground {
         (url, folder): (String, Arc<tempfile::TempDir>),
         database: DatabaseConfig,
     ) -> Self {
+        let routes = rapport_platform::Routes::new(ContextServiceServer::new(profiles.clone()));
+        platform.peers.link("profiles", stack(routes, &platform));
         let contacts = rapport_platform::Routes::new(ContactPolicyServiceServer::new(ledger.clone()));
         platform.peers.link("personalisation", stack(contacts, &platform));
         let module = rapport_feedback::build(&platform, Arc::clone(&bus), Config { database: database.clone() }).await;
@@ -255,7 +256,15 @@ impl ContextService for Profiles {
             let customer_id = subject_ids[0].clone();
             let party = Party::Partner.into();
             let traits = known.traits.clone();
-            let context = CustomerContext { customer_id, subject_ids, party, traits, ..CustomerContext::default() };
+            let identifier_namespaces = vec!["email".to_owned()];
+            let context = CustomerContext {
+                customer_id,
+                subject_ids,
+                party,
+                traits,
+                identifier_namespaces,
+                ..CustomerContext::default()
+            };
             let subject_id = known.subject.to_string();
             Ok(GetContextResponse { context: Some(context), subject_id, dimensions: known.dimensions })
         })

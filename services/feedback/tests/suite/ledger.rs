@@ -65,10 +65,7 @@ impl Ledger {
 
 #[tonic::async_trait]
 impl ContactPolicyService for Ledger {
-    async fn get_contact_policy(
-        &self,
-        _: Request<GetContactPolicyRequest>,
-    ) -> Result<Response<ContactPolicy>, Status> {
+    async fn get_contact_policy(&self, _: Request<GetContactPolicyRequest>) -> Result<Response<ContactPolicy>, Status> {
         Err(Status::internal("feedback never asks"))
     }
     async fn update_contact_policy(

@@ -2,6 +2,7 @@
 
 mod abuse;
 mod anonymous;
+mod asking;
 mod branching;
 mod desk;
 mod drop_off;
@@ -9,10 +10,13 @@ mod erasure;
 mod ground;
 mod histories;
 mod import;
+mod ledger;
 mod lists;
 mod partial;
 mod questions;
 mod responses;
+mod search;
+mod search_laws;
 mod service_levels;
 mod surveys;
 mod tags;

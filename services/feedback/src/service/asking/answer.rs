@@ -17,7 +17,7 @@ use crate::domain::asking::token::{Scope, Token, unknown};
 use crate::domain::asking::{Answered, Invitation};
 use crate::domain::response::NewResponse;
 use crate::domain::{Customer, Response, ResponseId};
-use crate::service::responses::submit::{Ids, take};
+use crate::service::responses::submit::Ids;
 use crate::store;
 use crate::store::asking::due;
 
@@ -72,9 +72,9 @@ impl Asking {
     ) -> Result<Answer<Response>, Fault> {
         held.admit(0, self.clock.now())?;
         let resolved = self.profiles.resolve(call, &Customer::Id(held.subject())).await?;
-        let (ids, forms) = (Ids::new(), self.responses.forms.clone());
+        let (ids, responses) = (Ids::new(), self.responses.clone());
         let unit = move |tx: Tx| {
-            let (mut new, resolved, forms) = (new.clone(), resolved.clone(), forms.clone());
+            let (mut new, resolved, responses) = (new.clone(), resolved.clone(), responses.clone());
             async move {
                 tx.hold_erasures().await?;
                 let held = store::asking::invitation::lock_token(&tx, hash).await?.ok_or_else(unknown)?;
@@ -83,7 +83,7 @@ impl Asking {
                 new.response = new.response.or(going_on(&tx, &held).await?);
                 // The first answer has the invitation's id: questions stand in the order in which they were shown before it.
                 let ids = if held.response.is_none() { ids.with(ResponseId::from_uuid(held.id.uuid())) } else { ids };
-                let response = take(&tx, &forms, ids, Some(&resolved), new).await?;
+                let response = responses.take(&tx, ids, Some(&resolved), new).await?;
                 if response.touch.invitation != Some(held.id.uuid()) {
                     let text = "must be a response that was begun by the invitation, or absent";
                     return Err(Fault::invalid_field("response_id", "invitation.response", text));
@@ -110,11 +110,11 @@ impl Asking {
         let claim = token.claim(request.map_or_else(Uuid::new_v4, RequestId::uuid));
         let whole = !new.partial;
         self.claim(call, &held, claim, whole).await?;
-        let (ids, forms, key) = (Ids::new(), self.responses.forms.clone(), self.page_key.clone());
+        let (ids, responses, key) = (Ids::new(), self.responses.clone(), self.page_key.clone());
         let unit = move |tx: Tx| {
-            let (new, forms, key) = (new.clone(), forms.clone(), key.clone());
+            let (new, responses, key) = (new.clone(), responses.clone(), key.clone());
             async move {
-                let response = take(&tx, &forms, ids, None, new).await?;
+                let response = responses.take(&tx, ids, None, new).await?;
                 if response.complete {
                     let code = Token::of(&key, Scope::Erasure, tx.tenant(), response.id.uuid());
                     store::asking::code::add(&tx, code.hash(), response.id).await?;
