@@ -1,5 +1,5 @@
 //! The suite's benchmark: `cargo bench -p rapport-tests`, with `-- --engine sqlite|postgres`, `-- --quick` and
-//! `-- --only reads|decisions|growth|identify|imports|matching|merges|search|segments|visibility`; `-- --full` measures up to a
+//! `-- --only asking|reads|decisions|growth|identify|imports|matching|merges|search|segments|visibility`; `-- --full` measures up to a
 //! million records.
 //!
 //! Every figure stands beside a baseline that was measured in the same round, on the same machine, with the same client:
@@ -7,6 +7,7 @@
 //! ratio; the absolute figures say more about the machine. All roles run in this process, on a runtime of their own, each
 //! behind its own TCP port; the client has another runtime. Both share the machine's cores.
 
+mod asking;
 mod decisions;
 mod growth;
 mod import;
@@ -70,6 +71,9 @@ fn run(options: &Options) -> Outcome<()> {
         }
         if scale.has(scale::Part::Search) {
             client.block_on(search::measure(&suite, scale.matched, &mut report))?;
+        }
+        if scale.has(scale::Part::Asking) {
+            client.block_on(asking::measure(&suite, &mut report))?;
         }
         suite.stop(&house);
     }

@@ -36,6 +36,8 @@ pub struct Options {
 /// What can be measured by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
+    /// Checking who may be asked.
+    Asking,
     /// Reading profiles.
     Reads,
     /// Deciding.
@@ -59,7 +61,8 @@ pub enum Part {
 }
 
 impl Part {
-    const ALL: [(&str, Self); 10] = [
+    const ALL: [(&str, Self); 11] = [
+        ("asking", Self::Asking),
         ("reads", Self::Reads),
         ("decisions", Self::Decisions),
         ("growth", Self::Growth),
@@ -174,9 +177,9 @@ impl Scale {
 
     /// Whether anything is measured in rounds.
     pub fn has_rounds(&self) -> bool {
-        Part::ALL
-            .iter()
-            .any(|(_, part)| !matches!(part, Part::Growth | Part::Matching | Part::Search) && self.has(*part))
+        Part::ALL.iter().any(|(_, part)| {
+            !matches!(part, Part::Asking | Part::Growth | Part::Matching | Part::Search) && self.has(*part)
+        })
     }
 
     /// Whether a part is measured.

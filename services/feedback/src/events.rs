@@ -1,4 +1,5 @@
-//! What feedback publishes: each response's whole new state, or its tombstone. It consumes nothing.
+//! What feedback publishes: each response's whole new state, or its tombstone; beside it that of tickets and invitations. What
+//! it consumes is read in `service/asking/told.rs`.
 //!
 //! What the customer said besides is not in it: figures are made from scores, and what is not sent need not be erased.
 

@@ -10,6 +10,7 @@ mod erasure;
 mod ground;
 mod histories;
 mod import;
+mod invited;
 mod ledger;
 mod lists;
 mod partial;
