@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
+use rapport_api::common::v1::EraseSubjectsRequest;
 use rapport_api::convert::instant;
 use rapport_api::feedback::v1::respondent_service_client::RespondentServiceClient;
 use rapport_api::feedback::v1::{
-    Answer, AskAfter, AskEvent, Asking, CancelInvitationRequest, EraseByCodeRequest, GetInvitedQuestionnaireRequest,
-    GetResponseRequest, InvitationStatus, ListInvitationsRequest, ListNotInvitedRequest, NotInvitedReason,
-    ReadTokenRequest, SubmitInvitedResponseRequest, SubmitResponseRequest, Survey, Ticket, TicketStatus, answer::Value,
+    Answer, AskAfter, AskEvent, Asking, CancelInvitationRequest, EraseByCodeRequest, GetInvitationRequest,
+    GetInvitedQuestionnaireRequest, GetResponseRequest, InvitationStatus, InviteCustomerRequest,
+    ListInvitationsRequest, ListNotInvitedRequest, NotInvitedReason, ReadTokenRequest, SubmitInvitedResponseRequest,
+    SubmitResponseRequest, Survey, Ticket, TicketStatus, answer::Value,
 };
 use rapport_data::Engine;
-use rapport_kernel::TenantId;
+use rapport_kernel::{Clock as _, TenantId};
 use rapport_platform::PeerChannel;
 use rstest::rstest;
 use tonic::{Code, Status};
@@ -19,7 +21,7 @@ use uuid::Uuid;
 
 use crate::asking::{asks, invited, seconds, until};
 use crate::desk;
-use crate::ground::{Ground, reason};
+use crate::ground::{Ground, by_id, reason};
 
 fn respondents(ground: &Ground, tenant: TenantId) -> RespondentServiceClient<PeerChannel> {
     RespondentServiceClient::new(ground.channel(tenant))
@@ -251,4 +253,36 @@ async fn a_solved_ticket_asks_its_customer_each_time_but_not_while_it_is_open_ag
     let invitation = asked(1).await.remove(0);
     assert_eq!(invitation.subject_id, anna.to_string());
     assert!(!invitation.context.expect("about a ticket").ticket_id.is_empty());
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_erased_leaves_no_invitation_and_is_invited_no_more(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let survey = ground.open_of(tenant, asks(Asking::default())).await;
+    let (_, anna) = ground.profiles.customer(tenant);
+    let held = invited(&ground, tenant, &survey, anna).await.invitation.expect("invited");
+    // Refused once more, so that this is noted too.
+    assert!(invited(&ground, tenant, &survey, anna).await.invitation.is_none());
+    let request = EraseSubjectsRequest {
+        erasure_id: Uuid::now_v7().to_string(),
+        subject_ids: vec![anna.to_string()],
+        requested_at: Some(rapport_api::convert::timestamp(ground.clock.now())),
+    };
+    ground.erasures(tenant).erase_subjects(request).await.expect("erased");
+    let request = GetInvitationRequest { invitation_id: held.invitation_id };
+    assert_eq!(reason(ground.surveys(tenant).get_invitation(request).await), "RESOURCE_NOT_FOUND");
+    let refused = ground.responses(tenant).submit_response(by_token(&survey, &held.token, 9)).await;
+    assert_eq!(wrong(refused), (Code::NotFound, String::new()));
+    let request = ListNotInvitedRequest { survey_id: survey.survey_id.clone(), ..Default::default() };
+    let noted = ground.surveys(tenant).list_not_invited(request).await.expect("listed").into_inner();
+    assert!(noted.not_invited.is_empty());
+    let request = InviteCustomerRequest {
+        survey_id: survey.survey_id,
+        customer: Some(by_id(anna)),
+        ..InviteCustomerRequest::default()
+    };
+    assert_eq!(reason(ground.surveys(tenant).invite_customer(request).await), "ERASED");
 }
