@@ -23,3 +23,4 @@ mod ticket_orders;
 mod tickets;
 mod versions;
 mod watch;
+mod windows;

@@ -150,7 +150,8 @@ impl Ticket {
     pub fn derive(&self, merged: &[&Self], policies: &Policies, now: Timestamp) -> Derived {
         let told: Vec<(Timestamp, &Told)> =
             merged.iter().map(|ticket| (ticket.derived.story.opened_at, &ticket.told)).collect();
-        let story = Story::of(&self.told, &told, self.created_at);
+        let mut story = Story::of(&self.told, &told, self.created_at);
+        story.window = policies.windows().first_contact;
         let promise = policies.promise(&self.subject_of(&story));
         let standing = Standing::of(&story.course(), promise.as_ref(), now);
         let (policy, calendar) = promise.map_or((None, None), |promise| (Some(promise.policy), promise.calendar));

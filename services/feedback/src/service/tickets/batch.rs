@@ -1,6 +1,7 @@
 //! Tickets on their way through a unit of work: what was held, what it becomes, and what is written and told of that.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use rapport_data::Tx;
 use rapport_kernel::{CustomerId, Fault, SubjectId, TenantId};
@@ -151,7 +152,7 @@ impl Batch {
     /// changed.
     pub(super) async fn settle(&mut self, tx: &Tx, policies: &Policies) -> Result<Vec<TicketId>, Fault> {
         self.derive(tx, policies);
-        self.link(tx).await?;
+        self.link(tx, policies.windows().repetition()).await?;
         let mut changed = Vec::new();
         let ids: Vec<TicketId> = self.tickets.keys().copied().collect();
         for id in ids {
@@ -195,7 +196,7 @@ impl Batch {
     }
 
     /// Links the tickets of each customer to issues, where what links one changed.
-    async fn link(&mut self, tx: &Tx) -> Result<(), Fault> {
+    async fn link(&mut self, tx: &Tx, window: Duration) -> Result<(), Fault> {
         let linked = |ticket: &Ticket| {
             let customer = ticket.owner.customer.filter(|_| ticket.merged_into.is_none());
             customer.map(|customer| (customer, ticket.link(self.tenant)))
@@ -222,7 +223,7 @@ impl Batch {
                 stored.filter(|(link, _)| !self.tickets.contains_key(&link.id)).collect();
             let mut links = here.remove(&customer).unwrap_or_default();
             links.extend(elsewhere.iter().map(|(link, _)| link.clone()));
-            let issues = issue::issues(&links);
+            let issues = issue::issues(&links, window);
             for (id, issue) in &issues {
                 match self.tickets.get_mut(id) {
                     Some(ticket) => ticket.issue = *issue,
