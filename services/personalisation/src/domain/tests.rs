@@ -53,6 +53,7 @@ fn profile() -> Profile {
             scores: BTreeMap::from([("nps".to_owned(), 9.0)]),
             flags: vec!["vulnerable".to_owned()],
             restrictions: vec!["profiling".to_owned()],
+            feedback: BTreeMap::from([("sentiment".to_owned(), -0.4), ("open_complaints".to_owned(), 1.0)]),
         },
         customer: id(1),
         revision: 7,
