@@ -36,6 +36,7 @@ use rapport_data::{Database, DatabaseConfig};
 use rapport_kernel::Fault;
 use rapport_platform::config::{About, Describe};
 use rapport_platform::{Module, Platform, Readiness, Routes};
+use rapport_text::Analyser;
 use serde::{Deserialize, Serialize};
 
 /// Feedback's configuration.
@@ -64,7 +65,7 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     let profiles = peers::Profiles::new(platform.peers.clone());
     let page_key = platform.page_key.clone();
     let surveys = service::Surveys::new(db.clone(), page_key.clone());
-    let responses = service::Responses::new(db.clone(), profiles.clone(), page_key.clone());
+    let responses = service::Responses::new(db.clone(), profiles.clone(), page_key.clone(), Analyser::new());
     let surveys = rpc::SurveyRpc { surveys, responses: responses.clone() };
     let clock = Arc::clone(&platform.clock);
     let responses = rpc::ResponseRpc { responses, page_key: page_key.clone(), clock: Arc::clone(&clock) };

@@ -1,6 +1,6 @@
 //! Text understanding for customer feedback in English, Russian, Persian and Romanian.
 //!
-//! The engine that feedback's reading of texts is built on, pure and proved by itself; no service links it yet.
+//! The engine that feedback's reading of texts is built on, pure and proved by itself.
 //!
 //! Pure: no clock, no I/O, no state. An [`Analyser`] holds the lexicons; [`Analyser::analyse`] tells of a text its
 //! language, sentiment with the words that decided it, emotions, effort cues and topics. What it costs is bounded
@@ -27,10 +27,12 @@ mod emotion;
 mod fold;
 mod language;
 mod lexical;
+mod mask;
 mod pack;
 mod phrase;
 mod picture;
 mod reading;
+mod search;
 mod sentiment;
 mod spelling;
 mod stem;
@@ -44,7 +46,9 @@ pub use emotion::{EffortCue, EffortKind, Emotion, EmotionScore};
 pub use fold::{Folded, LONGEST_WORD, fold_word};
 pub use language::Language;
 pub use lexical::LexicalModel;
+pub use mask::mask;
 pub use reading::Reading;
+pub use search::{SearchTerm, search_words};
 pub use sentiment::{Evidence, Polarity, Sentiment, SentimentModel};
 pub use stem::stem;
 pub use token::{MOST_BYTES, MOST_TOKENS, Token, TokenKind, Tokens, tokenise};

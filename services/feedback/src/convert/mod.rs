@@ -9,6 +9,7 @@ pub mod follow_up;
 pub mod improvement;
 pub mod question;
 pub mod response;
+pub mod search;
 pub mod sla;
 pub mod submission;
 pub mod survey;

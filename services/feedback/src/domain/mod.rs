@@ -11,6 +11,7 @@ pub mod improvement;
 pub mod measure;
 pub mod promise;
 pub mod response;
+pub mod search;
 pub mod sla;
 pub mod survey;
 pub mod ticket;

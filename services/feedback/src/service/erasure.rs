@@ -39,6 +39,7 @@ impl Erasures {
                 let (some, tickets, follow_ups) = (some.clone(), tickets.clone(), follow_ups.clone());
                 async move {
                     tx.erase(&some).await?;
+                    store::search::erase(&tx, &some).await?;
                     store::response_tag::erase(tx.conn(), tx.tenant(), &some).await?;
                     store::response_key::erase(tx.conn(), tx.tenant(), &some).await?;
                     let responses = store::response::erase(tx.conn(), tx.tenant(), &some).await?;

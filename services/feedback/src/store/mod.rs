@@ -7,6 +7,7 @@ pub mod promise;
 pub mod response;
 pub mod response_key;
 pub mod response_tag;
+pub mod search;
 pub mod sla_rule;
 mod sql;
 pub mod survey;

@@ -16,6 +16,8 @@ mod partial;
 mod promises;
 mod questions;
 mod responses;
+mod search;
+mod search_laws;
 mod service_levels;
 mod surveys;
 mod tags;

@@ -5,6 +5,7 @@ use rapport_data::Tx;
 use rapport_kernel::{Fault, Reason, SubjectId};
 use rapport_platform::Call;
 
+use super::search::Indexer;
 use super::submit::{Ids, key};
 use super::{Responses, rewrite, write};
 use crate::domain::response::NewResponse;
@@ -54,10 +55,10 @@ impl Responses {
                 Err(fault) => results.push(Err(fault)),
             }
         }
-        let forms = self.forms.clone();
+        let (forms, indexer) = (self.forms.clone(), self.indexer.clone());
         let unit = move |tx: Tx| {
-            let (forms, sound) = (forms.clone(), sound.clone());
-            async move { take_all(&tx, &forms, sound).await }
+            let (forms, indexer, sound) = (forms.clone(), indexer.clone(), sound.clone());
+            async move { take_all(&tx, (&forms, &indexer), sound).await }
         };
         for (index, result) in self.db.until(call.deadline).write(call.tenant(), unit).await? {
             results[index] = result;
@@ -68,7 +69,7 @@ impl Responses {
 
 async fn take_all(
     tx: &Tx,
-    forms: &Forms,
+    with: (&Forms, &Indexer),
     items: Vec<(usize, Imported)>,
 ) -> Result<Vec<(usize, Result<(), Fault>)>, Fault> {
     let subjects: Vec<SubjectId> =
@@ -82,14 +83,14 @@ async fn take_all(
         let result = if is_erased {
             Err(Fault::new(Reason::Erased, "the customer was erased"))
         } else {
-            tx.attempt(take(tx, forms, one)).await?
+            tx.attempt(take(tx, with, one)).await?
         };
         results.push((index, result));
     }
     Ok(results)
 }
 
-async fn take(tx: &Tx, forms: &Forms, one: Imported) -> Result<(), Fault> {
+async fn take(tx: &Tx, (forms, indexer): (&Forms, &Indexer), one: Imported) -> Result<(), Fault> {
     let Imported { ids, resolved, new } = one;
     let survey = store::survey::hold(tx.conn(), tx.tenant(), new.survey).await?;
     survey.admit_past()?;
@@ -111,10 +112,10 @@ async fn take(tx: &Tx, forms: &Forms, one: Imported) -> Result<(), Fault> {
     let facts = resolved.as_ref().map(|resolved| &resolved.known);
     let made = Response::begin(id, (&form, version), new, respondent, facts, tx.now())?;
     match held {
-        None => write(tx, &made).await,
+        None => write(tx, indexer, &made).await,
         Some(held) => {
             let (id, revision, created_at) = (held.id, held.revision + 1, held.created_at);
-            rewrite(tx, &held, &Response { id, revision, created_at, ..made }).await
+            rewrite(tx, indexer, &held, &Response { id, revision, created_at, ..made }).await
         }
     }
 }

@@ -4,14 +4,19 @@
 mod drop_off;
 mod import;
 mod list;
+mod search;
 mod submit;
 mod watch;
 
 use rapport_data::{Answer, Database, Receipt, Rx, Tx};
 use rapport_kernel::{Fault, PageKey, Timestamp};
 use rapport_platform::Call;
+use rapport_text::Analyser;
 
+pub use search::Hit;
 pub use watch::{Told, Watch};
+
+use search::Indexer;
 
 use super::Forms;
 use crate::domain::survey::Form;
@@ -26,13 +31,14 @@ pub struct Responses {
     profiles: Profiles,
     forms: Forms,
     page_key: PageKey,
+    indexer: Indexer,
 }
 
 impl Responses {
-    /// In a database, of customers that profiles knows.
+    /// In a database, of customers that profiles knows, in languages that the analyser reads.
     #[must_use]
-    pub fn new(db: Database, profiles: Profiles, page_key: PageKey) -> Self {
-        Self { db, profiles, forms: Forms::default(), page_key }
+    pub fn new(db: Database, profiles: Profiles, page_key: PageKey, analyser: Analyser) -> Self {
+        Self { db, profiles, forms: Forms::default(), page_key, indexer: Indexer::new(analyser) }
     }
 
     /// Corrects a response, also after its survey was closed.
@@ -74,9 +80,9 @@ impl Responses {
         id: ResponseId,
         change: impl Fn(Response, &Form, Timestamp) -> Result<Response, Fault> + Clone + Send + Sync + 'static,
     ) -> Result<Answer<Response>, Fault> {
-        let forms = self.forms.clone();
+        let (forms, indexer) = (self.forms.clone(), self.indexer.clone());
         let unit = move |tx: Tx| {
-            let (forms, change) = (forms.clone(), change.clone());
+            let (forms, indexer, change) = (forms.clone(), indexer.clone(), change.clone());
             async move {
                 // An erasure took the response before, or waits: no event of it follows its erasure.
                 tx.hold_erasures().await?;
@@ -84,7 +90,7 @@ impl Responses {
                 tx.about(held.respondent.subject);
                 let form = form_of(&tx, &forms, &held).await?;
                 let changed = change(held.clone(), &form, tx.now())?;
-                rewrite(&tx, &held, &changed).await?;
+                rewrite(&tx, &indexer, &held, &changed).await?;
                 Ok(changed)
             }
         };
@@ -112,6 +118,7 @@ impl Responses {
                 store::response::delete(tx.conn(), tx.tenant(), &[id]).await?;
                 store::response_tag::delete(tx.conn(), tx.tenant(), &[id]).await?;
                 store::response_key::delete(tx.conn(), tx.tenant(), &[id]).await?;
+                search::forget(&tx, &[id.uuid()]).await?;
                 tx.publish(events::deleted(&held, revision)).await
             }
         };
@@ -173,15 +180,16 @@ async fn form_of(rx: &Rx, forms: &Forms, response: &Response) -> Result<Form, Fa
 }
 
 /// Writes a new response, and tells of it.
-async fn write(tx: &Tx, response: &Response) -> Result<(), Fault> {
+async fn write(tx: &Tx, indexer: &Indexer, response: &Response) -> Result<(), Fault> {
     store::response::insert(tx.conn(), tx.tenant(), response).await?;
     store::response_tag::insert(tx.conn(), tx.tenant(), response).await?;
     store::response_key::put(tx.conn(), tx.tenant(), response).await?;
+    indexer.note(tx, response).await?;
     tx.publish(events::changed(response)).await
 }
 
 /// Writes a response over what it was, and tells of it; where nothing changed, neither.
-async fn rewrite(tx: &Tx, held: &Response, changed: &Response) -> Result<(), Fault> {
+async fn rewrite(tx: &Tx, indexer: &Indexer, held: &Response, changed: &Response) -> Result<(), Fault> {
     if changed.revision == held.revision {
         return Ok(());
     }
@@ -193,5 +201,6 @@ async fn rewrite(tx: &Tx, held: &Response, changed: &Response) -> Result<(), Fau
     if changed.origin != held.origin {
         store::response_key::put(tx.conn(), tx.tenant(), changed).await?;
     }
+    indexer.note_again(tx, held, changed).await?;
     tx.publish(events::changed(changed)).await
 }

@@ -5,6 +5,7 @@ use rapport_kernel::{Fault, Reason, SubjectId};
 use rapport_platform::Call;
 use uuid::Uuid;
 
+use super::search::Indexer;
 use super::{Responses, form_of, rewrite, write};
 use crate::domain::response::{NewResponse, Origin};
 use crate::domain::{Customer, Respondent, Response, ResponseId};
@@ -30,10 +31,11 @@ impl Responses {
             Some(customer) => Some(self.profiles.resolve(call, customer).await?),
             None => None,
         };
-        let (ids, forms) = (Ids::new(), self.forms.clone());
+        let (ids, forms, indexer) = (Ids::new(), self.forms.clone(), self.indexer.clone());
         let unit = move |tx: Tx| {
-            let (new, resolved, forms) = (new.clone(), resolved.clone(), forms.clone());
-            async move { take(&tx, &forms, ids, resolved.as_ref(), new).await }
+            let (new, resolved) = (new.clone(), resolved.clone());
+            let (forms, indexer) = (forms.clone(), indexer.clone());
+            async move { take(&tx, (&forms, &indexer), ids, resolved.as_ref(), new).await }
         };
         self.db.until(call.deadline).write_once(call.tenant(), receipt, unit).await
     }
@@ -59,7 +61,7 @@ impl Ids {
 
 async fn take(
     tx: &Tx,
-    forms: &Forms,
+    (forms, indexer): (&Forms, &Indexer),
     ids: Ids,
     resolved: Option<&Resolved>,
     new: NewResponse,
@@ -83,7 +85,7 @@ async fn take(
         store::survey::get(tx.conn(), tx.tenant(), held.survey).await?.admit()?;
         let form = form_of(tx, forms, &held).await?;
         let changed = held.clone().go_on(&form, new, tx.now())?;
-        rewrite(tx, &held, &changed).await?;
+        rewrite(tx, indexer, &held, &changed).await?;
         return Ok(changed);
     }
     // Not locked: a response that meets the closing of its survey came before it.
@@ -96,7 +98,7 @@ async fn take(
         .map_or_else(|| Respondent::anonymous(subject, definition.party), |resolved| resolved.respondent.clone());
     let known = resolved.map(|resolved| &resolved.known);
     let response = Response::begin(id, (&form, version), new, respondent, known, tx.now())?;
-    write(tx, &response).await?;
+    write(tx, indexer, &response).await?;
     Ok(response)
 }
 

@@ -1,0 +1,499 @@
+//! What must not be stored is taken out of a text before anybody keeps it: card numbers, bank accounts, the codes on a
+//! card's back, keys and tokens.
+//!
+//! Customers paste such things into comments and chats. Each is replaced by a word that says what stood there. What only
+//! looks alike stays: phone numbers, order numbers, dates, UUIDs. Masking a masked text changes nothing.
+//!
+//! - `[card]`: 13 to 19 digits by whatever separators whose check digit is right (Luhn), in any of the digits that the four
+//!   languages use.
+//! - `[iban]`: an account number whose check digits are right (ISO 13616), with or without blanks.
+//! - `[cvv]`: three or four digits after the word for them.
+//! - `[secret]`: a long string of letters of both cases and digits, or a long hexadecimal one.
+
+use std::borrow::Cow;
+
+/// Replaces what must not be stored. The text itself where there is nothing.
+///
+/// ```
+/// assert_eq!(rapport_text::mask("My card 4111-1111-1111-1111, cvv 737"), "My card [card], cvv [cvv]");
+/// ```
+pub fn mask(text: &str) -> Cow<'_, str> {
+    // Everything that is masked has a digit in it.
+    if !text.chars().any(|letter| digit(letter).is_some()) {
+        return Cow::Borrowed(text);
+    }
+    let letters: Vec<(usize, char)> = text.char_indices().collect();
+    let mut spans = Vec::new();
+    ibans(&letters, &mut spans);
+    secrets(&letters, &mut spans);
+    cards(&letters, &mut spans);
+    codes(&letters, &mut spans);
+    if spans.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    spans.sort_by_key(|span: &Span| (span.start, std::cmp::Reverse(span.end)));
+    let mut masked = String::with_capacity(text.len());
+    let (mut at, mut kept) = (0, 0);
+    let byte = |index: usize| letters.get(index).map_or(text.len(), |(byte, _)| *byte);
+    for span in spans {
+        if span.start < at {
+            // What overlaps goes with what began before it, to its end.
+            at = at.max(span.end);
+            kept = kept.max(byte(at));
+            continue;
+        }
+        masked.push_str(&text[kept..byte(span.start)]);
+        masked.push_str(span.word);
+        at = span.end;
+        kept = byte(at);
+    }
+    masked.push_str(&text[kept..]);
+    Cow::Owned(masked)
+}
+
+/// Characters to replace, by their places.
+struct Span {
+    start: usize,
+    end: usize,
+    word: &'static str,
+}
+
+/// The value of a digit: ASCII, Persian, Arabic or full width.
+fn digit(letter: char) -> Option<u32> {
+    let base = match letter {
+        '0'..='9' => '0',
+        '۰'..='۹' => '۰',
+        '٠'..='٩' => '٠',
+        '０'..='９' => '０',
+        _ => return None,
+    };
+    Some(u32::from(letter) - u32::from(base))
+}
+
+/// What may stand between the digits of one number. Commas, semicolons and brackets part numbers from each other, a plus
+/// begins one.
+fn separates(letter: char) -> bool {
+    letter.is_whitespace()
+        || is_invisible(letter)
+        || matches!(letter, '-' | '.' | '/' | '_' | '*' | ':' | '|' | '\\' | '~' | '=' | '#' | '·' | '•' | '−' | '٫')
+        || ('\u{2010}'..='\u{2015}').contains(&letter)
+        || matches!(letter, '﹘' | '﹣' | '－' | 'ـ')
+}
+
+fn is_invisible(letter: char) -> bool {
+    matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// How many of those at most.
+const WIDEST_GAP: usize = 3;
+
+/// The lengths of card numbers.
+const CARD: std::ops::RangeInclusive<usize> = 13..=19;
+
+/// Digits that stand together.
+struct Group {
+    start: usize,
+    end: usize,
+    digits: Vec<u32>,
+}
+
+fn cards(letters: &[(usize, char)], spans: &mut Vec<Span>) {
+    let mut run: Vec<Group> = Vec::new();
+    let mut at = 0;
+    while at < letters.len() {
+        let Some(first) = digit(letters[at].1) else {
+            at += 1;
+            continue;
+        };
+        let mut group = Group { start: at, end: at + 1, digits: vec![first] };
+        while let Some(next) = letters.get(group.end).and_then(|(_, letter)| digit(*letter)) {
+            group.digits.push(next);
+            group.end += 1;
+        }
+        at = group.end;
+        let joined = run.last().is_some_and(|last| {
+            let gap = &letters[last.end..group.start];
+            let seen = gap.iter().filter(|(_, letter)| !is_invisible(*letter)).count();
+            seen <= WIDEST_GAP && gap.len() <= 4 * WIDEST_GAP && gap.iter().all(|(_, letter)| separates(*letter))
+        });
+        if !joined {
+            cards_of(letters, &run, spans);
+            run.clear();
+        }
+        run.push(group);
+    }
+    cards_of(letters, &run, spans);
+}
+
+/// Looks at every stretch of whole groups that is as long as a card's number; what several of them cover goes as one.
+fn cards_of(letters: &[(usize, char)], run: &[Group], spans: &mut Vec<Span>) {
+    let mut open: Option<(usize, usize)> = None;
+    for from in 0..run.len() {
+        let (mut digits, mut longest) = (Vec::with_capacity(20), None);
+        for (to, group) in run.iter().enumerate().skip(from) {
+            if digits.len() + group.digits.len() > *CARD.end() {
+                break;
+            }
+            digits.extend_from_slice(&group.digits);
+            if CARD.contains(&digits.len()) && luhn(&digits) && !is_other(letters, &run[from..=to]) {
+                longest = Some(to);
+            }
+        }
+        let Some(to) = longest else { continue };
+        open = match open {
+            Some((start, end)) if run[from].start < end => Some((start, end.max(run[to].end))),
+            before => {
+                spans.extend(before.map(|(start, end)| Span { start, end, word: "[card]" }));
+                Some((run[from].start, run[to].end))
+            }
+        };
+    }
+    spans.extend(open.map(|(start, end)| Span { start, end, word: "[card]" }));
+}
+
+/// Whether the last digit is the one that Luhn's rule asks for. Nothing but noughts is no number.
+fn luhn(digits: &[u32]) -> bool {
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(place, digit)| if place % 2 == 0 { *digit } else { digit * 2 - if *digit > 4 { 9 } else { 0 } })
+        .sum();
+    sum % 10 == 0 && digits.iter().any(|digit| *digit != 0)
+}
+
+/// Whether the groups are an instant by the calendar and the clock, or a phone number that begins with a plus.
+fn is_other(letters: &[(usize, char)], groups: &[Group]) -> bool {
+    let value = |group: &Group| group.digits.iter().fold(0, |value, digit| value * 10 + digit);
+    let lengths: Vec<usize> = groups.iter().map(|group| group.digits.len()).collect();
+    let clock = |rest: &[Group]| rest.iter().zip([23, 59, 59]).all(|(group, most)| value(group) <= most);
+    let day = |day: &Group, month: &Group| (1..=31).contains(&value(day)) && (1..=12).contains(&value(month));
+    match lengths.as_slice() {
+        [4, 2, 2, 2, 2, 2] => return day(&groups[2], &groups[1]) && clock(&groups[3..]),
+        [2, 2, 4, 2, 2, 2] => {
+            let either = day(&groups[0], &groups[1]) || day(&groups[1], &groups[0]);
+            return either && clock(&groups[3..]);
+        }
+        _ => {}
+    }
+    let Some(first) = groups.first() else { return false };
+    let plus = first.start > 0 && letters[first.start - 1].1 == '+';
+    // The longest phone numbers in use have 14 digits; no card in use has so few.
+    plus && lengths.iter().sum::<usize>() <= 14
+}
+
+/// The lengths of account numbers.
+const IBAN: std::ops::RangeInclusive<usize> = 15..=34;
+
+fn ibans(letters: &[(usize, char)], spans: &mut Vec<Span>) {
+    let mut at = 0;
+    while at < letters.len() {
+        let begins = letters[at].1.is_ascii_alphabetic()
+            && (at == 0 || !letters[at - 1].1.is_alphanumeric())
+            && letters.get(at + 1).is_some_and(|(_, letter)| letter.is_ascii_alphabetic());
+        match begins.then(|| iban(letters, at)).flatten() {
+            Some(end) => {
+                spans.push(Span { start: at, end, word: "[iban]" });
+                at = end;
+            }
+            None => at += 1,
+        }
+    }
+}
+
+/// Where the longest account number that begins at a place ends.
+fn iban(letters: &[(usize, char)], from: usize) -> Option<usize> {
+    // The country and the check digits go last: their remainder is added to that of each length.
+    let (mut head, mut rest, mut read, mut gap) = (Vec::new(), 0_u64, 0_usize, 0_usize);
+    let mut longest = None;
+    for (at, (_, letter)) in letters.iter().enumerate().skip(from) {
+        let value = match (digit(*letter), letter) {
+            (Some(value), _) => u64::from(value),
+            (None, 'A'..='Z') => u64::from(u32::from(*letter) - 55),
+            (None, 'a'..='z') => u64::from(u32::from(*letter) - 87),
+            _ if separates(*letter) && gap < WIDEST_GAP => {
+                gap += 1;
+                continue;
+            }
+            _ => break,
+        };
+        gap = 0;
+        if read < 4 {
+            if (read < 2) != letter.is_ascii_alphabetic() {
+                return None;
+            }
+            head.push(value);
+        } else {
+            rest = with(rest, value);
+        }
+        read += 1;
+        if read > *IBAN.end() {
+            break;
+        }
+        let ends = letters.get(at + 1).is_none_or(|(_, next)| !next.is_alphanumeric());
+        if ends && IBAN.contains(&read) && head.iter().fold(rest, |rest, value| with(rest, *value)) == 1 {
+            longest = Some(at + 1);
+        }
+    }
+    longest
+}
+
+/// The remainder by 97 of a number with another digit, or letter as two digits, behind it.
+const fn with(rest: u64, value: u64) -> u64 {
+    if value > 9 { (rest * 100 + value) % 97 } else { (rest * 10 + value) % 97 }
+}
+
+/// What the code on a card's back is called, in lower case; the longer of two that begin alike stands first.
+const CODE_WORDS: [&str; 18] = [
+    "cvv2",
+    "cvv",
+    "cvc2",
+    "cvc",
+    "csc",
+    "cvn",
+    "card verification",
+    "security code",
+    "код безопасности",
+    "код cvv",
+    "цвв",
+    "cod de securitate",
+    "codul de securitate",
+    "cod cvv",
+    "کد امنیتی",
+    "کد cvv",
+    "سی وی وی",
+    "رمز دوم",
+];
+
+/// How far after its word a code may stand: "is", a colon, "number".
+const CODE_GAP: usize = 16;
+
+fn codes(letters: &[(usize, char)], spans: &mut Vec<Span>) {
+    let mut at = 0;
+    while at < letters.len() {
+        let begins = letters[at].1.is_alphabetic() && (at == 0 || !letters[at - 1].1.is_alphanumeric());
+        let after = if begins { code_word(letters, at) } else { None };
+        at += 1;
+        let Some(after) = after else { continue };
+        // What was masked before is no word for it.
+        if at > 1 && letters[at - 2].1 == '[' && letters.get(after).is_some_and(|(_, next)| *next == ']') {
+            continue;
+        }
+        let gap = letters[after..].iter().take(CODE_GAP + 1).position(|(_, letter)| digit(*letter).is_some());
+        let Some(start) = gap.map(|gap| after + gap) else { continue };
+        let parted = letters[after..start].iter().any(|(_, letter)| matches!(letter, '.' | '!' | '?' | '؟' | '\n' | '['));
+        let end = start + letters[start..].iter().take_while(|(_, letter)| digit(*letter).is_some()).count();
+        let whole = letters.get(end).is_none_or(|(_, next)| !next.is_alphabetic());
+        if !parted && whole && (3..=4).contains(&(end - start)) {
+            spans.push(Span { start, end, word: "[cvv]" });
+        }
+    }
+}
+
+/// Where a word for such a code that begins at a place ends.
+fn code_word(letters: &[(usize, char)], from: usize) -> Option<usize> {
+    let fits = |word: &&&str| {
+        let mut said = letters[from..].iter().map(|(_, letter)| persian(*letter)).flat_map(char::to_lowercase);
+        word.chars().all(|letter| said.next() == Some(letter))
+    };
+    let word = CODE_WORDS.iter().find(fits)?;
+    Some(from + word.chars().count())
+}
+
+/// Persian letters for the Arabic ones that many keyboards have.
+const fn persian(letter: char) -> char {
+    match letter {
+        'ي' => 'ی',
+        'ك' => 'ک',
+        '\u{200c}' | '\u{a0}' => ' ',
+        other => other,
+    }
+}
+
+/// From how many characters on a string is taken for a secret.
+const SECRET: usize = 20;
+const HEXADECIMAL: usize = 32;
+
+fn secrets(letters: &[(usize, char)], spans: &mut Vec<Span>) {
+    let mut at = 0;
+    while at < letters.len() {
+        let length = letters[at..].iter().take_while(|(_, letter)| letter.is_ascii_alphanumeric()).count();
+        if length == 0 {
+            at += 1;
+            continue;
+        }
+        let piece = &letters[at..at + length];
+        let count = |is: fn(&char) -> bool| piece.iter().filter(|(_, letter)| is(letter)).count();
+        let (upper, lower) = (count(char::is_ascii_uppercase), count(char::is_ascii_lowercase));
+        let digits = count(char::is_ascii_digit);
+        let mixed = length >= SECRET && upper > 0 && lower > 0 && digits > 1;
+        let hexadecimal = length >= HEXADECIMAL && digits > 1 && digits < length && count(char::is_ascii_hexdigit) == length;
+        if !(mixed || hexadecimal) {
+            at += length;
+            continue;
+        }
+        let part = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '+' | '=' | '.');
+        let before = letters[..at].iter().rev().take_while(|(_, letter)| part(*letter)).count();
+        let mut end = at + length + letters[at + length..].iter().take_while(|(_, letter)| part(*letter)).count();
+        while end > at + length && matches!(letters[end - 1].1, '.' | '-') {
+            end -= 1;
+        }
+        // What another secret before took already is not looked at again: each character is read a few times at most.
+        let floor = spans.last().map_or(0, |span: &Span| span.end);
+        spans.push(Span { start: (at - before).max(floor.min(at)), end, word: "[secret]" });
+        at = end;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Luhn's check digit for what stands before it.
+    fn with_check(mut digits: Vec<u32>) -> Vec<u32> {
+        digits.push(0);
+        let last = digits.len() - 1;
+        digits[last] = (0..10).find(|check| luhn(&[&digits[..last], &[*check]].concat())).expect("one of ten is right");
+        digits
+    }
+
+    fn script(digit: u32, script: usize) -> char {
+        let base = ['0', '۰', '٠', '０'][script];
+        char::from_u32(u32::from(base) + digit).expect("ten digits stand in a row")
+    }
+
+    #[test]
+    fn cards_go_however_they_are_written() {
+        for card in [
+            "4111111111111111",
+            "4111 1111 1111 1111",
+            "4111-1111-1111-1111",
+            "4111\u{a0}1111\u{a0}1111\u{a0}1111",
+            "4111 – 1111 – 1111 – 1111",
+            "4111.1111.1111.1111",
+            "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1",
+            "3782 822463 10005",
+            "۴۱۱۱ ۱۱۱۱ ۱۱۱۱ ۱۱۱۱",
+            "٤١١١١١١١١١١١١١١١",
+            "２２００ ００００ ００００ ００５３",
+            "4111\u{200c}1111\u{200c}1111\u{200c}1111",
+            "4111\n1111\n1111\n1111",
+        ] {
+            assert_eq!(mask(&format!("card {card}, thanks")), "card [card], thanks", "{card}");
+        }
+        assert_eq!(mask("карта 4111111111111111 12/29 и вопрос"), "карта [card] 12/29 и вопрос");
+        assert_eq!(mask("x4111111111111111y"), "x[card]y");
+    }
+
+    #[test]
+    fn what_is_no_card_stays() {
+        for text in [
+            "order 123456789012",
+            "call +40 21 123 45 67 or +7 (916) 123-45-67",
+            "+98 912 345 67 89, 0721 234 567, 0721 234 568",
+            "on 2026-11-23 11:45:33 and 23.11.2026 11:45:38",
+            "4111111111111112",
+            "0000000000000000",
+            "id 123e4567-e89b-12d3-a456-426614174000",
+            "iPhone-15-Pro-Max-256GB-Natural-Titanium",
+            "no digits at all",
+            "it took 300 minutes, 45 days and 1 500 000 lei",
+        ] {
+            assert_eq!(mask(text), text);
+        }
+    }
+
+    #[test]
+    fn accounts_go_where_their_check_digits_are_right() {
+        for iban in [
+            "RO49AAAA1B31007593840000",
+            "RO49 AAAA 1B31 0075 9384 0000",
+            "de89370400440532013000",
+            "GB29 NWBK 6016 1331 9268 19",
+            "IR۵۸۰۵۴۰۱۰۵۱۸۰۰۲۱۲۷۳۱۱۳۰۰۷",
+        ] {
+            assert_eq!(mask(&format!("to {iban}.")), "to [iban].", "{iban}");
+        }
+        assert_eq!(mask("GB28 NWBK 6016 1331 9268 19"), "GB28 NWBK 6016 1331 9268 19");
+    }
+
+    #[test]
+    fn the_code_on_the_back_goes_after_its_word_only() {
+        for (text, masked) in [
+            ("CVV: 123", "CVV: [cvv]"),
+            ("my cvv2 is 1234!", "my cvv2 is [cvv]!"),
+            ("код безопасности 737", "код безопасности [cvv]"),
+            ("کد امنیتی ۱۲۳", "کد امنیتی [cvv]"),
+            ("Codul de securitate este 987.", "Codul de securitate este [cvv]."),
+            ("They want the cvv. I waited 300 minutes", "They want the cvv. I waited 300 minutes"),
+            ("cvv 12345", "cvv 12345"),
+            ("room 123", "room 123"),
+        ] {
+            assert_eq!(mask(text), masked);
+        }
+    }
+
+    #[test]
+    fn keys_and_tokens_go() {
+        for (text, masked) in [
+            ("key sk_live_51Hb9AbCdEfGh12IjKlMnOp here", "key [secret] here"),
+            ("token=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.x", "[secret]"),
+            ("5f4dcc3b5aa765d61d8327deb882cf99", "[secret]"),
+            ("https://shop.example/orders/AB12", "https://shop.example/orders/AB12"),
+        ] {
+            assert_eq!(mask(text), masked);
+        }
+    }
+
+    #[test]
+    fn what_it_costs_grows_with_the_text_alone() {
+        for piece in ["4 ", "41", "aB1", "RO49 ", "cvv ", "aB1aB1aB1aB1aB1aB1aB1.", "۴-", "ab12ab12ab12ab12ab12ab12ab12ab12-"] {
+            let text = piece.repeat(1_000_000 / piece.len());
+            let begun = std::time::Instant::now();
+            let _ = mask(&text);
+            assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{piece}: {:?}", begun.elapsed());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_card_survives_whatever_stands_between_its_digits(
+            digits in proptest::collection::vec(0_u32..10, 12..19),
+            gaps in proptest::collection::vec(prop_oneof![
+                4 => Just(""), 1 => Just(" "), 1 => Just("-"), 1 => Just("\u{a0}"), 1 => Just(" – "), 1 => Just("."),
+                1 => Just("/"), 1 => Just("\u{200c}"), 1 => Just("\n"), 1 => Just("\u{202f}"), 1 => Just("_"),
+            ], 20),
+            scripts in proptest::collection::vec(0_usize..4, 20),
+            (before, after) in ("[a-zа-я ,]{0,8}", "[ ,a-zа-я]{0,8}"),
+        ) {
+            let digits = with_check(digits);
+            prop_assume!(digits.iter().any(|digit| *digit != 0));
+            let mut written = String::new();
+            for (at, digit) in digits.iter().enumerate() {
+                written.push(script(*digit, scripts[at]));
+                if at + 1 < digits.len() {
+                    written.push_str(gaps[at]);
+                }
+            }
+            let masked = mask(&format!("{before}{written}{after}")).into_owned();
+            // Two letters before it may make an account of it.
+            prop_assert!(masked.contains("[card]") || masked.contains("[iban]"), "{written}: {masked}");
+            prop_assert_eq!(masked.chars().filter_map(digit).count(), 0, "{}", masked);
+        }
+
+        #[test]
+        fn shorter_numbers_survive(number in "[0-9]{1,12}", before in "[a-z ]{0,9}", after in "[a-z ,.!]{0,9}") {
+            prop_assume!(!CODE_WORDS.iter().any(|word| before.contains(word)));
+            let text = format!("{before}, {number}{after}");
+            prop_assert_eq!(mask(&text), text.as_str());
+        }
+
+        #[test]
+        fn masking_twice_is_masking_once(text in "(\\PC{0,40}|[0-9 .-]{0,60}|[A-Za-z0-9_.=+-]{0,80}|cvv [0-9]{2,5}){0,4}") {
+            let once = mask(&text).into_owned();
+            prop_assert_eq!(mask(&once), once.as_str());
+        }
+    }
+}
