@@ -7,7 +7,7 @@ use rapport_api::feedback::v1 as proto;
 use rapport_api::feedback::v1::resolve_promise_request::Which as Named;
 use rapport_kernel::{Fault, Private, RequestId, Timestamp, Violations};
 
-use super::follow_up::{bound, bound_to, order};
+use super::follow_up::{bound, bound_to, order, written};
 use super::{customer, id, note, optional, request_id, time};
 use crate::domain::follow_up::cause::Place;
 use crate::domain::promise::{Promise, PromiseId, Resolution, Said, Standing};
@@ -48,7 +48,7 @@ pub fn record(message: proto::RecordPromiseRequest, now: Timestamp) -> Result<(O
     }
     out.check()?;
     let said = Said {
-        what: Private::new(message.what),
+        what: written(&message.what),
         due,
         at,
         version: message.version,
@@ -91,7 +91,7 @@ pub fn resolve(message: proto::ResolvePromiseRequest, now: Timestamp) -> Result<
         Some(Named::Key(key)) => promises::Named::Key(key.source, Private::new(key.external_id)),
         None => return Err(unchecked()),
     };
-    let (note, etag) = (Private::new(message.note), message.etag);
+    let (note, etag) = (written(&message.note), message.etag);
     Ok((request_id(&message.request_id)?, Settling { named, resolution, at, note, etag }))
 }
 

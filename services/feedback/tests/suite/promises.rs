@@ -27,6 +27,12 @@ async fn a_promise_is_broken_when_its_due_passes_and_mended_by_word_of_its_havin
     let (customer, subject) = ground.profiles.customer(tenant);
     let mut calls = expectations(&ground, tenant);
     let begun = ground.clock.now();
+    let card = promise(&ground, &customer, "card", None);
+    let card = RecordPromiseRequest { what: "refund to 4111 1111 1111 1111".to_owned(), ..card };
+    let masked = calls.record_promise(card).await.expect("given").into_inner();
+    assert_eq!(masked.what, "refund to [card]");
+    let delete = DeletePromiseRequest { promise_id: masked.promise_id, ..DeletePromiseRequest::default() };
+    calls.delete_promise(delete).await.expect("deleted");
     let record = RecordPromiseRequest { version: 2, ..promise(&ground, &customer, "p1", Some(600)) };
     let given = calls.record_promise(record.clone()).await.expect("given").into_inner();
     assert_eq!((given.status(), given.subject_id.clone()), (PromiseStatus::Open, subject.to_string()));

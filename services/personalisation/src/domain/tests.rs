@@ -122,6 +122,8 @@ fn conditions_read_traits_consents_party_context_channel_placement_and_now() {
         "'regulars' in customer.segments && customer.lifecycle_stage == 'active'",
         "customer.scores.nps >= 9 && !('marketing' in customer.restrictions)",
         "'profiling' in customer.restrictions && 'vulnerable' in customer.flags",
+        "customer.feedback.sentiment < -0.3 && customer.feedback.open_complaints > 0.0",
+        "!has(customer.feedback.sentiment_trend)",
         "customer.consents['marketing'] && !customer.consents['marketing/email']",
         "customer.consents['research/email']",
         "!('sales' in customer.consents) && customer.party == 'customer'",

@@ -106,6 +106,11 @@ pub(super) fn bound_to<M: prost::Message>(call: &str, bare: &M) -> String {
     format!("{call}|{}", digest(&bare.encode_to_vec()))
 }
 
+/// What somebody wrote: card numbers and the like are masked before anything is done with it.
+pub(super) fn written(text: &str) -> Private<String> {
+    Private::new(rapport_text::mask(text).into_owned())
+}
+
 fn private(text: String) -> Private<String> {
     Private::new(text.trim().to_owned())
 }
@@ -133,7 +138,7 @@ pub fn create(message: proto::CreateFollowUpRequest) -> Result<(Option<RequestId
     let manual = Manual {
         customer: customer::parse(message.customer.ok_or_else(unchecked)?)?,
         kind,
-        title: private(message.title),
+        title: written(message.title.trim()),
         priority,
         owner: private(message.owner),
         team: message.team.trim().to_owned(),
@@ -227,7 +232,7 @@ pub fn start(message: proto::StartFollowUpRequest) -> Result<(Option<RequestId>,
 pub fn comment(message: proto::CommentFollowUpRequest) -> Result<(Option<RequestId>, Act, Private<String>), Fault> {
     check(&message).check()?;
     let act = act(&message.follow_up_id, String::new(), message.author)?;
-    Ok((request_id(&message.request_id)?, act, Private::new(message.text)))
+    Ok((request_id(&message.request_id)?, act, written(&message.text)))
 }
 
 /// How one ended.
@@ -237,8 +242,8 @@ pub fn comment(message: proto::CommentFollowUpRequest) -> Result<(Option<Request
 pub fn resolve(message: proto::ResolveFollowUpRequest) -> Result<(Option<RequestId>, Act, Resolving), Fault> {
     check(&message).check()?;
     let outcome = outcome(message.outcome()).ok_or_else(unchecked)?;
-    let root_cause = message.root_cause.trim().to_owned();
-    let how = Resolving { outcome, root_cause, note: Private::new(message.note) };
+    let root_cause = written(message.root_cause.trim()).into_inner();
+    let how = Resolving { outcome, root_cause, note: written(&message.note) };
     Ok((request_id(&message.request_id)?, act(&message.follow_up_id, message.etag, message.author)?, how))
 }
 
@@ -249,7 +254,7 @@ pub fn resolve(message: proto::ResolveFollowUpRequest) -> Result<(Option<Request
 pub fn cancel(message: proto::CancelFollowUpRequest) -> Result<(Option<RequestId>, Act, Private<String>), Fault> {
     check(&message).check()?;
     let act = act(&message.follow_up_id, message.etag, message.author)?;
-    Ok((request_id(&message.request_id)?, act, Private::new(message.note)))
+    Ok((request_id(&message.request_id)?, act, written(&message.note)))
 }
 
 /// Which to open again, until when and why.
@@ -264,7 +269,7 @@ pub fn reopen(message: proto::ReopenFollowUpRequest) -> Result<Reopening, Fault>
     let due_at = bound(message.due_time.as_ref(), "due_time", &mut out);
     out.check()?;
     let act = act(&message.follow_up_id, message.etag, message.author)?;
-    Ok((request_id(&message.request_id)?, act, due_at, Private::new(message.note)))
+    Ok((request_id(&message.request_id)?, act, due_at, written(&message.note)))
 }
 
 /// Whose history, and how much of it.
