@@ -76,10 +76,8 @@ fn snippets_show_where_it_stands() {
     let query = "late -early".parse::<Query>().expect("a query");
     let passages = [Passage { place: "a", text: "Опоздал, but late" }, Passage { place: "b", text: &long }];
     let found = snippets(&query, &passages, None, &ANALYSER);
-    assert_eq!(
-        (found[0].text.expose().as_str(), found[0].spans.as_slice()),
-        ("Опоздал, but late", [13..17].as_slice())
-    );
+    assert_eq!(found[0].text.expose(), "Опоздал, but late");
+    assert!(matches!(found[0].spans.as_slice(), [span] if *span == (13..17)));
     let piece: Vec<char> = found[1].text.expose().chars().collect();
     assert!(piece.first() == Some(&'…') && piece.last() == Some(&'…') && piece.len() <= LENGTH_AND_DOTS);
     let shown: String = piece[found[1].spans[0].clone()].iter().collect();

@@ -27,8 +27,11 @@ const INSTANTS: i64 = 1 << 52;
 const TRIES: u32 = 48;
 /// How far from its instant the place of a row may be where so much was said at one instant that its places are taken.
 const SLACK: i64 = 1_000_000;
-/// Rows that Postgres looks through, newest first, before it asks its index: a word that many said is found sooner so.
-const NEWEST: u64 = 4_000;
+/// Rows that Postgres looks through in their order before it asks its index: what many said is found sooner so. The second
+/// time only where the first found a part of what is wanted.
+const IN_ORDER: [u64; 2] = [4_000, 20_000];
+/// Which part.
+const PART: u64 = 5;
 
 /// What was said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +70,12 @@ pub struct Hunt {
     pub until: Option<Timestamp>,
     /// The oldest first.
     pub ascending: bool,
+}
+
+impl Hunt {
+    const fn order(&self) -> Order {
+        if self.ascending { Order::Asc } else { Order::Desc }
+    }
 }
 
 /// Notes what was said in an item that has no words here yet.
@@ -147,44 +156,70 @@ pub async fn find(
     limit: u64,
 ) -> Result<Vec<Place>, Fault> {
     let words = words::query(rx.engine(), rx.tenant(), hunt.kind, &hunt.query);
-    let order = if hunt.ascending { Order::Asc } else { Order::Desc };
-    let mut bounds = Condition::all()
+    let bounds = Condition::all()
         .add(Expr::col((TEXT, "tenant")).eq(rx.tenant().uuid()))
         .add(Expr::col((TEXT, "kind")).eq(hunt.kind.name()));
-    if rx.engine() == Engine::Sqlite {
-        let mut select = Query::select();
-        // The order of the join is ours: the index first. (A cross join is written without its condition.)
-        select.from(WORD).join(JoinType::CrossJoin, TEXT, Condition::all());
-        select.and_where(Expr::col((TEXT, "place")).equals((WORD, "rowid")));
-        select.and_where(Expr::cust_with_values("search_word MATCH ?", [words]));
-        select.cond_where(within(hunt, (WORD, "rowid"))).cond_where(bounds).cond_where(past(
-            beyond,
-            (WORD, "rowid"),
-            hunt,
-        ));
-        select.columns([(TEXT, "place"), (TEXT, "item_id")]).and_where(Expr::exists(narrow.clone()));
-        select.order_by((WORD, "rowid"), order).limit(limit);
-        return places(rx, &select).await;
+    match rx.engine() {
+        Engine::Sqlite => in_index(rx, hunt, words, (bounds, narrow), beyond, limit).await,
+        Engine::Postgres => in_table(rx, hunt, &words, (bounds, narrow), beyond, limit).await,
     }
-    bounds = bounds.add(within(hunt, (TEXT, "place"))).add(past(beyond, (TEXT, "place"), hunt));
-    let is_found =
-        || Expr::cust_with_values("\"search_text\".\"words\" @@ CAST(CAST($1 AS text) AS tsquery)", [&*words]);
+}
+
+/// On SQLite: the index answers in order, and stops where enough is found.
+async fn in_index(
+    rx: &Rx,
+    hunt: &Hunt,
+    words: String,
+    (bounds, narrow): (Condition, &SelectStatement),
+    beyond: Option<Place>,
+    limit: u64,
+) -> Result<Vec<Place>, Fault> {
+    let mut select = Query::select();
+    // The order of the join is ours: the index first. (A cross join is written without its condition.)
+    select.from(WORD).join(JoinType::CrossJoin, TEXT, Condition::all());
+    select.and_where(Expr::col((TEXT, "place")).equals((WORD, "rowid")));
+    select.and_where(Expr::cust_with_values("search_word MATCH ?", [words]));
+    select.cond_where(within(hunt, (WORD, "rowid"))).cond_where(past(beyond, (WORD, "rowid"), hunt));
+    select.cond_where(bounds).and_where(Expr::exists(narrow.clone()));
+    select.columns([(TEXT, "place"), (TEXT, "item_id")]).order_by((WORD, "rowid"), hunt.order()).limit(limit);
+    places(rx, &select).await
+}
+
+/// On Postgres: the index answers all at once and in no order. So what many said is looked for row by row.
+async fn in_table(
+    rx: &Rx,
+    hunt: &Hunt,
+    words: &str,
+    (bounds, narrow): (Condition, &SelectStatement),
+    beyond: Option<Place>,
+    limit: u64,
+) -> Result<Vec<Place>, Fault> {
+    let bounds = bounds.add(within(hunt, (TEXT, "place"))).add(past(beyond, (TEXT, "place"), hunt));
+    let is_found = || Expr::cust_with_values("\"search_text\".\"words\" @@ CAST(CAST($1 AS text) AS tsquery)", [words]);
+    let in_order = |select: &mut SelectStatement, rows: u64| {
+        select.order_by((TEXT, "place"), hunt.order()).order_by((TEXT, "item_id"), hunt.order()).limit(rows);
+    };
     let outside = |inner: SelectStatement| {
         let mut select = Query::select();
         select.from_subquery(inner, TEXT).columns([(TEXT, "place"), (TEXT, "item_id")]);
         select.and_where(Expr::exists(narrow.clone()));
-        select.order_by((TEXT, "place"), order.clone()).order_by((TEXT, "item_id"), order.clone()).limit(limit);
+        in_order(&mut select, limit);
         select
     };
-    let mut inner = Query::select();
-    inner.from(TEXT).columns(["place", "item_id", "words"]).cond_where(bounds.clone());
-    inner.order_by((TEXT, "place"), order.clone()).order_by((TEXT, "item_id"), order.clone()).limit(NEWEST);
-    let found = places(rx, outside(inner).and_where(is_found())).await?;
-    if found.len() as u64 == limit {
-        return Ok(found);
+    for rows in IN_ORDER {
+        let mut inner = Query::select();
+        inner.from(TEXT).columns(["place", "item_id", "words"]).cond_where(bounds.clone());
+        in_order(&mut inner, rows);
+        let found = places(rx, outside(inner).and_where(is_found())).await?;
+        if found.len() as u64 == limit {
+            return Ok(found);
+        }
+        if (found.len() as u64) < limit.div_ceil(PART) {
+            break;
+        }
     }
     let mut inner = Query::select();
-    // The offset keeps the planner from looking through row after row in their order: that was done.
+    // The offset keeps the planner from looking through row after row once more.
     inner.from(TEXT).columns(["place", "item_id"]).cond_where(bounds).and_where(is_found()).offset(0);
     places(rx, &outside(inner)).await
 }
