@@ -2,6 +2,7 @@
 //!
 //! What the customer said besides is not in it: figures are made from scores, and what is not sent need not be erased.
 
+pub mod loops;
 pub mod tickets;
 
 use rapport_api::convert::instant;

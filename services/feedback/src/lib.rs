@@ -23,6 +23,9 @@ pub mod store;
 use std::sync::Arc;
 
 use rapport_api::common::v1::erasure_service_server::ErasureServiceServer;
+use rapport_api::feedback::v1::expectation_service_server::ExpectationServiceServer;
+use rapport_api::feedback::v1::follow_up_service_server::FollowUpServiceServer;
+use rapport_api::feedback::v1::improvement_service_server::ImprovementServiceServer;
 use rapport_api::feedback::v1::response_service_server::ResponseServiceServer;
 use rapport_api::feedback::v1::sla_service_server::SlaServiceServer;
 use rapport_api::feedback::v1::survey_service_server::SurveyServiceServer;
@@ -58,7 +61,7 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     let db = Database::open(&config.database, "feedback", migrations::all(), platform).await?;
     let readiness = Readiness::new();
     db.watch(&readiness);
-    db.relay(platform, bus, vec!["derive", "metrics"]);
+    db.relay(platform, Arc::clone(&bus), vec!["derive", "metrics", events::loops::GROUP]);
     let profiles = peers::Profiles::new(platform.peers.clone());
     let page_key = platform.page_key.clone();
     let surveys = service::Surveys::new(db.clone(), page_key.clone());
@@ -67,11 +70,25 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     let clock = Arc::clone(&platform.clock);
     let responses = rpc::ResponseRpc { responses, page_key: page_key.clone(), clock: Arc::clone(&clock) };
     let compiled = service::sla::Compiled::default();
-    let held = service::Tickets::new(db.clone(), profiles, platform, compiled.clone());
+    let held = service::Tickets::new(db.clone(), profiles.clone(), platform, compiled.clone());
     held.keep_time(platform);
     let levels = rpc::SlaRpc(service::ServiceLevels::new(db.clone(), page_key.clone(), compiled));
-    let tickets = rpc::TicketRpc { tickets: held.clone(), page_key, clock };
-    let erasures = rpc::ErasureRpc(service::Erasures::new(db.clone(), held));
+    let tickets = rpc::TicketRpc { tickets: held.clone(), page_key: page_key.clone(), clock };
+    let promises = service::Promises::new(db.clone(), profiles.clone(), page_key.clone());
+    let followed = service::FollowUps::new(db.clone(), profiles, platform, promises.clone());
+    followed.keep_time(platform);
+    db.follow(platform, bus, events::loops::GROUP, &[events::TOPIC], events::loops::follow(followed.clone()));
+    let erasures = rpc::ErasureRpc(service::Erasures::new(db.clone(), held, followed.clone()));
+    let follow_ups = FollowUpServiceServer::new(rpc::FollowUpRpc { follow_ups: followed, page_key: page_key.clone() })
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let expectations = ExpectationServiceServer::new(rpc::ExpectationRpc(promises))
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let improvements = service::Improvements::new(db.clone(), page_key.clone());
+    let improvements = ImprovementServiceServer::new(rpc::ImprovementRpc(improvements))
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let surveys = SurveyServiceServer::new(surveys)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
@@ -89,6 +106,7 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let routes =
         Routes::new(surveys).add_service(responses).add_service(erasures).add_service(tickets).add_service(levels);
+    let routes = routes.add_service(follow_ups).add_service(expectations).add_service(improvements);
     let routes = routes.add_service(rapport_operations::server("feedback", db, platform));
     Ok(Module { name: "feedback", routes, readiness })
 }

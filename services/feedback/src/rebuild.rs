@@ -1,4 +1,5 @@
-//! Tells the current state of this service again: every response, every ticket, and every ticket that is gone.
+//! Tells the current state of this service again: every response, every ticket, every ticket that is gone, every
+//! follow-up, promise and improvement.
 
 use futures::future::BoxFuture;
 use rapport_data::{Rebuild, Retold, Tx};
@@ -6,7 +7,7 @@ use rapport_kernel::Fault;
 use uuid::Uuid;
 
 use crate::events;
-use crate::store::{response, ticket};
+use crate::store::{follow_up, improvement, promise, response, ticket};
 
 /// How many responses a page tells of.
 const PAGE: u64 = 300;
@@ -19,7 +20,13 @@ impl Rebuild for State {
         Box::pin(async move {
             if let Some((kind, id)) = after.as_deref().and_then(|after| after.split_once('/')) {
                 let id = id.parse().map_err(Fault::internal)?;
-                return if kind == "ticket" { tickets(&tx, id).await } else { gone_tickets(&tx, id).await };
+                return match kind {
+                    "ticket" => tickets(&tx, id).await,
+                    "gone" => gone_tickets(&tx, id).await,
+                    "follow_up" => follow_ups(&tx, id).await,
+                    "promise" => promises(&tx, id).await,
+                    _ => improvements(&tx, id).await,
+                };
             }
             let after = after.map(|id| id.parse()).transpose().map_err(Fault::internal)?;
             let responses = response::after(tx.conn(), tx.tenant(), after, PAGE).await?;
@@ -38,6 +45,25 @@ async fn tickets(tx: &Tx, after: Uuid) -> Result<Retold, Fault> {
 /// Tickets that were deleted: whoever missed that forgets them.
 async fn gone_tickets(tx: &Tx, after: Uuid) -> Result<Retold, Fault> {
     let gone = ticket::gone::after(tx, after, PAGE).await?;
-    let next = gone.last().map(|deletion| format!("gone/{}", deletion.key));
-    Ok(Retold { events: gone.iter().filter_map(events::tickets::deleted).collect(), next })
+    let next = gone.last().map_or(format!("follow_up/{}", Uuid::nil()), |deletion| format!("gone/{}", deletion.key));
+    Ok(Retold { events: gone.iter().filter_map(events::tickets::deleted).collect(), next: Some(next) })
+}
+
+async fn follow_ups(tx: &Tx, after: Uuid) -> Result<Retold, Fault> {
+    let found = follow_up::after(tx, after, PAGE).await?;
+    let next = found.last().map_or(format!("promise/{}", Uuid::nil()), |one| format!("follow_up/{}", one.id));
+    Ok(Retold { events: found.iter().map(events::loops::changed).collect(), next: Some(next) })
+}
+
+async fn promises(tx: &Tx, after: Uuid) -> Result<Retold, Fault> {
+    let found = promise::after(tx, after, PAGE).await?;
+    let next = found.last().map_or(format!("improvement/{}", Uuid::nil()), |one| format!("promise/{}", one.id));
+    Ok(Retold { events: found.iter().map(events::loops::promise_changed).collect(), next: Some(next) })
+}
+
+async fn improvements(tx: &Tx, after: Uuid) -> Result<Retold, Fault> {
+    let found = improvement::after(tx, after, PAGE).await?;
+    let next = found.last().map(|one| format!("improvement/{}", one.id));
+    let told = |one| events::loops::improvement_changed(tx.tenant(), one);
+    Ok(Retold { events: found.iter().map(told).collect(), next })
 }

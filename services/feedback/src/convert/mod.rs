@@ -4,6 +4,9 @@
 pub mod answer;
 pub mod customer;
 pub mod erasure;
+pub mod expectation;
+pub mod follow_up;
+pub mod improvement;
 pub mod question;
 pub mod response;
 pub mod search;

@@ -4,6 +4,7 @@ mod m001_surveys;
 mod m002_responses;
 mod m003_tags_and_keys;
 mod m004_tickets;
+mod m008_loop;
 mod m009_search;
 
 use sea_orm_migration::MigrationTrait;
@@ -16,6 +17,7 @@ pub fn all() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m002_responses::Migration),
         Box::new(m003_tags_and_keys::Migration),
         Box::new(m004_tickets::Migration),
+        Box::new(m008_loop::Migration),
         Box::new(m009_search::Migration),
     ]
 }

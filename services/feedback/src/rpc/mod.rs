@@ -2,6 +2,9 @@
 
 mod bulk;
 mod erasure;
+mod expectation;
+mod follow_up;
+mod improvement;
 mod response;
 mod sla;
 mod survey;
@@ -12,6 +15,9 @@ use rapport_data::Answer;
 use rapport_kernel::Fault;
 
 pub use erasure::ErasureRpc;
+pub use expectation::ExpectationRpc;
+pub use follow_up::FollowUpRpc;
+pub use improvement::ImprovementRpc;
 pub use response::ResponseRpc;
 pub use sla::SlaRpc;
 pub use survey::SurveyRpc;

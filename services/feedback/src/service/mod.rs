@@ -1,14 +1,20 @@
 //! What feedback does, a file for each noun.
 
 pub mod erasure;
+pub mod follow_ups;
 pub mod forms;
+pub mod improvements;
+pub mod promises;
 pub mod responses;
 pub mod sla;
 pub mod surveys;
 pub mod tickets;
 
 pub use erasure::Erasures;
+pub use follow_ups::FollowUps;
 pub use forms::Forms;
+pub use improvements::Improvements;
+pub use promises::Promises;
 pub use responses::Responses;
 pub use sla::ServiceLevels;
 pub use surveys::Surveys;

@@ -13,6 +13,7 @@ use super::Page;
 use crate::domain::etag;
 use crate::domain::sla::{Calendar, Policies, Policy};
 use crate::domain::ticket::{Derived, Push, Ticket, TicketId, TicketKey, Windows};
+use crate::store::follow_up;
 use crate::store::sla_rule::{self, Kept, Rule};
 use crate::store::ticket::due;
 
@@ -82,6 +83,11 @@ impl Bound for Calendar {
     }
 
     async fn release(tx: &Tx, id: Id<Self>) -> Result<(), Fault> {
+        let follow_ups = follow_up::rule::all(tx).await?;
+        if let Some(rule) = follow_ups.iter().find(|kept| kept.rule.calendar == Some(id)) {
+            let text = "a rule of follow-ups is measured by this calendar: give it another one first";
+            return Err(Fault::new(Reason::InvalidState, text).precondition("CALENDAR_UNUSED", rule.id.to_string()));
+        }
         let all = sla_rule::all(tx).await?;
         match all.policies.iter().find(|(_, policy)| policy.calendar == Some(id)) {
             Some((policy, _)) => {
