@@ -6,7 +6,7 @@ use rapport_kernel::Fault;
 use uuid::Uuid;
 
 use crate::events;
-use crate::store::{response, ticket};
+use crate::store::{mention, response, ticket};
 
 /// How many responses a page tells of.
 const PAGE: u64 = 300;
@@ -19,7 +19,12 @@ impl Rebuild for State {
         Box::pin(async move {
             if let Some((kind, id)) = after.as_deref().and_then(|after| after.split_once('/')) {
                 let id = id.parse().map_err(Fault::internal)?;
-                return if kind == "ticket" { tickets(&tx, id).await } else { gone_tickets(&tx, id).await };
+                return match kind {
+                    "ticket" => tickets(&tx, id).await,
+                    "gone" => gone_tickets(&tx, id).await,
+                    "mention" => mentions(&tx, id).await,
+                    _ => gone_mentions(&tx, id).await,
+                };
             }
             let after = after.map(|id| id.parse()).transpose().map_err(Fault::internal)?;
             let responses = response::after(tx.conn(), tx.tenant(), after, PAGE).await?;
@@ -38,6 +43,18 @@ async fn tickets(tx: &Tx, after: Uuid) -> Result<Retold, Fault> {
 /// Tickets that were deleted: whoever missed that forgets them.
 async fn gone_tickets(tx: &Tx, after: Uuid) -> Result<Retold, Fault> {
     let gone = ticket::gone::after(tx, after, PAGE).await?;
-    let next = gone.last().map(|deletion| format!("gone/{}", deletion.key));
-    Ok(Retold { events: gone.iter().filter_map(events::tickets::deleted).collect(), next })
+    let next = gone.last().map_or(format!("mention/{}", Uuid::nil()), |deletion| format!("gone/{}", deletion.key));
+    Ok(Retold { events: gone.iter().filter_map(events::tickets::deleted).collect(), next: Some(next) })
+}
+
+async fn mentions(tx: &Tx, after: Uuid) -> Result<Retold, Fault> {
+    let mentions = mention::after(tx, after, PAGE).await?;
+    let next = mentions.last().map_or(format!("gone-mention/{}", Uuid::nil()), |one| format!("mention/{}", one.id));
+    Ok(Retold { events: mentions.iter().map(events::mentions::changed).collect(), next: Some(next) })
+}
+
+async fn gone_mentions(tx: &Tx, after: Uuid) -> Result<Retold, Fault> {
+    let gone = mention::gone::after(tx, after, PAGE).await?;
+    let next = gone.last().map(|one| format!("gone-mention/{}", one.key));
+    Ok(Retold { events: gone.iter().filter_map(events::mentions::deleted).collect(), next })
 }

@@ -281,7 +281,8 @@ fn codes(letters: &[(usize, char)], spans: &mut Vec<Span>) {
         }
         let gap = letters[after..].iter().take(CODE_GAP + 1).position(|(_, letter)| digit(*letter).is_some());
         let Some(start) = gap.map(|gap| after + gap) else { continue };
-        let parted = letters[after..start].iter().any(|(_, letter)| matches!(letter, '.' | '!' | '?' | '؟' | '\n' | '['));
+        let parted =
+            letters[after..start].iter().any(|(_, letter)| matches!(letter, '.' | '!' | '?' | '؟' | '\n' | '['));
         let end = start + letters[start..].iter().take_while(|(_, letter)| digit(*letter).is_some()).count();
         let whole = letters.get(end).is_none_or(|(_, next)| !next.is_alphabetic());
         if !parted && whole && (3..=4).contains(&(end - start)) {
@@ -327,7 +328,8 @@ fn secrets(letters: &[(usize, char)], spans: &mut Vec<Span>) {
         let (upper, lower) = (count(char::is_ascii_uppercase), count(char::is_ascii_lowercase));
         let digits = count(char::is_ascii_digit);
         let mixed = length >= SECRET && upper > 0 && lower > 0 && digits > 1;
-        let hexadecimal = length >= HEXADECIMAL && digits > 1 && digits < length && count(char::is_ascii_hexdigit) == length;
+        let hexadecimal =
+            length >= HEXADECIMAL && digits > 1 && digits < length && count(char::is_ascii_hexdigit) == length;
         if !(mixed || hexadecimal) {
             at += length;
             continue;
@@ -449,7 +451,9 @@ mod tests {
 
     #[test]
     fn what_it_costs_grows_with_the_text_alone() {
-        for piece in ["4 ", "41", "aB1", "RO49 ", "cvv ", "aB1aB1aB1aB1aB1aB1aB1.", "۴-", "ab12ab12ab12ab12ab12ab12ab12ab12-"] {
+        for piece in
+            ["4 ", "41", "aB1", "RO49 ", "cvv ", "aB1aB1aB1aB1aB1aB1aB1.", "۴-", "ab12ab12ab12ab12ab12ab12ab12ab12-"]
+        {
             let text = piece.repeat(1_000_000 / piece.len());
             let begun = std::time::Instant::now();
             let _ = mask(&text);

@@ -4,6 +4,8 @@ mod m001_surveys;
 mod m002_responses;
 mod m003_tags_and_keys;
 mod m004_tickets;
+mod m006_text;
+mod m007_mentions;
 
 use sea_orm_migration::MigrationTrait;
 
@@ -15,5 +17,7 @@ pub fn all() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m002_responses::Migration),
         Box::new(m003_tags_and_keys::Migration),
         Box::new(m004_tickets::Migration),
+        Box::new(m006_text::Migration),
+        Box::new(m007_mentions::Migration),
     ]
 }

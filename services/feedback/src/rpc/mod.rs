@@ -2,9 +2,12 @@
 
 mod bulk;
 mod erasure;
+pub mod jobs;
+mod mention;
 mod response;
 mod sla;
 mod survey;
+mod text;
 mod ticket;
 
 use prost::Message;
@@ -12,9 +15,11 @@ use rapport_data::Answer;
 use rapport_kernel::Fault;
 
 pub use erasure::ErasureRpc;
+pub use mention::MentionRpc;
 pub use response::ResponseRpc;
 pub use sla::SlaRpc;
 pub use survey::SurveyRpc;
+pub use text::TextRpc;
 pub use ticket::TicketRpc;
 
 /// The answer of now, or, to a request that was made before, that of then.

@@ -4,7 +4,7 @@ use rapport_data::{Database, Tx};
 use rapport_kernel::{Fault, SubjectId};
 use rapport_platform::Call;
 
-use super::Tickets;
+use super::{Mentions, Tickets};
 use crate::domain::Erased;
 use crate::store;
 
@@ -16,13 +16,14 @@ const SUBJECTS: usize = 100;
 pub struct Erasures {
     db: Database,
     tickets: Tickets,
+    mentions: Mentions,
 }
 
 impl Erasures {
     /// In a database.
     #[must_use]
-    pub const fn new(db: Database, tickets: Tickets) -> Self {
-        Self { db, tickets }
+    pub const fn new(db: Database, tickets: Tickets, mentions: Mentions) -> Self {
+        Self { db, tickets, mentions }
     }
 
     /// Deletes everything about the subjects and lays their tombstones; harmless when repeated. Metrics is asked to
@@ -33,15 +34,16 @@ impl Erasures {
     pub async fn erase(&self, call: &Call, subjects: Vec<SubjectId>) -> Result<Erased, Fault> {
         let mut deleted_rows = 0;
         for some in subjects.chunks(SUBJECTS) {
-            let (some, tickets) = (some.to_vec(), self.tickets.clone());
+            let (some, tickets, mentions) = (some.to_vec(), self.tickets.clone(), self.mentions.clone());
             let unit = move |tx: Tx| {
-                let (some, tickets) = (some.clone(), tickets.clone());
+                let (some, tickets, mentions) = (some.clone(), tickets.clone(), mentions.clone());
                 async move {
                     tx.erase(&some).await?;
                     store::response_tag::erase(tx.conn(), tx.tenant(), &some).await?;
                     store::response_key::erase(tx.conn(), tx.tenant(), &some).await?;
                     let responses = store::response::erase(tx.conn(), tx.tenant(), &some).await?;
-                    Ok(responses + tickets.erase(&tx, &some).await?)
+                    let told = tickets.erase(&tx, &some).await? + mentions.erase(&tx, &some).await?;
+                    Ok(responses + told + store::text_reading::erase(&tx, &some).await?)
                 }
             };
             deleted_rows += self.db.until(call.deadline).write_erasing(call.tenant(), unit).await?;

@@ -2,17 +2,25 @@
 
 pub mod erasure;
 pub mod forms;
+pub mod mentions;
+pub mod reading;
+pub mod rereading;
 pub mod responses;
 pub mod sla;
 pub mod surveys;
 pub mod tickets;
+pub mod topics;
 
 pub use erasure::Erasures;
 pub use forms::Forms;
+pub use mentions::Mentions;
+pub use reading::Readers;
+pub use rereading::Rereading;
 pub use responses::Responses;
 pub use sla::ServiceLevels;
 pub use surveys::Surveys;
 pub use tickets::Tickets;
+pub use topics::Topics;
 
 /// A page of a list, and where the next one starts (empty: nowhere).
 #[derive(Clone, Debug)]

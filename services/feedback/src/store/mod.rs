@@ -1,5 +1,6 @@
 //! Feedback's tables. Every query names its tenant; nothing outside sees a row.
 
+pub mod mention;
 pub mod response;
 pub mod response_key;
 pub mod response_tag;
@@ -7,7 +8,9 @@ pub mod sla_rule;
 pub mod survey;
 pub mod survey_version;
 mod text;
+pub mod text_reading;
 pub mod ticket;
+pub mod topic;
 
 use rapport_kernel::{Fault, Timestamp};
 

@@ -7,17 +7,18 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use rapport_kernel::{Fault, Id, Private, SubjectId, Timestamp};
+use rapport_kernel::{CustomerId, Fault, Id, Private, SubjectId, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use change::{Correction, Tagging, Telling};
 
-use super::answer::{Answers, Said};
+use super::answer::{Answers, Given, Said};
 use super::customer::Customer;
 use super::etag;
 use super::facts::{Facts, Known};
 use super::measure::Measure;
+use super::reading::Reading;
 use super::survey::{SurveyId, SurveyKind};
 
 /// A response's id.
@@ -243,6 +244,12 @@ pub struct Content {
     pub known: Option<Known>,
     /// The time spent on each question, in milliseconds.
     pub times: BTreeMap<String, u64>,
+    /// What was read in its words; none where it has none.
+    #[serde(default)]
+    pub reading: Option<Reading>,
+    /// The customer that answered, as it was then; none where nobody can be tied to it.
+    #[serde(default)]
+    pub customer: Option<CustomerId>,
 }
 
 /// A change of a response, as whoever watches is told of it.
@@ -315,6 +322,17 @@ impl Response {
         words.map_or("", |words| words.expose())
     }
 
+    /// Its words, by the questions that they answer.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.content.answers.iter().filter_map(|answer| {
+            let words = match &answer.value {
+                Given::Text(text) => text.expose(),
+                _ => answer.other.expose(),
+            };
+            (!words.is_empty()).then_some((answer.question.as_str(), words.as_str()))
+        })
+    }
+
     /// What its conditions are judged by.
     #[must_use]
     pub fn facts(&self) -> Facts {
@@ -337,6 +355,7 @@ impl Response {
             + self.content.times.len() * 80
             + self.tags.len() * 66
             + hidden.sum::<usize>()
+            + self.content.reading.as_ref().map_or(0, Reading::weight)
     }
 
     /// Lets it be deleted, and answers the revision of its tombstone.

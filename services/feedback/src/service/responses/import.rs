@@ -10,7 +10,7 @@ use super::{Responses, rewrite, write};
 use crate::domain::response::NewResponse;
 use crate::domain::{Customer, Respondent, Response};
 use crate::peers::Resolved;
-use crate::service::Forms;
+use crate::service::{Forms, Readers};
 use crate::store;
 
 /// How many customers are asked for at once.
@@ -54,10 +54,10 @@ impl Responses {
                 Err(fault) => results.push(Err(fault)),
             }
         }
-        let forms = self.forms.clone();
+        let (forms, readers) = (self.forms.clone(), self.readers.clone());
         let unit = move |tx: Tx| {
-            let (forms, sound) = (forms.clone(), sound.clone());
-            async move { take_all(&tx, &forms, sound).await }
+            let (forms, readers, sound) = (forms.clone(), readers.clone(), sound.clone());
+            async move { take_all(&tx, (&forms, &readers), sound).await }
         };
         for (index, result) in self.db.until(call.deadline).write(call.tenant(), unit).await? {
             results[index] = result;
@@ -68,7 +68,7 @@ impl Responses {
 
 async fn take_all(
     tx: &Tx,
-    forms: &Forms,
+    with: (&Forms, &Readers),
     items: Vec<(usize, Imported)>,
 ) -> Result<Vec<(usize, Result<(), Fault>)>, Fault> {
     let subjects: Vec<SubjectId> =
@@ -82,14 +82,14 @@ async fn take_all(
         let result = if is_erased {
             Err(Fault::new(Reason::Erased, "the customer was erased"))
         } else {
-            tx.attempt(take(tx, forms, one)).await?
+            tx.attempt(take(tx, with, one)).await?
         };
         results.push((index, result));
     }
     Ok(results)
 }
 
-async fn take(tx: &Tx, forms: &Forms, one: Imported) -> Result<(), Fault> {
+async fn take(tx: &Tx, (forms, readers): (&Forms, &Readers), one: Imported) -> Result<(), Fault> {
     let Imported { ids, resolved, new } = one;
     let survey = store::survey::hold(tx.conn(), tx.tenant(), new.survey).await?;
     survey.admit_past()?;
@@ -109,12 +109,13 @@ async fn take(tx: &Tx, forms: &Forms, one: Imported) -> Result<(), Fault> {
         None => resolved.as_ref().map_or_else(nobody, |resolved| resolved.respondent.clone()),
     };
     let facts = resolved.as_ref().map(|resolved| &resolved.known);
-    let made = Response::begin(id, (&form, version), new, respondent, facts, tx.now())?;
+    let mut made = Response::begin(id, (&form, version), new, respondent, facts, tx.now())?;
+    made.content.customer = resolved.as_ref().map(|resolved| resolved.customer);
     match held {
-        None => write(tx, &made).await,
+        None => write(tx, readers, made).await.map(drop),
         Some(held) => {
             let (id, revision, created_at) = (held.id, held.revision + 1, held.created_at);
-            rewrite(tx, &held, &Response { id, revision, created_at, ..made }).await
+            rewrite(tx, readers, &held, Response { id, revision, created_at, ..made }).await.map(drop)
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{Responses, form_of, rewrite, write};
 use crate::domain::response::{NewResponse, Origin};
 use crate::domain::{Customer, Respondent, Response, ResponseId};
 use crate::peers::Resolved;
-use crate::service::Forms;
+use crate::service::{Forms, Readers};
 use crate::store;
 
 impl Responses {
@@ -30,10 +30,10 @@ impl Responses {
             Some(customer) => Some(self.profiles.resolve(call, customer).await?),
             None => None,
         };
-        let (ids, forms) = (Ids::new(), self.forms.clone());
+        let (ids, forms, readers) = (Ids::new(), self.forms.clone(), self.readers.clone());
         let unit = move |tx: Tx| {
-            let (new, resolved, forms) = (new.clone(), resolved.clone(), forms.clone());
-            async move { take(&tx, &forms, ids, resolved.as_ref(), new).await }
+            let (new, resolved, forms, readers) = (new.clone(), resolved.clone(), forms.clone(), readers.clone());
+            async move { take(&tx, (&forms, &readers), ids, resolved.as_ref(), new).await }
         };
         self.db.until(call.deadline).write_once(call.tenant(), receipt, unit).await
     }
@@ -59,7 +59,7 @@ impl Ids {
 
 async fn take(
     tx: &Tx,
-    forms: &Forms,
+    (forms, readers): (&Forms, &Readers),
     ids: Ids,
     resolved: Option<&Resolved>,
     new: NewResponse,
@@ -83,8 +83,7 @@ async fn take(
         store::survey::get(tx.conn(), tx.tenant(), held.survey).await?.admit()?;
         let form = form_of(tx, forms, &held).await?;
         let changed = held.clone().go_on(&form, new, tx.now())?;
-        rewrite(tx, &held, &changed).await?;
-        return Ok(changed);
+        return rewrite(tx, readers, &held, changed).await;
     }
     // Not locked: a response that meets the closing of its survey came before it.
     let survey = store::survey::get(tx.conn(), tx.tenant(), new.survey).await?;
@@ -95,9 +94,9 @@ async fn take(
     let respondent = resolved
         .map_or_else(|| Respondent::anonymous(subject, definition.party), |resolved| resolved.respondent.clone());
     let known = resolved.map(|resolved| &resolved.known);
-    let response = Response::begin(id, (&form, version), new, respondent, known, tx.now())?;
-    write(tx, &response).await?;
-    Ok(response)
+    let mut response = Response::begin(id, (&form, version), new, respondent, known, tx.now())?;
+    response.content.customer = resolved.map(|resolved| resolved.customer);
+    write(tx, readers, response).await
 }
 
 /// The response that is gone on with, or that was taken from the same record.
