@@ -1,5 +1,5 @@
 //! The suite's benchmark: `cargo bench -p rapport-tests`, with `-- --engine sqlite|postgres`, `-- --quick` and
-//! `-- --only reads|decisions|growth|identify|imports|matching|merges|segments|visibility`; `-- --full` measures up to a
+//! `-- --only reads|decisions|growth|identify|imports|matching|merges|search|segments|visibility`; `-- --full` measures up to a
 //! million records.
 //!
 //! Every figure stands beside a baseline that was measured in the same round, on the same machine, with the same client:
@@ -20,6 +20,7 @@ mod reads;
 mod report;
 mod rounds;
 mod scale;
+mod search;
 mod segments;
 mod suite;
 mod visibility;
@@ -66,6 +67,9 @@ fn run(options: &Options) -> Outcome<()> {
         }
         if scale.has(scale::Part::Segments) {
             client.block_on(segments::measure(&suite, scale.matched, scale.window, &mut report))?;
+        }
+        if scale.has(scale::Part::Search) {
+            client.block_on(search::measure(&suite, scale.matched, &mut report))?;
         }
         suite.stop(&house);
     }

@@ -50,6 +50,8 @@ pub enum Part {
     Imports,
     /// Merging and splitting.
     Merges,
+    /// Searching what customers said.
+    Search,
     /// Following membership of segments, and finding a new one's members.
     Segments,
     /// From acknowledged to visible.
@@ -57,7 +59,7 @@ pub enum Part {
 }
 
 impl Part {
-    const ALL: [(&str, Self); 9] = [
+    const ALL: [(&str, Self); 10] = [
         ("reads", Self::Reads),
         ("decisions", Self::Decisions),
         ("growth", Self::Growth),
@@ -65,6 +67,7 @@ impl Part {
         ("imports", Self::Imports),
         ("matching", Self::Matching),
         ("merges", Self::Merges),
+        ("search", Self::Search),
         ("segments", Self::Segments),
         ("visibility", Self::Visibility),
     ];
@@ -124,7 +127,7 @@ pub struct Scale {
     pub deciding: u32,
     /// Merges, and splits.
     pub merges: u32,
-    /// The most records that one is matched against.
+    /// The most records that one is matched against, and the most responses that are searched.
     pub matched: u32,
     /// From how many customers to how many a tenant grows.
     pub grown: (u32, u32),
@@ -171,7 +174,9 @@ impl Scale {
 
     /// Whether anything is measured in rounds.
     pub fn has_rounds(&self) -> bool {
-        Part::ALL.iter().any(|(_, part)| !matches!(part, Part::Growth | Part::Matching) && self.has(*part))
+        Part::ALL
+            .iter()
+            .any(|(_, part)| !matches!(part, Part::Growth | Part::Matching | Part::Search) && self.has(*part))
     }
 
     /// Whether a part is measured.

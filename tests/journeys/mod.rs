@@ -4,6 +4,7 @@ mod life_of_a_customer;
 mod real_input;
 mod stop_and_start;
 mod strangers;
+mod undone;
 
 use std::future::Future;
 use std::time::{Duration, Instant};

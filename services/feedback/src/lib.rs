@@ -38,6 +38,7 @@ use rapport_data::{Database, DatabaseConfig};
 use rapport_kernel::Fault;
 use rapport_platform::config::{About, Describe};
 use rapport_platform::{Module, Platform, Readiness, Routes};
+use rapport_text::Analyser;
 use serde::{Deserialize, Serialize};
 
 /// Feedback's configuration.
@@ -66,7 +67,7 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     let profiles = peers::Profiles::new(platform.peers.clone());
     let page_key = platform.page_key.clone();
     let surveys = service::Surveys::new(db.clone(), page_key.clone());
-    let readers = service::Readers::default();
+    let readers = service::Readers::new(Analyser::new());
     let topics = service::Topics::new(db.clone(), page_key.clone(), readers.clone());
     let responses = service::Responses::new(db.clone(), profiles.clone(), page_key.clone(), readers.clone());
     let taken = responses.clone();

@@ -1,13 +1,14 @@
 //! Metrics: how it is going.
 //!
-//! It reads the state events of profiles and feedback, keeps each interaction and response as one fact, and answers
-//! questions about them. It calls nobody and publishes nothing.
+//! It reads the state events of profiles and feedback, keeps of each interaction, response, ticket, mention, follow-up,
+//! invitation and promise the facts that it contributes, and answers questions about them. It calls nobody and publishes
+//! nothing.
 //!
 //! Invariants:
-//! - a fact is a pure function of its aggregate's newest event; newer revisions replace, older ones change nothing;
+//! - an aggregate's facts are a pure function of its newest event; newer revisions replace, older ones change nothing;
 //! - cells are what the facts that stand add up to, changed in the same transaction: every figure equals a recomputation;
 //! - merges and splits change rows of `subject_link` and nothing else; customers are counted through it when asked;
-//! - of an erased subject nothing is left but its tombstone, and in one number how many facts were erased.
+//! - of an erased subject nothing is left but its tombstone, and in one number how many records were erased.
 
 pub mod domain;
 
@@ -70,7 +71,11 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     let readiness = Readiness::new();
     database.watch(&readiness);
     database.consume(platform, bus, events::GROUP, &events::TOPICS, Arc::new(Applying));
-    let metrics = rpc::Metrics { database: database.clone(), threshold: i64::from(config.suppression_threshold) };
+    let metrics = rpc::Metrics {
+        database: database.clone(),
+        threshold: i64::from(config.suppression_threshold),
+        page_key: platform.page_key.clone(),
+    };
     let metrics = MetricServiceServer::new(metrics)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);

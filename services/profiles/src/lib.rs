@@ -44,6 +44,7 @@ use serde::{Deserialize, Serialize};
 use crate::convert::mask::ProfileFields;
 use crate::domain::namespace::Namespaces;
 use crate::service::Profiles;
+use crate::service::rules::BuiltIn;
 
 /// The configuration of profiles.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -222,5 +223,5 @@ fn routes(profiles: &Profiles, platform: &Platform) -> Result<Routes, Fault> {
 /// Where the database cannot be opened or read.
 pub async fn replay(platform: &Platform, config: Config) -> Result<u64, Fault> {
     let database = Database::open(&config.database, "profiles", migrations::all(), platform).await?;
-    database.replay(Arc::new(rebuild::State { built_in: config.namespaces()? })).await
+    database.replay(Arc::new(rebuild::State { built_in: BuiltIn::new(config.namespaces()?) })).await
 }

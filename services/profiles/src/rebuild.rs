@@ -9,11 +9,10 @@ use uuid::Uuid;
 
 use crate::domain::account::{Account, AccountId};
 use crate::domain::catalogue::Kind;
-use crate::domain::namespace::Namespaces;
 use crate::domain::profile::fold;
 use crate::domain::relink::Held;
 use crate::events;
-use crate::service::rules;
+use crate::service::rules::{self, BuiltIn};
 use crate::store::catalogue_entry::{self, Row};
 use crate::store::{account, interaction, link, persona, profile, segment, settings, trait_definition};
 
@@ -23,7 +22,7 @@ const PAGE: u64 = 300;
 /// The state of profiles.
 pub struct State {
     /// The namespaces of a tenant that changed none.
-    pub built_in: Namespaces,
+    pub built_in: BuiltIn,
 }
 
 impl Rebuild for State {

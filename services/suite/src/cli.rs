@@ -99,10 +99,19 @@ pub struct Import {
     /// The source of lines that name none, as crm.
     #[arg(long, value_name = "NAME")]
     pub source: Option<String>,
+    /// The survey (UUID) of responses that name none.
+    #[arg(long, value_name = "UUID")]
+    pub survey: Option<String>,
     /// What a column means, as Mail=identifier.email, or Mail=- to pass it over; may be repeated. Fields of profiles: source,
     /// external_id, party, observed_at, unset_traits, identifier.NAMESPACE, trait.NAME, consent.PURPOSE[.CHANNEL]; of
     /// interactions: source, external_id, version, type, channel, touchpoint, stage, product, occurred_at, customer_id,
     /// customer.NAMESPACE, value, currency, attribute.NAME. trait.age:number says a type (bool, number, text, time, list).
+    /// Of responses: survey_id, source, external_id, version, answered_at, started_at, customer_id, customer.NAMESPACE, score,
+    /// comment, answer.QUESTION (answer.QUESTION:choice says a type: number, text, choice, choices, date), hidden.NAME,
+    /// scale_min, scale_max, source_score, partial, is_test, weight, tags, language, channel, touchpoint, stage, product,
+    /// campaign, agent, team; of tickets: source, external_id, version, customer_id, customer.NAMESPACE, kind, status,
+    /// priority, create_time, update_time, solved_time, closed_time, first_response_time, contact_times, title, description,
+    /// topic, tags, issue, follow_up_of, contained, language, channel, touchpoint, stage, product, agent, team.
     #[arg(long, value_name = "COLUMN=FIELD", value_parser = column_field)]
     pub map: Vec<(String, String)>,
 }
@@ -114,6 +123,10 @@ pub enum Subject {
     Profiles,
     /// What they did.
     Interactions,
+    /// What they answered to surveys.
+    Responses,
+    /// What they turned to the contact centre with.
+    Tickets,
 }
 
 /// How a file holds it.

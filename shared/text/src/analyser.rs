@@ -10,6 +10,7 @@ use crate::lexical::LexicalModel;
 use crate::pack::Pack;
 use crate::picture::{self, Picture};
 use crate::reading::Reading;
+use crate::search::{self, SearchTerm};
 use crate::sentiment::{Sentiment, SentimentModel};
 use crate::token::{Token, TokenKind, tokenise};
 use crate::topic::{Taxonomy, TopicMatch};
@@ -121,13 +122,19 @@ impl Analyser {
         }
     }
 
-    /// The words of a text as search compares them: folded and stemmed, native script, with their places.
-    pub fn search_terms(&self, text: &str, language: Option<Language>) -> Vec<(String, usize, usize)> {
+    /// The words of a text as search finds them, with their places: see [`SearchTerm`]. `language` is the one that the text
+    /// is said to be in; letters that only another of the four has go before it.
+    pub fn search_terms(&self, text: &str, language: Option<Language>) -> Vec<SearchTerm> {
         let tokens = tokenise(text).list;
-        let detected = || self.detector.detect(text, &tokens, &self.packs, &self.finglish).language;
-        let language = language.or_else(detected).unwrap_or(Language::English);
-        let terms = tokens.into_iter().filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::Number));
-        terms.map(|token| (crate::stem::stem(language, &token.form), token.start, token.end)).collect()
+        let told = language.filter(|language| matches!(language, Language::English | Language::Romanian));
+        let is_latin =
+            |token: &Token| token.is_word() && token.form.starts_with(|first: char| first.is_ascii_lowercase());
+        let latin = told.unwrap_or_else(|| {
+            let needed = tokens.iter().any(is_latin);
+            let detect = || self.detector.detect(text, &tokens, &self.packs, &self.finglish).language;
+            if needed && detect() == Some(Language::Romanian) { Language::Romanian } else { Language::English }
+        });
+        search::terms(tokens, latin)
     }
 
     /// The words and known phrases of a text with the factor of their context (negative under a negation): what

@@ -8,6 +8,7 @@ pub mod mention;
 pub mod question;
 pub mod reading;
 pub mod response;
+pub mod search;
 pub mod sla;
 pub mod submission;
 pub mod survey;

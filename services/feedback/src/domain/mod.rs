@@ -11,6 +11,7 @@ pub mod measure;
 pub mod mention;
 pub mod reading;
 pub mod response;
+pub mod search;
 pub mod sla;
 pub mod survey;
 pub mod ticket;

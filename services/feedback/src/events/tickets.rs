@@ -53,6 +53,7 @@ pub fn changed(ticket: &Ticket) -> NewEvent {
         contained: story.contained,
         asked: story.asked,
         answered: story.answered,
+        self_service: story.self_service,
     };
     event(id, subject, ticket.revision, story.opened_at, state)
 }

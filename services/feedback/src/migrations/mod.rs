@@ -6,6 +6,7 @@ mod m003_tags_and_keys;
 mod m004_tickets;
 mod m006_text;
 mod m007_mentions;
+mod m009_search;
 
 use sea_orm_migration::MigrationTrait;
 
@@ -19,5 +20,6 @@ pub fn all() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m004_tickets::Migration),
         Box::new(m006_text::Migration),
         Box::new(m007_mentions::Migration),
+        Box::new(m009_search::Migration),
     ]
 }

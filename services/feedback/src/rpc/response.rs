@@ -9,7 +9,8 @@ use rapport_api::feedback::v1::response_service_server::ResponseService;
 use rapport_api::feedback::v1::{
     DeleteResponseRequest, DeleteResponseResponse, GetQuestionnaireRequest, GetResponseRequest, ImportResponsesRequest,
     ImportResponsesResponse, ListResponsesRequest, ListResponsesResponse, Questionnaire, Response as Answered,
-    SubmitResponseRequest, TagResponseRequest, UpdateResponseRequest, WatchResponsesRequest, WatchResponsesResponse,
+    SearchResponsesRequest, SearchResponsesResponse, SubmitResponseRequest, TagResponseRequest, UpdateResponseRequest,
+    WatchResponsesRequest, WatchResponsesResponse,
 };
 use rapport_data::Receipt;
 use rapport_kernel::{Clock, Fault, PageKey, Timestamp};
@@ -19,7 +20,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::answered;
 use super::bulk::{Acks, Import, Intake};
-use crate::convert::{response as convert, submission};
+use crate::convert::{response as convert, search, submission};
 use crate::domain;
 use crate::domain::Customer;
 use crate::domain::response::NewResponse;
@@ -116,6 +117,19 @@ impl ResponseService for ResponseRpc {
             let page = self.responses.list(&call, convert::list(message)?).await?;
             let responses = page.items.iter().map(convert::render).collect();
             Ok(ListResponsesResponse { responses, next_page_token: page.next_page_token })
+        })
+        .await
+    }
+
+    async fn search_responses(
+        &self,
+        request: Request<SearchResponsesRequest>,
+    ) -> Result<Response<SearchResponsesResponse>, Status> {
+        unary(request, async |call, message| {
+            let (typed, query, which) = search::parse(message)?;
+            let page = self.responses.search(&call, typed.expose(), query, which).await?;
+            let hits = page.items.iter().map(search::render).collect();
+            Ok(SearchResponsesResponse { hits, next_page_token: page.next_page_token })
         })
         .await
     }

@@ -39,6 +39,7 @@ impl Erasures {
                 let (some, tickets, mentions) = (some.clone(), tickets.clone(), mentions.clone());
                 async move {
                     tx.erase(&some).await?;
+                    store::search::erase(&tx, &some).await?;
                     store::response_tag::erase(tx.conn(), tx.tenant(), &some).await?;
                     store::response_key::erase(tx.conn(), tx.tenant(), &some).await?;
                     let responses = store::response::erase(tx.conn(), tx.tenant(), &some).await?;

@@ -2,7 +2,7 @@
 //! reads by it, on every instance.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rapport_data::Rx;
 use rapport_kernel::{Fault, TenantId};
@@ -17,10 +17,9 @@ use crate::store::topic;
 const MOST: usize = 1_000;
 
 /// What reads texts, for all tenants. Cheap to clone.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Readers {
-    /// Built when it is first needed: that takes some milliseconds.
-    analyser: Arc<OnceLock<Analyser>>,
+    analyser: Analyser,
     known: Arc<Mutex<HashMap<TenantId, Arc<Lexicon>>>>,
 }
 
@@ -32,13 +31,25 @@ pub struct Reader {
 }
 
 impl Readers {
+    /// By an analyser.
+    #[must_use]
+    pub fn new(analyser: Analyser) -> Self {
+        Self { analyser, known: Arc::default() }
+    }
+
+    /// The analyser: another model of sentiment stands in it.
+    #[must_use]
+    pub fn analyser(&self) -> Analyser {
+        self.analyser.clone()
+    }
+
     /// What reads a tenant's texts, as the read or unit sees its taxonomy.
     ///
     /// # Errors
     /// Where the database fails.
     pub async fn of(&self, rx: &Rx) -> Result<Reader, Fault> {
         let version = topic::version(rx).await?;
-        let analyser = self.analyser.get_or_init(Analyser::new).clone();
+        let analyser = self.analyser.clone();
         // Whole after every statement.
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&rx.tenant()).cloned();
         if let Some(lexicon) = known.filter(|known| known.version == version) {

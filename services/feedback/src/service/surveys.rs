@@ -235,6 +235,8 @@ async fn delete_some(tx: &Tx, id: SurveyId, etag: &str) -> Result<u64, Fault> {
     let ids: Vec<_> = doomed.iter().map(|response| response.id).collect();
     store::response::delete(tx.conn(), tx.tenant(), &ids).await?;
     store::response_tag::delete(tx.conn(), tx.tenant(), &ids).await?;
+    let items: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
+    store::search::delete(tx, store::search::Kind::Response, &items).await?;
     store::response_key::delete(tx.conn(), tx.tenant(), &ids).await?;
     for response in &doomed {
         tx.publish(events::deleted(response, response.revision + 1)).await?;

@@ -4,6 +4,7 @@ pub mod mention;
 pub mod response;
 pub mod response_key;
 pub mod response_tag;
+pub mod search;
 pub mod sla_rule;
 pub mod survey;
 pub mod survey_version;

@@ -3,6 +3,7 @@
 use rapport_data::Stored as _;
 use rapport_kernel::{Fault, Private, SubjectId, TenantId, Timestamp};
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Expr, ExprTrait as _, SelectStatement};
 use sea_orm::{ActiveValue::NotSet, Condition, IntoActiveModel as _, Order, QueryOrder as _, QuerySelect as _};
 use serde::{Deserialize, Serialize};
 
@@ -210,6 +211,28 @@ pub async fn list(
     }
     let order = if ascending { Order::Asc } else { Order::Desc };
     let query = query.order_by(Column::AnsweredAt, order.clone()).order_by(Column::ResponseId, order).limit(limit);
+    query.all(conn).await.stored()?.into_iter().map(response).collect()
+}
+
+/// Asks of an item that was found whether a filter lets it through, as `search::find` takes it.
+#[must_use]
+pub fn narrowing(tenant: TenantId, filter: &Filter) -> SelectStatement {
+    let same = Expr::col((Entity, Column::ResponseId)).equals(("search_text", "item_id"));
+    let query = Entity::find().select_only().column(Column::ResponseId).filter(Column::Tenant.eq(tenant.uuid()));
+    sea_orm::QueryTrait::into_query(query.filter(same).filter(condition(tenant, filter)))
+}
+
+/// These responses, in any order.
+///
+/// # Errors
+/// As the database's.
+pub async fn some(
+    conn: &impl ConnectionTrait,
+    tenant: TenantId,
+    ids: impl Iterator<Item = ResponseId>,
+) -> Result<Vec<Response>, Fault> {
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.uuid()));
+    let query = query.filter(Column::ResponseId.is_in(ids.map(|id| id.uuid())));
     query.all(conn).await.stored()?.into_iter().map(response).collect()
 }
 

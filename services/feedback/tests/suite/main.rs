@@ -14,6 +14,8 @@ mod mentions;
 mod partial;
 mod questions;
 mod responses;
+mod search;
+mod search_laws;
 mod service_levels;
 mod surveys;
 mod tags;

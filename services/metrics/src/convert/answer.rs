@@ -10,9 +10,11 @@ use rapport_kernel::{Fault, Violations};
 
 use crate::domain::catalogue::Metric;
 use crate::domain::dimensions::{Axis, Dimension};
-use crate::domain::figures::Figure;
-use crate::domain::points::{Answer, Point};
+use crate::domain::figures::{self, Figure};
+use crate::domain::listing::Listed;
+use crate::domain::points::{Answer, Point, Told};
 use crate::domain::question::{Question, unsupported};
+use crate::domain::reckoning::Reckoning;
 
 /// The catalogue.
 #[must_use]
@@ -27,8 +29,9 @@ pub fn catalogue() -> proto::ListMetricsResponse {
             unit: entry.unit.to_owned(),
             source: entry.source.to_owned(),
             description: BTreeMap::from(description),
-            dimensions: names(metric.dimensions()),
+            dimensions: names(entry.dimensions),
             method: metric.method().to_owned(),
+            direction: direction(entry.direction).into(),
         }
     };
     proto::ListMetricsResponse {
@@ -56,34 +59,101 @@ pub fn figures(question: &Question, answer: Answer) -> Result<proto::QueryMetric
     Ok(response)
 }
 
+const fn direction(direction: figures::Direction) -> proto::Direction {
+    match direction {
+        figures::Direction::Neutral => proto::Direction::Unspecified,
+        figures::Direction::Higher => proto::Direction::HigherIsBetter,
+        figures::Direction::Lower => proto::Direction::LowerIsBetter,
+    }
+}
+
+/// The percentiles of times.
+const PERCENTILES: [f64; 2] = [0.5, 0.9];
+
 fn point(question: &Question, point: Point) -> proto::MetricPoint {
     let group = question.axes.iter().map(Axis::name).zip(point.group).collect();
-    let interval = point.figure.filter(|figure| figure.n() > 0).and_then(|figure| figure.interval(question.level));
-    let distribution = match point.figure {
-        Some(Figure::Score(histogram)) => histogram.to_vec(),
-        Some(Figure::Count(_) | Figure::Sum(..) | Figure::Share(_)) | None => Vec::new(),
-    };
-    proto::MetricPoint {
+    let series = if point.of.is_empty() { &point.series } else { &point.of };
+    let shell = proto::MetricPoint {
         group,
         start_time: point.start.map(timestamp),
-        value: point.figure.and_then(|figure| figure.value()),
-        n: point.figure.map_or(0, |figure| figure.n()),
-        interval: interval.map(|interval| proto::Interval {
+        method: point.method.to_owned(),
+        currency: if question.metric.reckoning() == Reckoning::Sums { point.series.clone() } else { String::new() },
+        series: series.clone(),
+        negative: question.metric.reckoning() == Reckoning::Agreement && point.series.ends_with('r'),
+        suppressed: point.told.is_none(),
+        ..proto::MetricPoint::default()
+    };
+    match point.told {
+        Some(told) => self::told(question, told, shell),
+        None => shell,
+    }
+}
+
+fn told(question: &Question, Told { row, comparison }: Told, shell: proto::MetricPoint) -> proto::MetricPoint {
+    let figure = &row.part.figure;
+    let times = match figure {
+        Figure::Times(times) => Some(times),
+        Figure::Count(_)
+        | Figure::Sum(..)
+        | Figure::Score(..)
+        | Figure::Share(..)
+        | Figure::Mean(..)
+        | Figure::Index(_)
+        | Figure::Rate(..) => None,
+    };
+    let percentile = |share: f64| Some(proto::Percentile { share, value: times?.percentile(share)? });
+    let (distribution_start, distribution) = row.part.distribution.clone().unwrap_or_default();
+    proto::MetricPoint {
+        value: figure.value(),
+        n: figure.n(),
+        interval: figure.interval(question.level).map(|interval| proto::Interval {
             lower: interval.lower,
             upper: interval.upper,
             level: question.level,
         }),
-        method: point.method.to_owned(),
-        currency: point.currency.map_or_else(String::new, |currency| currency.to_string()),
         distribution,
-        comparison: point.comparison.map(|comparison| proto::Comparison {
-            baseline: comparison.baseline,
-            baseline_n: comparison.baseline_n,
-            difference: comparison.difference,
-            p_value: comparison.p_value,
-            significant: comparison.significant,
-            method: comparison.method.to_owned(),
-        }),
-        suppressed: point.figure.is_none(),
+        distribution_start,
+        comparison: comparison.map(self::comparison),
+        immature: row.immature,
+        effective_n: figure.effective_n().unwrap_or(0.0),
+        percentiles: PERCENTILES.into_iter().filter_map(percentile).collect(),
+        mean: times.and_then(|times| times.mean()),
+        coverage: row.coverage,
+        top_boxes: row.part.top_boxes.iter().copied().collect(),
+        ..shell
+    }
+}
+
+fn comparison(comparison: figures::Comparison) -> proto::Comparison {
+    let test = comparison.test;
+    let verdict = match comparison.verdict {
+        figures::Verdict::Untested => proto::Verdict::Unspecified,
+        figures::Verdict::NoDifference => proto::Verdict::NoDifference,
+        figures::Verdict::Better => proto::Verdict::Better,
+        figures::Verdict::Worse => proto::Verdict::Worse,
+        figures::Verdict::Different => proto::Verdict::Different,
+    };
+    proto::Comparison {
+        baseline: comparison.baseline,
+        baseline_n: comparison.baseline_n,
+        difference: comparison.difference,
+        p_value: test.map(|test| test.p_value),
+        significant: comparison.significant,
+        method: comparison.method.to_owned(),
+        statistic: test.map(|test| test.statistic).filter(|statistic| statistic.is_finite()),
+        degrees_of_freedom: test.and_then(|test| test.freedom),
+        verdict: verdict.into(),
+    }
+}
+
+/// A fact.
+#[must_use]
+pub fn fact(fact: &Listed) -> proto::Fact {
+    proto::Fact {
+        record_type: fact.kind.name().to_owned(),
+        record_id: fact.id.to_string(),
+        occur_time: Some(timestamp(fact.occurred_at)),
+        record_time: Some(timestamp(fact.recorded_at)),
+        series: fact.series.clone(),
     }
 }

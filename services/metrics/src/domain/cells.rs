@@ -1,16 +1,14 @@
-//! Cells: what facts add up to, by family, hour, dimensions and slot. They form an abelian group: a fact that comes adds,
-//! one that goes subtracts, and so every cell is exact after any history in any order.
+//! Cells: what facts add up to, by family, hour, dimensions, series and slot. They form an abelian group: a fact that
+//! comes adds, one that goes subtracts, and so every cell is exact after any history in any order.
 
 use std::collections::BTreeMap;
 
-use rapport_kernel::Currency;
 use uuid::Uuid;
 
-use super::facts::{Family, Slot};
-use super::statistics::Histogram;
+use super::facts::Family;
 
 /// Which cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CellKey {
     /// The family of its facts.
     pub family: Family,
@@ -18,13 +16,18 @@ pub struct CellKey {
     pub hour: i64,
     /// Their dimensions, by name.
     pub dimensions: Uuid,
-    /// Their score or currency.
-    pub slot: Slot,
+    /// What they may be added to.
+    pub series: String,
+    /// What they say.
+    pub slot: String,
 }
 
 impl CellKey {
-    /// The one cell that counts a tenant's erased facts: when and what they were is forgotten.
-    pub const ERASED: Self = Self { family: Family::Erased, hour: 0, dimensions: Uuid::nil(), slot: Slot::Plain };
+    /// The one cell that counts a tenant's erased records: when and what they were is forgotten.
+    #[must_use]
+    pub const fn erased() -> Self {
+        Self { family: Family::Erased, hour: 0, dimensions: Uuid::nil(), series: String::new(), slot: String::new() }
+    }
 }
 
 /// What is in a cell. The sum is kept in two parts, because a million facts of the largest amount that the contract takes
@@ -106,41 +109,24 @@ impl Deltas {
     }
 }
 
-/// Several cells together: by slot.
+/// Several cells together: by series, then by slot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally(BTreeMap<Slot, Amount>);
+pub struct Tally(BTreeMap<String, BTreeMap<String, Amount>>);
 
 impl Tally {
     /// Adds what a slot holds.
-    pub fn add(&mut self, slot: Slot, amount: Amount) {
-        self.0.entry(slot).or_default().add(amount, 1);
+    pub fn add(&mut self, series: String, slot: String, amount: Amount) {
+        self.0.entry(series).or_default().entry(slot).or_default().add(amount, 1);
     }
 
     /// How many facts.
     #[must_use]
     pub fn count(&self) -> i64 {
-        self.0.values().map(|amount| amount.count).sum()
+        self.0.values().flat_map(BTreeMap::values).map(|amount| amount.count).sum()
     }
 
-    /// The sums, by currency. What has no currency has no sum.
-    pub fn sums(&self) -> impl Iterator<Item = (Currency, Amount)> {
-        self.0.iter().filter_map(|(slot, amount)| match slot {
-            Slot::Money(currency) => Some((*currency, *amount)),
-            Slot::Plain | Slot::Score(_) => None,
-        })
-    }
-
-    /// How many gave each score.
-    #[must_use]
-    pub fn histogram(&self) -> Histogram {
-        let mut histogram = Histogram::default();
-        for (slot, amount) in &self.0 {
-            if let Slot::Score(score) = slot
-                && let Some(bar) = histogram.get_mut(usize::from(*score))
-            {
-                *bar += amount.count;
-            }
-        }
-        histogram
+    /// What each series holds, by slot.
+    pub fn series(&self) -> impl Iterator<Item = (&str, &BTreeMap<String, Amount>)> {
+        self.0.iter().map(|(series, slots)| (series.as_str(), slots))
     }
 }

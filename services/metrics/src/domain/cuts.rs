@@ -105,6 +105,16 @@ impl Grain {
 }
 
 impl Period {
+    /// All time.
+    pub const ALL: Self = Self { start: Timestamp::MIN, end: Timestamp::MAX };
+
+    /// The part before an instant, and the part from it on; nothing where there is none.
+    #[must_use]
+    pub fn parted(self, at: Timestamp) -> (Option<Self>, Option<Self>) {
+        let some = |start: Timestamp, end: Timestamp| (start < end).then_some(Self { start, end });
+        (some(self.start, self.end.min(at)), some(self.start.max(at), self.end))
+    }
+
     /// The hours that lie in it as a whole, from the first to before the last, and what is left at its ends. Where no
     /// whole hour lies in it, all of it is left.
     #[must_use]
@@ -149,6 +159,16 @@ mod tests {
     fn a_period_touches_the_cuts_it_lies_in() {
         let period = Period { start: at("2024-01-31T23:00:00Z"), end: at("2024-03-01T00:00:00Z") };
         assert_eq!([Grain::Day, Grain::Week, Grain::Month].map(|grain| grain.count(period)), [30, 5, 2]);
+    }
+
+    #[test]
+    fn a_period_is_parted_at_an_instant() {
+        let period =
+            |start: i64, end: i64| Period { start: Timestamp::from_column(start), end: Timestamp::from_column(end) };
+        let parted = |at: i64| period(10, 20).parted(Timestamp::from_column(at));
+        assert_eq!(parted(15), (Some(period(10, 15)), Some(period(15, 20))));
+        assert_eq!(parted(10), (None, Some(period(10, 20))));
+        assert_eq!(parted(99), (Some(period(10, 20)), None));
     }
 
     proptest! {

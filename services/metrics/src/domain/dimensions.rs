@@ -20,16 +20,50 @@ pub enum Dimension {
     Product,
     /// What the party was to the company.
     Party,
-    /// What kind of interaction.
+    /// What kind of interaction, ticket, mention, …
     Type,
     /// Which survey.
     Survey,
+    /// Which campaign brought it about.
+    Campaign,
+    /// Which agent had it.
+    Agent,
+    /// Which team had it.
+    Team,
+    /// In which language.
+    Language,
+    /// About which topic.
+    Topic,
+    /// Which statement.
+    Statement,
+    /// Which target.
+    Target,
+    /// How urgent.
+    Priority,
 }
+
+/// How many dimensions every tenant has.
+const COUNT: usize = 15;
 
 impl Dimension {
     /// All, in the order of the variables of a filter.
-    pub const ALL: [Self; 7] =
-        [Self::Channel, Self::Touchpoint, Self::Stage, Self::Product, Self::Party, Self::Type, Self::Survey];
+    pub const ALL: [Self; COUNT] = [
+        Self::Channel,
+        Self::Touchpoint,
+        Self::Stage,
+        Self::Product,
+        Self::Party,
+        Self::Type,
+        Self::Survey,
+        Self::Campaign,
+        Self::Agent,
+        Self::Team,
+        Self::Language,
+        Self::Topic,
+        Self::Statement,
+        Self::Target,
+        Self::Priority,
+    ];
 
     /// Its name in the contract.
     #[must_use]
@@ -42,6 +76,14 @@ impl Dimension {
             Self::Party => "party",
             Self::Type => "type",
             Self::Survey => "survey",
+            Self::Campaign => "campaign",
+            Self::Agent => "agent",
+            Self::Team => "team",
+            Self::Language => "language",
+            Self::Topic => "topic",
+            Self::Statement => "statement",
+            Self::Target => "target",
+            Self::Priority => "priority",
         }
     }
 }
@@ -82,7 +124,7 @@ impl Axis {
 pub struct Dimensions {
     /// The values of [`Dimension::ALL`], in that order.
     #[serde(rename = "d")]
-    values: [String; 7],
+    values: [String; COUNT],
     /// The declared traits that were known, by name.
     #[serde(rename = "t", default, skip_serializing_if = "BTreeMap::is_empty")]
     traits: BTreeMap<String, String>,
@@ -168,7 +210,7 @@ mod tests {
 
     #[test]
     fn only_names_of_dimensions_and_traits_are_axes() {
-        for name in ["", "Channel", "trait.", "trait.City", "trait.a b", "trait", "agent", "trait._x"] {
+        for name in ["", "Channel", "trait.", "trait.City", "trait.a b", "trait", "region", "trait._x"] {
             assert!(Axis::parse(name).is_none(), "{name}");
         }
         assert_eq!(Axis::parse("trait.city").map(|axis| axis.name()), Some("trait.city".to_owned()));

@@ -102,6 +102,19 @@ impl Grouping {
         !axes.is_empty() || filter.is_some()
     }
 
+    /// One group of it alone.
+    #[must_use]
+    pub fn only(&self, group: &[String]) -> Self {
+        match self {
+            Self::Everything => Self::Everything,
+            Self::Groups { groups, members } => {
+                let place = groups.iter().position(|values| values == group);
+                let members = members.iter().filter(|(_, of)| Some(*of) == place);
+                Self::Groups { groups: groups.clone(), members: members.copied().collect() }
+            }
+        }
+    }
+
     /// The values of a group along the axes; none where there is one group for everything.
     #[must_use]
     pub fn values(&self, group: usize) -> &[String] {

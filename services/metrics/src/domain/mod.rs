@@ -1,4 +1,5 @@
-//! What metrics are, without a database: facts and the group of cells they add up to, statistics, groups, suppression.
+//! What metrics are, without a database: records and their facts, the group of cells they add up to, what is reckoned from
+//! them, statistics, groups, suppression.
 
 pub mod catalogue;
 pub mod cells;
@@ -8,8 +9,11 @@ pub mod facts;
 pub mod figures;
 pub mod filter;
 pub mod grouping;
-pub mod normal;
+pub mod listing;
 pub mod points;
 pub mod question;
+pub mod reckoning;
+pub mod records;
+pub mod slots;
 pub mod statistics;
 pub mod suppression;

@@ -2,29 +2,41 @@
 
 use std::collections::BTreeMap;
 
-use rapport_kernel::{Currency, Timestamp};
+use rapport_kernel::{Fault, Timestamp};
 
-use super::catalogue::Metric;
 use super::cells::Tally;
 use super::figures::{Comparison, Figure};
 use super::grouping::Grouping;
 use super::question::Question;
+use super::reckoning::{self, Part, Reckoning};
 use super::statistics::Share;
 use super::suppression::{Spot, suppressed};
 
 /// Where facts were counted together: a group's place, and a cut's number (0 where time is not cut).
 pub type Place = (usize, i64);
 
-/// A part of an answer that is withheld or shown as one: a place, and the currency of its sum.
-pub type Part = (Place, Option<Currency>);
+/// What is withheld or shown as one: a place, and a series of facts.
+pub type Spotted = (Place, String);
 
 /// A figure and where it stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// Where.
     pub place: Place,
-    /// The figure.
-    pub figure: Figure,
+    /// What it is of, and the figure.
+    pub part: Part,
+    /// How many are too young to count.
+    pub immature: i64,
+    /// Which share of all texts was analysed; `None` where nothing is.
+    pub coverage: Option<f64>,
+}
+
+impl Row {
+    /// A figure.
+    #[must_use]
+    pub const fn new(place: Place, part: Part) -> Self {
+        Self { place, part, immature: 0, coverage: None }
+    }
 }
 
 /// What was counted over a period.
@@ -33,9 +45,9 @@ pub struct Counted {
     /// The figures.
     pub rows: Vec<Row>,
     /// How many customers they rest on; empty where nothing is withheld.
-    pub people: BTreeMap<Part, i64>,
-    /// What the filter left out: its values along the axes, its cut, its currency, and how many customers it rests on.
-    pub left_out: Vec<(Vec<String>, i64, Option<Currency>, i64)>,
+    pub people: BTreeMap<Spotted, i64>,
+    /// What the filter left out: its values along the axes, its cut, its series, and how many customers it rests on.
+    pub left_out: Vec<(Vec<String>, i64, String, i64)>,
 }
 
 /// One point of an answer. No `Debug`: a group may be named by a personal trait.
@@ -45,12 +57,21 @@ pub struct Point {
     pub group: Vec<String>,
     /// The cut's first instant.
     pub start: Option<Timestamp>,
-    /// The figure; `None` where it is suppressed.
-    pub figure: Option<Figure>,
+    /// The series, and what of it.
+    pub series: String,
+    /// What of the series it is about; empty: all.
+    pub of: String,
     /// How figures like it are computed.
     pub method: &'static str,
-    /// The currency of a sum.
-    pub currency: Option<Currency>,
+    /// What is told; `None` where it is suppressed.
+    pub told: Option<Told>,
+}
+
+/// What a point tells.
+#[derive(Clone)]
+pub struct Told {
+    /// The figure and what it rests on.
+    pub row: Row,
     /// The comparison.
     pub comparison: Option<Comparison>,
 }
@@ -59,43 +80,88 @@ pub struct Point {
 pub struct Answer {
     /// Its points, in order of their groups, then time.
     pub points: Vec<Point>,
-    /// How many facts of the tenant were erased.
+    /// How many records of the tenant were erased.
     pub erased_facts: i64,
 }
 
-/// The rows of what was tallied by slots.
-#[must_use]
-pub fn tallied(metric: Metric, tallies: BTreeMap<Place, Tally>) -> Vec<Row> {
+/// The rows of what was tallied.
+///
+/// # Errors
+/// Where a cell holds what nothing here wrote.
+pub fn tallied(question: &Question, tallies: &BTreeMap<Place, Tally>) -> Result<Vec<Row>, Fault> {
     let mut rows = Vec::new();
     for (place, tally) in tallies {
-        match metric {
-            Metric::Interactions | Metric::Customers => rows.push(Row { place, figure: Figure::Count(tally.count()) }),
-            Metric::Revenue => {
-                rows.extend(tally.sums().map(|(currency, sum)| Row { place, figure: Figure::Sum(currency, sum) }));
-            }
-            Metric::Nps => rows.push(Row { place, figure: Figure::Score(tally.histogram()) }),
-            Metric::RepeatCustomerShare => {}
-        }
+        let parts = reckoning::parts(question.metric.reckoning(), tally, question.declared())?;
+        rows.extend(parts.into_iter().map(|part| Row::new(*place, part)));
     }
-    rows
+    Ok(rows)
 }
 
-/// The rows of what was counted by customers: how many there are, and how many of them came back.
+/// The rows of shares of whole things.
 #[must_use]
-pub fn counted(metric: Metric, shares: BTreeMap<Place, Share>) -> Vec<Row> {
-    let figure = |share: Share| match metric {
-        Metric::RepeatCustomerShare => Figure::Share(share),
-        Metric::Interactions | Metric::Customers | Metric::Revenue | Metric::Nps => Figure::Count(share.whole),
+pub fn shares(shares: BTreeMap<Place, (i64, i64)>) -> Vec<Row> {
+    let share = |(part, whole): (i64, i64)| Figure::Share(Share::counted(part, whole), whole);
+    let rows = shares.into_iter().filter(|(_, (_, whole))| *whole > 0);
+    rows.map(|(place, of)| Row::new(place, Part::new(String::new(), share(of)))).collect()
+}
+
+/// The rows of how many there are.
+#[must_use]
+pub fn counts(counts: BTreeMap<Place, i64>) -> Vec<Row> {
+    let part = |count: i64| Part::new(String::new(), Figure::Count(count));
+    counts.into_iter().map(|(place, count)| Row::new(place, part(count))).collect()
+}
+
+/// Each channel's share of all channels beside it: in the same cut, and of the same values along all other axes.
+#[must_use]
+pub fn of_channels(grouping: &Grouping, channel: usize, rows: Vec<Row>) -> Vec<Row> {
+    let rest = |place: Place| {
+        let mut values = grouping.values(place.0).to_vec();
+        if channel < values.len() {
+            values.remove(channel);
+        }
+        (values, place.1)
     };
-    shares.into_iter().map(|(place, share)| Row { place, figure: figure(share) }).collect()
+    let mut wholes: BTreeMap<(Vec<String>, i64), i64> = BTreeMap::new();
+    for row in &rows {
+        *wholes.entry(rest(row.place)).or_default() += row.part.figure.n();
+    }
+    let counts = rows.iter().map(|row| {
+        let whole = wholes.get(&rest(row.place)).copied().unwrap_or(0);
+        (row.place, (row.part.figure.n(), whole))
+    });
+    shares(counts.collect())
 }
 
 /// The rows where no fact counts: of counts of everything, none is a number too.
 #[must_use]
 pub fn nothing(question: &Question) -> Vec<Row> {
-    let counts = matches!(question.metric, Metric::Interactions | Metric::Customers);
+    let counts = matches!(question.metric.reckoning(), Reckoning::Count | Reckoning::Customers);
     let whole = question.grain.is_none() && question.axes.is_empty() && question.filter.is_none();
-    if counts && whole { vec![Row { place: (0, 0), figure: Figure::Count(0) }] } else { Vec::new() }
+    if counts && whole { self::counts(BTreeMap::from([((0, 0), 0)])) } else { Vec::new() }
+}
+
+/// Sets beside figures how many facts are too young to count. Where all are, there is a row without a value.
+pub fn with_immature(rows: &mut Vec<Row>, immature: BTreeMap<Place, i64>) {
+    for (place, count) in immature {
+        match rows.iter_mut().find(|row| row.place == place) {
+            Some(row) => row.immature = count,
+            None => {
+                let part = Part::new(String::new(), Figure::Share(Share::default(), 0));
+                rows.push(Row { immature: count, ..Row::new(place, part) });
+            }
+        }
+    }
+    rows.sort_by_key(|row| row.place);
+}
+
+/// Sets beside figures of texts which share of all texts they are.
+#[expect(clippy::cast_precision_loss, reason = "the contract's values are doubles")]
+pub fn with_coverage(rows: &mut [Row], unread: &BTreeMap<Place, i64>) {
+    for row in rows {
+        let (read, unread) = (row.part.figure.n(), unread.get(&row.place).copied().unwrap_or(0));
+        row.coverage = Some(read as f64 / (read + unread) as f64);
+    }
 }
 
 /// The points of a question: what was counted in its period, and in the period to compare with.
@@ -108,25 +174,82 @@ pub fn points(
     threshold: i64,
 ) -> Vec<Point> {
     let hidden = withheld(question, grouping, counted, threshold);
-    let baseline = baseline.map(|counted| {
-        let hidden = withheld(question, grouping, counted, threshold);
-        let shown = counted.rows.iter().zip(hidden).filter(|(_, hidden)| !hidden);
-        shown.map(|(row, _)| ((row.place, row.figure.currency()), row.figure)).collect::<BTreeMap<_, _>>()
-    });
+    let other = match baseline {
+        Some(baseline) => {
+            let hidden = withheld(question, grouping, baseline, threshold);
+            Baseline::of_period(baseline, &hidden)
+        }
+        None => Baseline::of_group(question, grouping, counted, &hidden),
+    };
     let point = |(row, hidden): (&Row, bool)| {
-        let currency = row.figure.currency();
-        let figure = (!hidden).then_some(row.figure);
-        let other = baseline.as_ref().and_then(|baseline| baseline.get(&(row.place, currency)));
+        let values = grouping.values(row.place.0);
+        let against = |figure: &Figure| {
+            let other = other.against(values, row)?;
+            figure.against(&other.part.figure, question.level, direction(question, row))
+        };
         Point {
-            group: grouping.values(row.place.0).to_vec(),
+            group: values.to_vec(),
             start: question.grain.map(|grain| grain.start(row.place.1)),
-            comparison: figure.zip(other).and_then(|(figure, other)| figure.against(other, question.level)),
-            figure,
-            method: row.figure.method(),
-            currency,
+            series: row.part.series.clone(),
+            of: row.part.of.clone(),
+            method: row.part.figure.method(),
+            told: (!hidden).then(|| Told { row: row.clone(), comparison: against(&row.part.figure) }),
         }
     };
     counted.rows.iter().zip(hidden).map(point).collect()
+}
+
+/// Whether more is better: on a scale that stands on its head, less is.
+fn direction(question: &Question, row: &Row) -> super::figures::Direction {
+    use super::figures::Direction;
+    let reversed = question.metric.reckoning() == Reckoning::Mean && row.part.series.ends_with('r');
+    match question.metric.entry().direction {
+        Direction::Higher if reversed => Direction::Lower,
+        direction => direction,
+    }
+}
+
+/// What points are compared with.
+enum Baseline<'a> {
+    /// The same group over another period, or nothing.
+    Period(BTreeMap<(usize, &'a str, &'a str), &'a Row>),
+    /// The group of these values along these axes, in the same cut.
+    Group(Vec<(usize, &'a str)>, BTreeMap<(&'a [String], i64, &'a str, &'a str), &'a Row>),
+}
+
+impl<'a> Baseline<'a> {
+    fn of_period(counted: &'a Counted, hidden: &[bool]) -> Self {
+        let shown = counted.rows.iter().zip(hidden).filter(|(_, hidden)| !**hidden);
+        Self::Period(shown.map(|(row, _)| ((row.place.0, &*row.part.series, &*row.part.of), row)).collect())
+    }
+
+    fn of_group(question: &'a Question, grouping: &'a Grouping, counted: &'a Counted, hidden: &[bool]) -> Self {
+        if question.compare_to_group.is_empty() {
+            return Self::Period(BTreeMap::new());
+        }
+        let axes = question.axes.iter().map(super::dimensions::Axis::name).enumerate();
+        let values = axes.filter_map(|(at, name)| Some((at, question.compare_to_group.get(&name)?.as_str())));
+        let shown = counted.rows.iter().zip(hidden).filter(|(_, hidden)| !**hidden);
+        let named = |(row, _): (&'a Row, &bool)| {
+            ((grouping.values(row.place.0), row.place.1, &*row.part.series, &*row.part.of), row)
+        };
+        Self::Group(values.collect(), shown.map(named).collect())
+    }
+
+    /// What a row of some values is compared with; nothing with itself.
+    fn against(&self, values: &[String], row: &Row) -> Option<&'a Row> {
+        match self {
+            Self::Period(rows) => rows.get(&(row.place.0, &*row.part.series, &*row.part.of)).copied(),
+            Self::Group(axes, rows) => {
+                let mut theirs = values.to_vec();
+                for (at, value) in axes {
+                    (*value).clone_into(theirs.get_mut(*at)?);
+                }
+                let other = rows.get(&(&*theirs, row.place.1, &*row.part.series, &*row.part.of)).copied();
+                other.filter(|_| theirs != values)
+            }
+        }
+    }
 }
 
 /// Which rows are withheld: those that rest on few customers, and those that would give such a one away. What a filter
@@ -137,28 +260,22 @@ fn withheld(question: &Question, grouping: &Grouping, counted: &Counted, thresho
         return hidden;
     }
     let mut ranks = Ranks::default();
-    // Sums of different currencies cannot be subtracted from one another: each currency is an answer of its own.
-    let mut by_currency: BTreeMap<Option<Currency>, (Vec<usize>, Vec<Spot>)> = BTreeMap::new();
+    // Different series cannot be subtracted from one another, nor emotions: each is an answer of its own.
+    let mut apart: BTreeMap<(&str, &str), (Vec<usize>, Vec<Spot>)> = BTreeMap::new();
     for (index, row) in counted.rows.iter().enumerate() {
-        let currency = row.figure.currency();
-        // Figures of customers rest on those they count.
-        let size = match row.figure {
-            Figure::Share(share) => share.whole,
-            Figure::Count(_) | Figure::Sum(..) | Figure::Score(_) => {
-                counted.people.get(&(row.place, currency)).copied().unwrap_or(0)
-            }
-        };
+        let size = counted.people.get(&(row.place, row.part.series.clone())).copied().unwrap_or(0);
         let place = ranks.place(grouping.values(row.place.0), row.place.1, ADMITTED);
-        let (indexes, spots) = by_currency.entry(currency).or_default();
+        let (indexes, spots) = apart.entry((&row.part.series, &row.part.of)).or_default();
         indexes.push(index);
         spots.push(Spot { place, size });
     }
-    for (values, cut, currency, people) in &counted.left_out {
-        if let Some((_, spots)) = by_currency.get_mut(currency) {
+    for (values, cut, series, people) in &counted.left_out {
+        let beside = apart.iter_mut().filter(|((of, _), _)| *of == series);
+        for (_, (_, spots)) in beside {
             spots.push(Spot { place: ranks.place(values, *cut, LEFT_OUT), size: *people });
         }
     }
-    for (indexes, spots) in by_currency.into_values() {
+    for (indexes, spots) in apart.into_values() {
         // The rows come first among the spots.
         for (index, gone) in indexes.into_iter().zip(suppressed(&spots, threshold)) {
             hidden[index] = gone;

@@ -1,13 +1,15 @@
 //! A question: one metric over a period, cut and grouped. What the catalogue does not have is refused here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rapport_kernel::{Fault, Reason, Violations};
+use rapport_kernel::{Fault, Reason, Timestamp, Violations};
 
 use super::catalogue::Metric;
 use super::cuts::{Grain, Period};
 use super::dimensions::{Axis, Dimension};
+use super::facts::Family;
 use super::filter::Filter;
+use super::reckoning::{Declared, Reckoning, Transfers};
 
 /// How many cuts one answer holds at most.
 pub const MOST_CUTS: i64 = 10_000;
@@ -36,13 +38,24 @@ pub struct Question {
     pub filter: Option<Filter>,
     /// The period to compare with.
     pub compare_to: Option<Period>,
+    /// The group to compare with: values along some of the axes, by their names.
+    pub compare_to_group: BTreeMap<String, String>,
     /// The level of intervals and tests.
     pub level: f64,
     /// How repeat purchases are counted; `None`: the metric's default.
     pub counting: Option<Counting>,
     /// Whether only each customer's latest response counts.
     pub latest_per_customer: bool,
+    /// Within how many microseconds things must stay quiet; `None`: seven days.
+    pub window: Option<i64>,
+    /// What becomes of transferred contacts; `None`: they fail.
+    pub transfers: Option<Transfers>,
+    /// As of when it is told what is mature.
+    pub at: Timestamp,
 }
+
+/// Within how long things must stay quiet where nothing else is declared: seven days.
+const WINDOW: i64 = 7 * 86_400_000_000;
 
 impl Question {
     /// Whether the catalogue can answer it.
@@ -65,21 +78,70 @@ impl Question {
         if self.compare_to.is_some() && self.grain.is_some() {
             violations.add("compare_to", "query.compare_to", "needs grain unspecified");
         }
-        if self.counting.is_some() && self.metric != Metric::RepeatCustomerShare {
+        self.check_options(&mut violations);
+        unsupported(violations)
+    }
+
+    fn check_options(&self, violations: &mut Violations) {
+        let reckoning = self.metric.reckoning();
+        if self.counting.is_some() && reckoning != Reckoning::Repeats {
             violations.add("counting", "query.counting", "is for repeat_customer_share alone");
         }
-        if self.latest_per_customer && self.metric != Metric::Nps {
-            violations.add("latest_per_customer", "query.latest_per_customer", "is for scores alone, as nps");
+        if self.latest_per_customer && !self.metric.is_answered() {
+            let text = "is for what customers answer alone, as nps";
+            violations.add("latest_per_customer", "query.latest_per_customer", text);
         }
-        unsupported(violations)
+        if self.window.is_some() && !reckoning.matures() {
+            violations.add("window", "query.window", "is for fcr_operational, fcr_ticket and reopen_rate alone");
+        }
+        if self.transfers.is_some() && !reckoning.sees_transfers() {
+            violations.add("transfers", "query.transfers", "is for fcr_operational and fcr_ticket alone");
+        }
+        if self.compare_to.is_some() && !self.compare_to_group.is_empty() {
+            let text = "a point is compared with one other: a period or a group";
+            violations.add("compare_to_group", "query.compare_to", text);
+        }
+        for name in self.compare_to_group.keys() {
+            if !self.axes.iter().any(|axis| axis.name() == *name) {
+                let text = format!("{name} is not grouped by: group_by must name it");
+                violations.add("compare_to_group", "query.compare_to", text);
+            }
+        }
+    }
+
+    /// Which facts it counts.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        let entry = self.metric.entry();
+        let topics = self.axes.contains(&Axis::Dimension(Dimension::Topic))
+            || self.filter.as_ref().is_some_and(|filter| filter.dimensions().any(|read| read == Dimension::Topic));
+        entry.by_topic.filter(|_| topics).unwrap_or(entry.family)
+    }
+
+    /// What the caller declares of contacts.
+    #[must_use]
+    pub fn declared(&self) -> Declared {
+        Declared { window: self.window.unwrap_or(WINDOW), transfers: self.transfers.unwrap_or(Transfers::Fail) }
+    }
+
+    /// What of a period is old enough to tell, and what is not yet; all of it is where nothing has to stay quiet.
+    #[must_use]
+    pub fn matured(&self, period: Option<Period>) -> (Option<Period>, Option<Period>) {
+        let period = period.unwrap_or(Period::ALL);
+        if !self.metric.reckoning().matures() {
+            return (Some(period), None);
+        }
+        // What happened the window ago is mature: the part before the instant after it.
+        let last = self.at.micros().saturating_sub(self.declared().window);
+        period.parted(Timestamp::from_column(last.saturating_add(1)))
     }
 
     /// Whether points of fewer customers than a threshold are withheld. Counts and sums of everything, cut by time alone, are the tenant's
     /// books and tell nobody apart: they are answered whatever they rest on.
     #[must_use]
-    pub const fn withholds(&self, threshold: i64) -> bool {
-        let estimates = matches!(self.metric, Metric::Nps | Metric::RepeatCustomerShare);
-        threshold > 1 && (estimates || !self.axes.is_empty() || self.filter.is_some())
+    pub fn withholds(&self, threshold: i64) -> bool {
+        let books = matches!(self.metric.reckoning(), Reckoning::Count | Reckoning::Sums | Reckoning::Customers);
+        threshold > 1 && (!books || !self.axes.is_empty() || self.filter.is_some())
     }
 
     /// Whether it names traits.
@@ -112,7 +174,7 @@ impl Question {
     }
 
     fn check_dimensions(&self, violations: &mut Violations) {
-        let offered = self.metric.dimensions();
+        let offered = self.metric.entry().dimensions;
         let names = || offered.iter().map(|dimension| dimension.name()).collect::<Vec<_>>().join(", ");
         for (place, axis) in self.axes.iter().enumerate() {
             if let Axis::Dimension(dimension) = axis

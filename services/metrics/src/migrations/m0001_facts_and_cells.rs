@@ -10,17 +10,20 @@ use sea_orm_migration::prelude::*;
 /// No second index can serve a search by primary key (one is partial, the others do not begin with the tenant): a planner
 /// without statistics, as during a first import, takes any that could, and reads all of a tenant's rows.
 ///
-/// A deleted fact keeps its revision, which stops older events, and its subject, by which an erasure finds it.
+/// A record without facts, as a deleted one, keeps its first line: its revision stops older events, and by its subject an
+/// erasure finds it.
 const TABLES: &[&str] = &[
-    "CREATE TABLE fact (tenant {id} NOT NULL, family SMALLINT NOT NULL, id {id} NOT NULL, revision BIGINT NOT NULL, \
-     state SMALLINT NOT NULL, recorded_at BIGINT NOT NULL, subject_id {id} NOT NULL, occurred_at BIGINT, hour BIGINT, \
-     month BIGINT, dimensions {id}, slot TEXT, micros BIGINT, purchase BOOLEAN, PRIMARY KEY (tenant, family, id)) {clustered}",
-    "CREATE INDEX fact_time ON fact (tenant, family, occurred_at, subject_id, hour, month, dimensions, purchase) \
+    "CREATE TABLE fact (tenant {id} NOT NULL, kind SMALLINT NOT NULL, id {id} NOT NULL, line INTEGER NOT NULL, \
+     revision BIGINT NOT NULL, state SMALLINT NOT NULL, recorded_at BIGINT NOT NULL, subject_id {id} NOT NULL, \
+     family SMALLINT, occurred_at BIGINT, hour BIGINT, month BIGINT, dimensions {id}, series TEXT, slot TEXT, \
+     micros BIGINT, purchase BOOLEAN, thread {id}, PRIMARY KEY (tenant, kind, id, line)) {clustered}",
+    "CREATE INDEX fact_time ON fact (tenant, family, occurred_at, subject_id, hour, month, dimensions, purchase, series) \
      WHERE state = 0",
     "CREATE INDEX fact_subject ON fact (subject_id, tenant)",
+    "CREATE INDEX fact_thread ON fact (thread, occurred_at, tenant) WHERE thread IS NOT NULL",
     "CREATE TABLE cell (tenant {id} NOT NULL, family SMALLINT NOT NULL, hour BIGINT NOT NULL, dimensions {id} NOT NULL, \
-     slot TEXT NOT NULL, month BIGINT NOT NULL, facts BIGINT NOT NULL, units BIGINT NOT NULL, micros BIGINT NOT NULL, \
-     PRIMARY KEY (tenant, family, hour, dimensions, slot)) {clustered}",
+     series TEXT NOT NULL, slot TEXT NOT NULL, month BIGINT NOT NULL, facts BIGINT NOT NULL, units BIGINT NOT NULL, \
+     micros BIGINT NOT NULL, PRIMARY KEY (tenant, family, hour, dimensions, series, slot)) {clustered}",
     "CREATE INDEX cell_dimensions ON cell (dimensions, tenant)",
     "CREATE TABLE dimension_set (tenant {id} NOT NULL, id {id} NOT NULL, body TEXT NOT NULL, PRIMARY KEY (tenant, id)) {clustered}",
     "CREATE TABLE subject_link (tenant {id} NOT NULL, subject_id {id} NOT NULL, customer_id {id} NOT NULL, \

@@ -1,4 +1,4 @@
-//! Applying events: facts, cells and links change together, in one transaction for up to a thousand events.
+//! Applying events: records, cells and links change together, in one transaction for up to a thousand events.
 //!
 //! Units of one tenant run one after another (a lock on Postgres, the one writer on SQLite): cells are shared by all
 //! partitions of both topics, so concurrent units would only wait for each other's rows, or deadlock.
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::erase;
 use crate::domain::cells::Deltas;
 use crate::domain::dimensions::Dimensions;
-use crate::domain::facts::{Arriving, FactKey, Kept, State, replace};
+use crate::domain::records::{Arriving, Kept, RecordKey, replace};
 use crate::events::Change;
 use crate::store;
 
@@ -31,7 +31,7 @@ pub async fn apply(tx: &Tx, changes: Vec<Change>) -> Result<(), Fault> {
     if let Some((revision, threshold)) = batch.threshold {
         store::tenant_setting::put(tx, revision, threshold).await?;
     }
-    count(tx, batch.facts).await?;
+    count(tx, batch.records).await?;
     // What stood before the erasure is counted as erased, also where both came together.
     let erased: Vec<SubjectId> = batch.erased.into_iter().collect();
     erase::forget(tx, &erased).await?;
@@ -58,7 +58,7 @@ pub async fn settle(tx: &Tx, deltas: &Deltas) -> Result<(), Fault> {
 /// The newest of what events say about each thing.
 #[derive(Default)]
 struct Batch {
-    facts: BTreeMap<FactKey, Box<Arriving>>,
+    records: BTreeMap<RecordKey, Box<Arriving>>,
     links: BTreeMap<SubjectId, (CustomerId, i64)>,
     erased: BTreeSet<SubjectId>,
     traits: BTreeMap<String, (i64, bool)>,
@@ -71,10 +71,10 @@ impl Batch {
         for change in changes {
             match change {
                 // What comes after an erasure is late, as it would be in a later batch.
-                Change::Fact(key, fact) => {
-                    let newer = batch.facts.get(&key).is_none_or(|held| held.revision < fact.revision);
-                    if newer && !batch.erased.contains(&fact.subject()) {
-                        batch.facts.insert(key, fact);
+                Change::Record(key, record) => {
+                    let newer = batch.records.get(&key).is_none_or(|held| held.revision < record.revision);
+                    if newer && !batch.erased.contains(&record.subject) {
+                        batch.records.insert(key, record);
                     }
                 }
                 Change::Link(subject, customer, revision) => {
@@ -98,13 +98,13 @@ impl Batch {
     }
 
     fn subjects(&self) -> Vec<SubjectId> {
-        let of_facts = self.facts.values().map(|fact| fact.subject());
-        let subjects: BTreeSet<_> = of_facts.chain(self.links.keys().copied()).collect();
+        let of_records = self.records.values().map(|record| record.subject);
+        let subjects: BTreeSet<_> = of_records.chain(self.links.keys().copied()).collect();
         subjects.into_iter().collect()
     }
 
     fn drop_those_of(&mut self, entombed: &BTreeSet<SubjectId>) {
-        self.facts.retain(|_, fact| !entombed.contains(&fact.subject()));
+        self.records.retain(|_, record| !entombed.contains(&record.subject));
         self.links.retain(|subject, _| !entombed.contains(subject));
     }
 }
@@ -115,26 +115,26 @@ async fn link(tx: &Tx, links: &BTreeMap<SubjectId, (CustomerId, i64)>) -> Result
     store::subject_link::put(tx, &rows).await
 }
 
-async fn count(tx: &Tx, facts: BTreeMap<FactKey, Box<Arriving>>) -> Result<(), Fault> {
-    let keys: Vec<FactKey> = facts.keys().copied().collect();
-    let held = store::fact::find(tx, &keys).await?;
+async fn count(tx: &Tx, records: BTreeMap<RecordKey, Box<Arriving>>) -> Result<(), Fault> {
+    let keys: Vec<RecordKey> = records.keys().copied().collect();
+    let held = store::record::find(tx, &keys).await?;
     let mut deltas = Deltas::default();
     let mut sets: BTreeMap<Uuid, Dimensions> = BTreeMap::new();
-    let mut changed: Vec<(FactKey, Kept)> = Vec::new();
-    for (key, arriving) in facts {
+    let mut changed: Vec<(RecordKey, Kept)> = Vec::new();
+    for (key, arriving) in records {
         let before = held.get(&key);
         if before.is_some_and(|before| before.revision >= arriving.revision) {
             continue;
         }
         let kept = arriving.kept();
-        replace(key, before, &kept, &mut deltas);
-        if let (State::Live(content), State::Live(named)) = (arriving.state, &kept.state) {
-            sets.entry(named.dimensions).or_insert(content.dimensions);
+        replace(before, &kept, &mut deltas);
+        for (fact, named) in arriving.facts.into_iter().zip(&kept.facts) {
+            sets.entry(named.dimensions).or_insert(fact.dimensions);
         }
         changed.push((key, kept));
     }
     let sets: Vec<(Uuid, &Dimensions)> = sets.iter().map(|(id, dimensions)| (*id, dimensions)).collect();
     store::dimension_set::keep(tx, &sets).await?;
-    store::fact::put(tx, &changed).await?;
+    store::record::put(tx, &changed, &held).await?;
     settle(tx, &deltas).await
 }

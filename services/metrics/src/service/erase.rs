@@ -1,4 +1,4 @@
-//! Forgetting subjects. Their facts leave the cells and are gone; those that stood are counted among the erased ones, once.
+//! Forgetting subjects. Their records leave the cells and are gone; those that counted are counted among the erased ones, once.
 //! What comes late is stopped by the subject's tombstone and counts nowhere. Both ways here, the event and the gateway's
 //! call, do the same, and doing it again changes nothing.
 
@@ -7,7 +7,7 @@ use rapport_kernel::{Fault, SubjectId, TenantId};
 
 use super::apply::{lock, settle};
 use crate::domain::cells::Deltas;
-use crate::domain::facts;
+use crate::domain::records;
 use crate::store;
 
 /// Facts that one unit forgets: others write between two.
@@ -16,13 +16,13 @@ const BITE: usize = 5_000;
 /// What a unit forgot.
 #[derive(Clone, Copy, Default)]
 pub struct Forgotten {
-    /// How many rows went.
+    /// How many links and records went.
     pub rows: u64,
     /// Whether there may be more.
     pub more: bool,
 }
 
-/// Erases subjects at the gateway's request, however many facts they have. Answers how many rows it deleted.
+/// Erases subjects at the gateway's request, however many facts they have. Answers how many links and records it deleted.
 ///
 /// # Errors
 /// Where the database fails; what was forgotten until then stays so.
@@ -56,12 +56,12 @@ pub async fn forget(tx: &Tx, subjects: &[SubjectId]) -> Result<Forgotten, Fault>
     }
     tx.erase(subjects).await?;
     let links = store::subject_link::delete(tx, subjects).await?;
-    let facts = store::fact::of_subjects(tx, subjects, BITE).await?;
+    let (found, more) = store::record::of_subjects(tx, subjects, BITE).await?;
     let mut deltas = Deltas::default();
-    for (key, fact) in &facts {
-        facts::erase(*key, fact, &mut deltas);
+    for record in found.values() {
+        records::erase(record, &mut deltas);
     }
-    store::fact::delete(tx, &facts).await?;
+    store::record::delete(tx, &found).await?;
     settle(tx, &deltas).await?;
-    Ok(Forgotten { rows: links + u64::try_from(facts.len()).unwrap_or(u64::MAX), more: facts.len() == BITE })
+    Ok(Forgotten { rows: links + u64::try_from(found.len()).unwrap_or(u64::MAX), more })
 }

@@ -12,7 +12,7 @@ use crate::domain::cells::{Amount, CellKey, Deltas};
 use crate::domain::cuts::month_of;
 use crate::domain::facts::Family;
 
-const COLUMNS: usize = 9;
+const COLUMNS: usize = 10;
 
 /// Adds what changed to the cells.
 ///
@@ -22,13 +22,14 @@ pub async fn add(tx: &Tx, deltas: &Deltas) -> Result<(), Fault> {
     let changes: Vec<_> = deltas.changes().collect();
     for some in changes.chunks(ROWS) {
         let mut text =
-            "INSERT INTO cell (tenant, family, hour, dimensions, slot, month, facts, units, micros) VALUES ".to_owned();
+            "INSERT INTO cell (tenant, family, hour, dimensions, series, slot, month, facts, units, micros) VALUES "
+                .to_owned();
         for row in 0..some.len() {
             let comma = if row == 0 { "" } else { ", " };
             write!(text, "{comma}({})", marks(tx.engine(), row * COLUMNS + 1, COLUMNS)).map_err(Fault::internal)?;
         }
         text.push_str(
-            " ON CONFLICT (tenant, family, hour, dimensions, slot) DO UPDATE SET facts = cell.facts + excluded.facts, \
+            " ON CONFLICT (tenant, family, hour, dimensions, series, slot) DO UPDATE SET facts = cell.facts + excluded.facts, \
              units = cell.units + excluded.units, micros = cell.micros + excluded.micros",
         );
         let values = some.iter().flat_map(|(cell, amount)| values(tx, cell, amount)).collect();
@@ -37,7 +38,7 @@ pub async fn add(tx: &Tx, deltas: &Deltas) -> Result<(), Fault> {
     remove_empty(tx, &deltas.shrinking()).await
 }
 
-/// How many facts of the tenant were erased.
+/// How many records of the tenant were erased.
 ///
 /// # Errors
 /// Where the database fails.
@@ -54,7 +55,8 @@ fn values(tx: &Tx, cell: &CellKey, amount: &Amount) -> [Value; COLUMNS] {
         cell.family.column().into(),
         cell.hour.into(),
         cell.dimensions.into(),
-        cell.slot.column().into(),
+        cell.series.clone().into(),
+        cell.slot.clone().into(),
         month_of(cell.hour).into(),
         amount.count.into(),
         amount.units.into(),
@@ -63,8 +65,9 @@ fn values(tx: &Tx, cell: &CellKey, amount: &Amount) -> [Value; COLUMNS] {
 }
 
 async fn remove_empty(tx: &Tx, hours: &[(Family, i64)]) -> Result<(), Fault> {
-    for family in [Family::Interactions, Family::Nps, Family::Erased] {
-        let hours: Vec<i64> = hours.iter().filter(|(of, _)| *of == family).map(|(_, hour)| *hour).collect();
+    for of_family in hours.chunk_by(|one, next| one.0 == next.0) {
+        let family = of_family[0].0;
+        let hours: Vec<i64> = of_family.iter().map(|(_, hour)| *hour).collect();
         for some in hours.chunks(ROWS) {
             let (head, hours) = (marks(tx.engine(), 1, 2), marks(tx.engine(), 3, some.len()));
             let text =

@@ -8,15 +8,16 @@ use rapport_data::{Engine, Rx, Stored as _};
 use rapport_kernel::Fault;
 use sea_orm::{ConnectionTrait as _, QueryResult, Value};
 
-use super::fact::LIVE;
+use super::record::LIVE;
 use super::{sql, unreadable};
 use crate::domain::cells::{Amount, Tally};
 use crate::domain::cuts::{Grain, Period};
-use crate::domain::facts::{Family, Slot};
+use crate::domain::facts::Family;
 use crate::domain::grouping::Grouping;
-use crate::domain::points::{Part, Place};
+use crate::domain::points::{Place, Spotted};
 use crate::domain::question::Counting;
-use crate::domain::statistics::Share;
+use crate::domain::reckoning::{Declared, Transfers};
+use crate::domain::slots::TRANSFERRED;
 
 /// What all queries of a question have in common.
 #[derive(Clone, Copy)]
@@ -29,6 +30,8 @@ pub struct Scope<'a> {
     pub grain: Option<Grain>,
     /// Which facts are in which group.
     pub grouping: &'a Grouping,
+    /// Whether contacts that went from one to another do not count at all.
+    pub untransferred: bool,
 }
 
 /// Who counts among the customers.
@@ -52,43 +55,44 @@ pub async fn tallies(rx: &Rx, scope: Scope<'_>) -> Result<BTreeMap<Place, Tally>
         let (from, to) = (query.bind(hours.start), query.bind(hours.end));
         parts.push(query.select(
             ("cell", ""),
-            "slot, facts, units, micros",
+            "series, slot, facts, units, micros",
             &format!("hour >= {from} AND hour < {to}"),
         ));
     }
     for end in ends {
         let within = query.within(end);
-        let columns = "slot, CAST(1 AS BIGINT) AS facts, micros / 1000000 AS units, micros % 1000000 AS micros";
+        let columns = "series, slot, CAST(1 AS BIGINT) AS facts, micros / 1000000 AS units, micros % 1000000 AS micros";
         parts.push(query.select(("fact", ""), columns, &format!("state = {LIVE} AND {within}")));
     }
     let text = format!(
-        "SELECT place, cut, slot, CAST(SUM(facts) AS BIGINT) AS facts, CAST(SUM(units) AS BIGINT) AS units, \
-         CAST(SUM(micros) AS BIGINT) AS micros FROM ({}) AS part GROUP BY place, cut, slot",
+        "SELECT place, cut, series, slot, CAST(SUM(facts) AS BIGINT) AS facts, CAST(SUM(units) AS BIGINT) AS units, \
+         CAST(SUM(micros) AS BIGINT) AS micros FROM ({}) AS part GROUP BY place, cut, series, slot",
         parts.join(" UNION ALL ")
     );
     query.tally(&text).await
 }
 
-/// What each customer's latest fact in each group and cut adds up to. The order is by when they occurred, then by id.
+/// What each customer's latest fact in each group, cut and series adds up to. The order is by when they occurred, then by id.
 ///
 /// # Errors
 /// Where the database fails.
 pub async fn latest(rx: &Rx, scope: Scope<'_>) -> Result<BTreeMap<Place, Tally>, Fault> {
     let mut query = Query::new(rx, scope);
-    let facts = query.facts_of_customers("slot, occurred_at, id", "");
+    let facts = query.facts_of_customers("series, slot, occurred_at, id, line", "");
     let text = format!(
-        "SELECT place, cut, slot, COUNT(*) AS facts, CAST(0 AS BIGINT) AS units, CAST(0 AS BIGINT) AS micros FROM \
-         (SELECT place, cut, slot, ROW_NUMBER() OVER (PARTITION BY place, cut, customer ORDER BY occurred_at DESC, id DESC) \
-         AS nth FROM ({facts}) AS mine) AS ranked WHERE nth = 1 GROUP BY place, cut, slot"
+        "SELECT place, cut, series, slot, COUNT(*) AS facts, CAST(0 AS BIGINT) AS units, CAST(0 AS BIGINT) AS micros FROM \
+         (SELECT place, cut, series, slot, ROW_NUMBER() OVER (PARTITION BY place, cut, series, customer \
+         ORDER BY occurred_at DESC, id DESC, line DESC) AS nth FROM ({facts}) AS mine) AS ranked WHERE nth = 1 \
+         GROUP BY place, cut, series, slot"
     );
     query.tally(&text).await
 }
 
-/// How many customers there are, and how many of them came back.
+/// How many customers came back, and how many there are.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn customers(rx: &Rx, scope: Scope<'_>, who: Customers) -> Result<BTreeMap<Place, Share>, Fault> {
+pub async fn customers(rx: &Rx, scope: Scope<'_>, who: Customers) -> Result<BTreeMap<Place, (i64, i64)>, Fault> {
     let mut query = Query::new(rx, scope);
     let day = Grain::Day.expression();
     let (only, came_back) = match who {
@@ -104,48 +108,129 @@ pub async fn customers(rx: &Rx, scope: Scope<'_>, who: Customers) -> Result<BTre
     );
     let mut shares = BTreeMap::new();
     for row in query.rows(&text).await? {
-        let share = Share { part: row.try_get("", "part").stored()?, whole: row.try_get("", "whole").stored()? };
-        shares.insert(place(&row)?, share);
+        shares.insert(place(&row)?, (row.try_get("", "part").stored()?, row.try_get("", "whole").stored()?));
     }
     Ok(shares)
 }
 
-/// How many customers each group and cut rests on: by currency where `by_currency` says so, else together.
+/// How many customers have a fact of either of two families.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn people(rx: &Rx, scope: Scope<'_>, by_currency: bool) -> Result<BTreeMap<Part, i64>, Fault> {
+pub async fn customers_of(rx: &Rx, scope: Scope<'_>, other: Family) -> Result<BTreeMap<Place, i64>, Fault> {
     let mut query = Query::new(rx, scope);
-    let slot = if by_currency { "slot" } else { "'' AS slot" };
-    let facts = query.facts_of_customers(slot, "");
+    let one = query.facts_of_customers("1 AS one", "");
+    query.family = query.bind(other.column());
+    let two = query.facts_of_customers("1 AS one", "");
     let text = format!(
-        "SELECT place, cut, slot, COUNT(DISTINCT customer) AS people FROM ({facts}) AS mine GROUP BY place, cut, slot"
+        "SELECT place, cut, COUNT(DISTINCT customer) AS whole FROM ({one} UNION ALL {two}) AS mine GROUP BY place, cut"
+    );
+    counted(&query.rows(&text).await?, "whole")
+}
+
+/// How many facts there are.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn facts(rx: &Rx, scope: Scope<'_>) -> Result<BTreeMap<Place, i64>, Fault> {
+    Ok(tallies(rx, scope).await?.into_iter().map(|(place, tally)| (place, tally.count())).collect())
+}
+
+/// What becomes of first contacts on issues.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FirstContacts {
+    /// How many there are.
+    pub whole: i64,
+    /// How many were not followed by another.
+    pub part: i64,
+    /// How many customers made them.
+    pub people: i64,
+}
+
+/// First contacts, and those that were not followed by another on the issue. All contacts on the issue are looked at,
+/// whatever the period and groups; two at one instant are one.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn first_contacts(
+    rx: &Rx,
+    scope: Scope<'_>,
+    declared: Declared,
+) -> Result<BTreeMap<Place, FirstContacts>, Fault> {
+    let mut query = Query::new(rx, scope);
+    let window = query.bind(declared.window);
+    let near = |when: &str| {
+        format!(
+            "EXISTS (SELECT 1 FROM fact AS near WHERE near.tenant = $1 AND near.thread = counted.thread \
+             AND near.state = {LIVE} AND near.family = $2 AND {when})"
+        )
+    };
+    let first = format!(
+        " AND NOT {}",
+        near(&format!("near.occurred_at < counted.occurred_at AND near.occurred_at >= counted.occurred_at - {window}"))
+    );
+    let again =
+        near(&format!("near.occurred_at > counted.occurred_at AND near.occurred_at <= counted.occurred_at + {window}"));
+    let failed = match declared.transfers {
+        Transfers::Fail => format!("slot = '{TRANSFERRED}' OR {again}"),
+        Transfers::Allow | Transfers::LeaveOut => again,
+    };
+    // Tickets that were opened by one contact on one issue tell of it once.
+    let columns = format!(
+        "COALESCE(counted.thread, counted.id) AS thread, occurred_at, CASE WHEN {failed} THEN 1 ELSE 0 END AS failed"
+    );
+    let facts = query.facts_of_customers(&columns, &first);
+    let text = format!(
+        "SELECT place, cut, COUNT(*) AS whole, CAST(SUM(1 - failed) AS BIGINT) AS part, \
+         COUNT(DISTINCT customer) AS people FROM (SELECT place, cut, thread, occurred_at, customer, \
+         MAX(failed) AS failed FROM ({facts}) AS mine GROUP BY place, cut, thread, occurred_at, customer) AS contacts \
+         GROUP BY place, cut"
+    );
+    let mut found = BTreeMap::new();
+    for row in query.rows(&text).await? {
+        let [whole, part, people] = ["whole", "part", "people"].map(|column| row.try_get("", column).stored());
+        found.insert(place(&row)?, FirstContacts { whole: whole?, part: part?, people: people? });
+    }
+    Ok(found)
+}
+
+/// Leaves out contacts, and solutions, of tickets that went from one to another: their slots say so.
+const UNTRANSFERRED: &str = " AND slot <> 't' AND slot NOT LIKE '%\"t\":true%'";
+
+/// How many customers each group and cut rests on: by series where `by_series` says so, else together.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn people(rx: &Rx, scope: Scope<'_>, by_series: bool) -> Result<BTreeMap<Spotted, i64>, Fault> {
+    let mut query = Query::new(rx, scope);
+    let series = if by_series { "series" } else { "'' AS series" };
+    let facts = query.facts_of_customers(series, "");
+    let text = format!(
+        "SELECT place, cut, series, COUNT(DISTINCT customer) AS people FROM ({facts}) AS mine GROUP BY place, cut, series"
     );
     let mut people = BTreeMap::new();
     for row in query.rows(&text).await? {
-        let slot: String = row.try_get("", "slot").stored()?;
-        let currency = match Slot::from_column(&slot).ok_or_else(|| unreadable("fact"))? {
-            Slot::Money(currency) => Some(currency),
-            Slot::Plain | Slot::Score(_) => None,
-        };
-        people.insert((place(&row)?, currency), row.try_get("", "people").stored()?);
+        let series: String = row.try_get("", "series").stored()?;
+        people.insert((place(&row)?, series), row.try_get("", "people").stored()?);
     }
     Ok(people)
 }
 
 /// A statement in the making: its values, and what every part of it repeats.
-struct Query<'a> {
+pub(super) struct Query<'a> {
     rx: &'a Rx,
     scope: Scope<'a>,
     values: Vec<Value>,
+    /// The mark of the family that is read.
+    family: String,
     /// Tells which set of dimensions is in which group; empty where all facts are in one.
     with: String,
 }
 
 impl<'a> Query<'a> {
-    fn new(rx: &'a Rx, scope: Scope<'a>) -> Self {
+    pub(super) fn new(rx: &'a Rx, scope: Scope<'a>) -> Self {
         let values = vec![Value::from(rx.tenant().uuid()), Value::from(scope.family.column())];
-        let mut query = Self { rx, scope, values, with: String::new() };
+        let mut query = Self { rx, scope, values, family: "$2".to_owned(), with: String::new() };
         if let Grouping::Groups { members, .. } = scope.grouping {
             let members = members.iter().map(|(set, group)| format!("[\"{}\",{group}]", set.simple()));
             let mark = query.bind(format!("[{}]", members.collect::<Vec<_>>().join(",")));
@@ -161,7 +246,7 @@ impl<'a> Query<'a> {
     }
 
     /// Binds a value; answers its mark.
-    fn bind(&mut self, value: impl Into<Value>) -> String {
+    pub(super) fn bind(&mut self, value: impl Into<Value>) -> String {
         self.values.push(value.into());
         format!("${}", self.values.len())
     }
@@ -182,12 +267,14 @@ impl<'a> Query<'a> {
         };
         format!(
             "SELECT {place} AS place, {cut} AS cut, {columns} FROM {table} AS counted{member}{join} \
-             WHERE counted.tenant = $1 AND counted.family = $2 AND {only}{on}"
+             WHERE counted.tenant = $1 AND counted.family = {} AND {only}{on}{}",
+            self.family,
+            if self.scope.untransferred { UNTRANSFERRED } else { "" }
         )
     }
 
     /// The facts that count, each with the customer whose it is now.
-    fn facts_of_customers(&mut self, columns: &str, only: &str) -> String {
+    pub(super) fn facts_of_customers(&mut self, columns: &str, only: &str) -> String {
         let within = self.scope.period.map_or_else(|| "1 = 1".to_owned(), |period| self.within(period));
         let customer = "COALESCE(link.customer_id, counted.subject_id) AS customer";
         let link =
@@ -195,7 +282,7 @@ impl<'a> Query<'a> {
         self.select(("fact", link), &format!("{customer}, {columns}"), &format!("state = {LIVE} AND {within}{only}"))
     }
 
-    async fn rows(self, text: &str) -> Result<Vec<QueryResult>, Fault> {
+    pub(super) async fn rows(self, text: &str) -> Result<Vec<QueryResult>, Fault> {
         let statement = sql(self.rx.conn(), format!("{}{text}", self.with), self.values);
         self.rx.conn().query_all_raw(statement).await.stored()
     }
@@ -203,17 +290,20 @@ impl<'a> Query<'a> {
     async fn tally(self, text: &str) -> Result<BTreeMap<Place, Tally>, Fault> {
         let mut tallies: BTreeMap<Place, Tally> = BTreeMap::new();
         for row in self.rows(text).await? {
-            let slot: String = row.try_get("", "slot").stored()?;
-            let slot = Slot::from_column(&slot).ok_or_else(|| unreadable("cell"))?;
+            let (series, slot) = (row.try_get("", "series").stored()?, row.try_get("", "slot").stored()?);
             let amount = Amount {
                 count: row.try_get("", "facts").stored()?,
                 units: row.try_get("", "units").stored()?,
                 micros: row.try_get("", "micros").stored()?,
             };
-            tallies.entry(place(&row)?).or_default().add(slot, amount);
+            tallies.entry(place(&row)?).or_default().add(series, slot, amount);
         }
         Ok(tallies)
     }
+}
+
+fn counted(rows: &[QueryResult], column: &str) -> Result<BTreeMap<Place, i64>, Fault> {
+    rows.iter().map(|row| Ok((place(row)?, row.try_get("", column).stored()?))).collect()
 }
 
 fn place(row: &QueryResult) -> Result<Place, Fault> {

@@ -3,8 +3,9 @@
 pub mod cell;
 pub mod declared_trait;
 pub mod dimension_set;
-pub mod fact;
 pub mod figures;
+pub mod listing;
+pub mod record;
 pub mod subject_link;
 pub mod tenant_setting;
 

@@ -2,7 +2,7 @@
 
 use rapport_api::convert::timestamp;
 use rapport_api::events::v1::InteractionChanged;
-use rapport_api::metrics::v1::{Counting, Grain, Period, QueryMetricRequest};
+use rapport_api::metrics::v1::{Counting, Grain, Period, QueryMetricRequest, Transfers};
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
@@ -30,11 +30,13 @@ async fn refused(house: &House, query: QueryMetricRequest) -> (String, String, S
 async fn what_the_catalogue_does_not_have_is_unsupported() {
     let house = House::new(On::Sqlite, 5).await;
     let by = |metric: &str, name: &str| QueryMetricRequest { group_by: vec![name.to_owned()], ..query(metric) };
+    let channel = |name: &str| std::collections::BTreeMap::from([("channel".to_owned(), name.to_owned())]);
     let years = period("2020-01-01T00:00:00Z", "2024-01-01T00:00:00Z");
     let year = period("2023-01-01T00:00:00Z", "2024-01-01T00:00:00Z");
     let cases = [
-        (query("csat_mean"), "metric"),
-        (by("nps", "agent"), "group_by[0]"),
+        (query("churn_rate"), "metric"),
+        (by("nps", "target"), "group_by[0]"),
+        (by("revenue", "agent"), "group_by[0]"),
         (by("interactions", "trait.Not a name"), "group_by[0]"),
         (by("interactions", "trait.nope"), "group_by[0]"),
         (QueryMetricRequest { filter: "trait.city != '' && trait.nope == ''".to_owned(), ..query("nps") }, "filter"),
@@ -49,6 +51,16 @@ async fn what_the_catalogue_does_not_have_is_unsupported() {
         ),
         (QueryMetricRequest { counting: Counting::Purchases.into(), ..query("nps") }, "counting"),
         (QueryMetricRequest { latest_per_customer: true, ..query("interactions") }, "latest_per_customer"),
+        (
+            QueryMetricRequest { window: Some(prost_types::Duration { seconds: 7_200, nanos: 0 }), ..query("nps") },
+            "window",
+        ),
+        (QueryMetricRequest { transfers: Transfers::Allow.into(), ..query("reopen_rate") }, "transfers"),
+        (QueryMetricRequest { compare_to_group: channel("web"), ..query("nps") }, "compare_to_group"),
+        (
+            QueryMetricRequest { compare_to: year, compare_to_group: channel("web"), ..by("nps", "channel") },
+            "compare_to_group",
+        ),
     ];
     for (asked, field) in cases {
         let (reason, named, _) = refused(&house, asked).await;
@@ -62,7 +74,7 @@ async fn a_filter_that_does_not_compile_is_told_where() {
     let house = House::new(On::Sqlite, 5).await;
     for (filter, place) in [
         ("channel == ", "line 1, column"),
-        ("channel == 'web' &&\n agent == 'x'", "line 2, column 2"),
+        ("channel == 'web' &&\n region == 'x'", "line 2, column 2"),
         ("channel == 1", "line 1, column"),
         ("trait.city", "line 1, column"),
         ("now > timestamp('2024-01-01T00:00:00Z')", "line 1, column 1"),

@@ -15,7 +15,7 @@ use super::claims::{Claims, Consent, ConsentState};
 use super::derived::Derived;
 use super::namespace::Namespaces;
 use super::persona::Membership;
-use super::rules::Rules;
+use super::rules::{Reading, Rules};
 use super::segment::SegmentId;
 use super::standing::{Basis, Choice, Flagging, Objection, Preference, Preferring, Processing};
 use super::survivorship::{Candidate, survivor};
@@ -97,6 +97,8 @@ pub struct Profile {
     pub segments: Vec<InSegment>,
     /// The persona it has by the set in force.
     pub persona: Option<Membership>,
+    /// By which reading of the rules it is folded.
+    pub reading: Reading,
 }
 
 /// A segment that a customer is in.
@@ -198,6 +200,7 @@ pub fn fold(customer: CustomerId, revision: u64, updated_at: Timestamp, records:
         derived: Arc::default(),
         segments: Vec::new(),
         persona: None,
+        reading: rules.reading,
     };
     profile.persona = rules.personas.as_ref().and_then(|personas| personas.membership(&profile));
     profile

@@ -37,7 +37,31 @@ pub struct Rules {
     pub definitions: Arc<Definitions>,
     /// What the tenant set for itself.
     pub settings: Settings,
+    /// Their place among all that were read.
+    pub reading: Reading,
 }
+
+/// The place of the rules by which something was made, among this process's readings and changes of rules: after a
+/// change, what was made by rules that were read before it is made anew. It is no part of what it says: whatever else is
+/// equal is equal.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reading(pub u64);
+
+impl Reading {
+    /// Whether it came before another.
+    #[must_use]
+    pub const fn is_before(self, other: Self) -> bool {
+        self.0 < other.0
+    }
+}
+
+impl PartialEq for Reading {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Reading {}
 
 impl Rules {
     /// Where a customer's calendar is: in the zone that it prefers, else in the tenant's, else in UTC.

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::before::Before;
 use super::component::Component;
 use super::identify::{identifier_key, record_key};
-use super::{Written, apply, matching};
+use super::{Written, apply, grew, matching};
 use crate::domain::claims::Statement;
 use crate::domain::linking::{Cause, Cluster, Partition};
 use crate::domain::profile::{Profile, Record, fold};
@@ -22,6 +22,9 @@ use crate::store::identifier::Carried;
 use crate::store::observation::Observation;
 use crate::store::subject::Subject;
 use crate::store::{identifier, link, observation, profile, source_deletion, subject};
+
+/// How often a unit looks for customers that others merge and split meanwhile, before it runs anew.
+const MOST_LOOKS: usize = 8;
 
 /// The subject that a name attaches to, and the customer that holds it now.
 ///
@@ -100,21 +103,30 @@ async fn holders(
             None => cold.push(subject),
         }
     }
-    let links = link::current_of(tx, &cold).await?;
-    let customers: BTreeSet<CustomerId> = links.values().map(|link| link.customer).collect();
-    for (customer, row) in profile::by_ids(tx, &customers.into_iter().collect::<Vec<_>>()).await? {
-        if let Held::Live { revision, records } = row.held {
-            let profile = fold(customer, revision, row.updated_at, &records, rules).at(tx.now());
-            let profile = profile.with(row.derived, rules);
-            held.insert(customer, Arc::new(profile));
+    // Another unit may merge or split them between the look at the links and the look at the customers.
+    for _ in 0..MOST_LOOKS {
+        let links = link::current_of(tx, &cold).await?;
+        let customers: BTreeSet<CustomerId> = links.values().map(|link| link.customer).collect();
+        let unseen: Vec<_> = customers.into_iter().filter(|customer| !held.contains_key(customer)).collect();
+        for (customer, row) in profile::by_ids(tx, &unseen).await? {
+            if let Held::Live { revision, records } = row.held {
+                let profile = fold(customer, revision, row.updated_at, &records, rules).at(tx.now());
+                let profile = profile.with(row.derived, rules);
+                held.insert(customer, Arc::new(profile));
+            }
+        }
+        cold.clear();
+        for (subject, link) in links {
+            match held.get(&link.customer) {
+                Some(profile) => drop(found.insert(subject, Arc::clone(profile))),
+                None => cold.push(subject),
+            }
+        }
+        if cold.is_empty() {
+            return Ok(found);
         }
     }
-    for (subject, link) in links {
-        if let Some(profile) = held.get(&link.customer) {
-            found.insert(subject, Arc::clone(profile));
-        }
-    }
-    Ok(found)
+    Err(grew())
 }
 
 /// Begins a record, and a customer, for each identifier that nobody carries.

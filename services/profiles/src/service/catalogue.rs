@@ -178,8 +178,7 @@ impl Profiles {
         Fut: Future<Output = Result<T, Fault>> + Send + 'static,
     {
         let answer = self.database(call).write_once(call.tenant(), receipt, unit).await?;
-        self.rules_changed(call.tenant());
-        self.0.hot.refold(call.tenant());
+        self.refold(call.tenant());
         Ok(answer)
     }
 }

@@ -122,8 +122,8 @@ impl Profiles {
         Fut: Future<Output = Result<TraitDefinition, Fault>> + Send + 'static,
     {
         let answer = self.database(call).write_once(call.tenant(), receipt, unit).await?;
+        self.refold(call.tenant());
         self.definitions_changed(call.tenant());
-        self.0.hot.refold(call.tenant());
         Ok(answer)
     }
 

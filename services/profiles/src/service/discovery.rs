@@ -187,8 +187,7 @@ impl Profiles {
             let cursor = again.write();
             return Ok(Advance::More { cursor, done, total, pause: REST });
         }
-        self.rules_changed(call.tenant());
-        self.0.hot.refold(call.tenant());
+        self.refold(call.tenant());
         // Units that began with the rules of before write the personas of before: they are let by first.
         tokio::time::sleep(2 * rules::FRESH).await;
         Ok(Advance::More { cursor, done, total, pause: Duration::ZERO })

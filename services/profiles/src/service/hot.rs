@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rapport_kernel::{CustomerId, TenantId};
 
 use crate::domain::profile::Profile;
+use crate::domain::rules::Reading;
 
 /// How long after it was read from the database an entry may be answered.
 const FRESH: Duration = Duration::from_secs(1);
@@ -47,9 +48,9 @@ struct Entry {
 /// The profiles held in this process.
 pub struct Hot {
     shards: Vec<Mutex<HashMap<Key, Entry>>>,
-    /// When this instance last changed the rules by which a tenant's profiles are folded: what was read before that is
-    /// not answered after it.
-    refolded: Mutex<HashMap<TenantId, Instant>>,
+    /// The last change by this instance of the rules by which a tenant's profiles are folded: what was folded by rules that
+    /// were read before that is not answered after it, whoever folded it, and however late it was committed.
+    refolded: Mutex<HashMap<TenantId, Reading>>,
 }
 
 impl Default for Hot {
@@ -64,10 +65,10 @@ impl Hot {
     pub fn get(&self, tenant: TenantId, id: CustomerId) -> Option<Known> {
         let shard = self.shard(id);
         let entry = shard.get(&(tenant, id)).filter(|entry| entry.read_at.elapsed() < FRESH)?;
-        if matches!(entry.known, Known::Live(_)) && self.refolded(tenant).is_some_and(|at| entry.read_at <= at) {
-            return None;
+        match &entry.known {
+            Known::Live(profile) if profile.reading.is_before(self.refolded(tenant)) => None,
+            known => Some(known.clone()),
         }
-        Some(entry.known.clone())
     }
 
     /// Notes what was read, by a read that began at `read_at`, or was committed then.
@@ -89,15 +90,12 @@ impl Hot {
     }
 
     /// A tenant's rules were changed: its profiles are folded anew when they are next asked for.
-    pub fn refold(&self, tenant: TenantId) {
-        let mut refolded = self.refolded.lock().unwrap_or_else(PoisonError::into_inner);
-        // Older ones have outlived every entry.
-        refolded.retain(|_, at| at.elapsed() < FRESH);
-        refolded.insert(tenant, Instant::now());
+    pub fn refold(&self, tenant: TenantId, changed: Reading) {
+        self.refolded.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant, changed);
     }
 
-    fn refolded(&self, tenant: TenantId) -> Option<Instant> {
-        self.refolded.lock().unwrap_or_else(PoisonError::into_inner).get(&tenant).copied()
+    fn refolded(&self, tenant: TenantId) -> Reading {
+        self.refolded.lock().unwrap_or_else(PoisonError::into_inner).get(&tenant).copied().unwrap_or_default()
     }
 
     fn shard(&self, id: CustomerId) -> MutexGuard<'_, HashMap<Key, Entry>> {
@@ -135,19 +133,23 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_before_the_rules_changed_is_not_answered_after_it() {
+    fn what_was_folded_by_rules_of_before_a_change_is_not_answered_after_it_though_it_is_put_later() {
         use crate::domain::profile::fold;
         use crate::domain::rules::Rules;
         use rapport_kernel::Timestamp;
 
         let (hot, tenant, id) = (Hot::default(), TenantId::new(), CustomerId::new());
-        let live = || Known::Live(Arc::new(fold(id, 1, Timestamp::MIN, &[], &Rules::default())));
-        hot.put(tenant, id, live(), Instant::now());
+        let read = |place| Rules { reading: Reading(place), ..Rules::default() };
+        let live = |rules: &Rules| Known::Live(Arc::new(fold(id, 1, Timestamp::MIN, &[], rules)));
+        let before = read(1);
+        hot.put(tenant, id, live(&before), Instant::now());
         assert!(hot.get(tenant, id).is_some());
-        hot.refold(tenant);
+        hot.refold(tenant, Reading(2));
         assert!(hot.get(tenant, id).is_none());
-        std::thread::sleep(Duration::from_millis(1));
-        hot.put(tenant, id, live(), Instant::now());
+        // A unit of work that began before the change ends after it.
+        hot.put(tenant, id, live(&before), Instant::now());
+        assert!(hot.get(tenant, id).is_none());
+        hot.put(tenant, id, live(&read(3)), Instant::now());
         assert!(hot.get(tenant, id).is_some());
     }
 }

@@ -61,6 +61,7 @@ use rapport_data::{Answer, Database, Receipt, Rx, Tx};
 use rapport_kernel::{CustomerId, Fault, Reason, TenantId};
 use rapport_platform::Call;
 
+use self::rules::BuiltIn;
 use crate::domain::namespace::Namespaces;
 use crate::domain::profile::Profile;
 use hot::{Hot, Known};
@@ -76,7 +77,7 @@ pub struct Profiles(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) database: Database,
     /// The namespaces of a tenant that changed none.
-    pub(crate) built_in: Namespaces,
+    pub(crate) built_in: BuiltIn,
     pub(crate) hot: Hot,
     pub(crate) rules: rules::Cache,
     /// Told when something may be due earlier than the clock's next look.
@@ -111,6 +112,7 @@ impl Profiles {
         let (hot, rules, wake) = (Hot::default(), rules::Cache::default(), Notify::new());
         let (covered, quality) = (AtomicI64::new(i64::MIN), quality::Quality::default());
         let pace = backfill::Pace::default();
+        let built_in = BuiltIn::new(built_in);
         let inner = Inner { database, built_in, hot, rules, wake, pace, covered, quality };
         Self(Arc::new(inner))
     }

@@ -9,8 +9,8 @@ use rapport_platform::Call;
 
 use super::Profiles;
 use super::renormalise;
-use super::rules::read;
-use crate::domain::namespace::{Namespace, Namespaces};
+use super::rules::{BuiltIn, read};
+use crate::domain::namespace::Namespace;
 use crate::store::namespace;
 
 /// How many namespaces a tenant may have.
@@ -56,7 +56,7 @@ impl Profiles {
     }
 }
 
-async fn change(tx: &Tx, built_in: &Namespaces, update: &Update) -> Result<Updated, Fault> {
+async fn change(tx: &Tx, built_in: &BuiltIn, update: &Update) -> Result<Updated, Fault> {
     let mut wanted = update.namespace.clone();
     tx.lock(&["namespaces".to_owned()]).await?;
     let namespaces = read(tx, built_in, None).await?.namespaces;

@@ -1,6 +1,7 @@
 //! The rules of tenants, kept in this process for a second: every call asks for them.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use crate::domain::definitions::Definitions;
 use crate::domain::matching::Matcher;
 use crate::domain::namespace::Namespaces;
 use crate::domain::persona::Assigner;
-use crate::domain::rules::Rules;
+use crate::domain::rules::{Reading, Rules};
 use crate::store::{
     catalogue_entry, derivation, identity_settings, lifecycle, match_model, namespace, persona, persona_set, segment,
     settings, source_trust, trait_definition,
@@ -23,6 +24,27 @@ use crate::store::{
 
 /// How long after they were read the rules that are held may be used.
 pub(crate) const FRESH: Duration = Duration::from_secs(1);
+
+/// What every tenant's rules begin from.
+#[derive(Clone)]
+pub struct BuiltIn {
+    namespaces: Namespaces,
+    /// Counts the readings and the changes of rules in this process, in their order.
+    readings: Arc<AtomicU64>,
+}
+
+impl BuiltIn {
+    /// With these namespaces.
+    #[must_use]
+    pub fn new(namespaces: Namespaces) -> Self {
+        Self { namespaces, readings: Arc::default() }
+    }
+
+    /// The next place among the readings and the changes of rules.
+    pub(super) fn next_reading(&self) -> Reading {
+        Reading(self.readings.fetch_add(1, Ordering::SeqCst) + 1)
+    }
+}
 
 /// The rules of tenants, as read.
 #[derive(Default)]
@@ -64,7 +86,8 @@ impl Cache {
 ///
 /// # Errors
 /// Where the database fails; as for all that follow.
-pub async fn read(rx: &Rx, built_in: &Namespaces, held: Option<&Rules>) -> Result<Rules, Fault> {
+pub async fn read(rx: &Rx, built_in: &BuiltIn, held: Option<&Rules>) -> Result<Rules, Fault> {
+    let reading = built_in.next_reading();
     let declared = trait_definition::all(rx).await?;
     let definitions = definitions(rx, held.map(|held| &held.definitions)).await?;
     let personas = match persona_set::in_force(rx).await? {
@@ -74,14 +97,14 @@ pub async fn read(rx: &Rx, built_in: &Namespaces, held: Option<&Rules>) -> Resul
     let settings = settings::find(rx).await?;
     // What is stored was read as a country before.
     let namespaces = match settings.phone_region.parse() {
-        Ok(region) => built_in.clone().in_region(region),
-        Err(_) => built_in.clone(),
+        Ok(region) => built_in.namespaces.clone().in_region(region),
+        Err(_) => built_in.namespaces.clone(),
     };
     let namespaces = namespaces.with(namespace::all(rx).await?);
     let identity = identity_settings::get(rx).await?;
     let (entries, strictness) = catalogue_entry::rules(rx).await?;
     let (declared, catalogue) = (declared.into_iter().collect(), Catalogue::new(entries, strictness));
-    Ok(Rules { namespaces, declared, identity, matcher: None, personas, catalogue, definitions, settings })
+    Ok(Rules { namespaces, declared, identity, matcher: None, personas, catalogue, definitions, settings, reading })
 }
 
 async fn definitions(rx: &Rx, held: Option<&Arc<Definitions>>) -> Result<Arc<Definitions>, Fault> {
@@ -108,7 +131,7 @@ pub async fn renewed(rx: &Rx, rules: &Rules, version: u64) -> Result<Option<Rule
 }
 
 /// The same, with what weighs pairs of records: it is large, so that what was read `before` is kept where it still holds.
-async fn read_all(rx: &Rx, built_in: &Namespaces, before: Option<&Rules>) -> Result<Rules, Fault> {
+async fn read_all(rx: &Rx, built_in: &BuiltIn, before: Option<&Rules>) -> Result<Rules, Fault> {
     let rules = read(rx, built_in, before).await?;
     let Some(version) = match_model::active(rx).await? else { return Ok(rules) };
     let matcher = before.and_then(|before| before.matcher.clone());
@@ -187,6 +210,14 @@ impl Profiles {
     pub(crate) async fn rules_of(&self, tenant: TenantId) -> Result<Rules, Fault> {
         let (built_in, known) = (&self.0.built_in, self.0.rules.known(tenant));
         self.0.database.read(tenant, |rx| async move { read_all(&rx, built_in, known.as_deref()).await }).await
+    }
+
+    /// The rules by which a tenant's profiles are folded were changed by this instance: its next call sees them, and
+    /// profiles folded by them.
+    pub(crate) fn refold(&self, tenant: TenantId) {
+        // First, so that whatever is read after the rules are given up is read after this.
+        self.0.hot.refold(tenant, self.0.built_in.next_reading());
+        self.rules_changed(tenant);
     }
 
     /// A tenant's rules were changed by this instance: its next call sees them.

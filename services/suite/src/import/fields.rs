@@ -4,7 +4,7 @@
 //! Profiles: `source`, `external_id`, `party`, `observed_at`, `unset_traits`, `identifier.<namespace>`, `trait.<name>`,
 //! `consent.<purpose>` and `consent.<purpose>.<channel>`. Interactions: `source`, `external_id`, `version`, `type`, `channel`,
 //! `touchpoint`, `stage`, `product`, `occurred_at`, `customer_id` or `customer.<namespace>`, `value`, `currency`,
-//! `attribute.<name>`. A trait or attribute may say its type: `trait.age:number` (bool, number, text, time, list). A column
+//! `attribute.<name>`. What customers said has fields of its own (see `feedback`). A trait or attribute may say its type: `trait.age:number` (bool, number, text, time, list). A column
 //! of identifiers or consents may come several times, any other once. An empty cell says nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +14,7 @@ use rapport_api::profiles::v1::{Consent, ConsentState, IdentifyRequest, Interact
 use rapport_kernel::Fault;
 use serde_json::{Map, Value as Json};
 
+use super::feedback::{Contract, OF_RESPONSES, OF_TICKETS, RESPONSES, TICKETS};
 use super::lines::Content;
 use super::{Wrong, json, refused};
 use crate::cli::{Format, Import, Subject};
@@ -42,7 +43,10 @@ pub struct Mapping {
     columns: Vec<Option<String>>,
     renamed: BTreeMap<String, String>,
     source: String,
+    survey: String,
     declared: BTreeMap<String, TraitType>,
+    /// Reads what the contract's JSON says.
+    pub(super) contract: Contract,
 }
 
 impl Mapping {
@@ -58,6 +62,8 @@ impl Mapping {
         let (plain, dotted) = match arguments.what {
             Subject::Profiles => (PROFILES, OF_PROFILES),
             Subject::Interactions => (INTERACTIONS, OF_INTERACTIONS),
+            Subject::Responses => (RESPONSES, OF_RESPONSES),
+            Subject::Tickets => (TICKETS, OF_TICKETS),
         };
         let (mut columns, mut unknown) = (Vec::new(), Vec::new());
         for name in header {
@@ -88,7 +94,8 @@ impl Mapping {
             return Err(refused("a tracker's calls name no source: say --source, as --source web"));
         }
         let source = arguments.source.clone().unwrap_or_default();
-        Ok(Self { columns, renamed, source, declared: BTreeMap::new() })
+        let survey = arguments.survey.clone().unwrap_or_default();
+        Ok(Self { columns, renamed, source, survey, declared: BTreeMap::new(), contract: Contract::new()? })
     }
 
     /// The same, knowing the types of declared traits.
@@ -102,8 +109,13 @@ impl Mapping {
         &self.source
     }
 
+    /// The survey of lines that name none.
+    pub fn survey(&self) -> &str {
+        &self.survey
+    }
+
     /// The fields of a line that say something.
-    fn cells(&self, content: &Content) -> Result<Vec<(String, Json)>, Wrong> {
+    pub(super) fn cells(&self, content: &Content) -> Result<Vec<(String, Json)>, Wrong> {
         match content {
             Content::Cells(cells) => {
                 let cells = self.columns.iter().zip(cells).filter(|(_, cell)| !cell.trim().is_empty());
@@ -189,9 +201,12 @@ impl Mapping {
     }
 }
 
-const TEXT: &str = "must be a text";
-const INSTANT: &str = "must be an instant, as 2024-05-01T12:00:00Z";
-const UNKNOWN: &str = "is no field";
+/// What a text must be.
+pub(super) const TEXT: &str = "must be a text";
+/// What an instant must be.
+pub(super) const INSTANT: &str = "must be an instant, as 2024-05-01T12:00:00Z";
+/// What a field is that there is not.
+pub(super) const UNKNOWN: &str = "is no field";
 
 fn set_interaction(
     interaction: &mut Interaction,
@@ -350,6 +365,7 @@ mod tests {
             key: String::new(),
             format: None,
             source: None,
+            survey: None,
             map: map.iter().map(|(column, field)| ((*column).to_owned(), (*field).to_owned())).collect(),
         }
     }

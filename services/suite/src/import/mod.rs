@@ -1,7 +1,8 @@
-//! `rapport import`: customers and what they did, from files, through the public bulk calls. Files are CSV, NDJSON, or the
+//! `rapport import`: customers, what they did and what they said, from files, through the public bulk calls. Files are CSV, NDJSON, or the
 //! calls of a tracker by Segment's spec. An import that was cut off goes on where it was acknowledged; what is refused is
 //! named by its line, never by its values.
 
+mod feedback;
 mod fields;
 mod json;
 mod lines;
@@ -46,12 +47,18 @@ pub async fn import(arguments: &Import) -> Result<(), Fault> {
     let format = arguments.format.or_else(|| Format::of(&arguments.file)).ok_or_else(|| {
         refused("the file's name ends neither in .csv nor in .ndjson or .jsonl: say --format csv, ndjson or segment")
     })?;
+    if format == Format::Segment && matches!(arguments.what, Subject::Responses | Subject::Tickets) {
+        return Err(refused("a tracker's calls hold no responses and no tickets: say profiles or interactions"));
+    }
     let mut lines = lines::open(&arguments.file, format)?;
     let mapping = Mapping::new(arguments, lines.header())?;
     let mut report = Report::open(arguments, format)?;
     let client =
         connect(&arguments.address, &arguments.key).await.map_err(|status| rapport_platform::fault(&status))?;
-    let mapping = mapping.knowing(declared(&client).await?);
+    let mapping = match arguments.what {
+        Subject::Profiles | Subject::Interactions => mapping.knowing(declared(&client).await?),
+        Subject::Responses | Subject::Tickets => mapping,
+    };
     let mut job = Job { format, what: arguments.what, mapping, sender: Sender::new(client) };
     let bar = bar(lines.bytes());
     if !job.pass(&mut lines, &mut report).await? {
@@ -127,6 +134,8 @@ impl Job {
             (Format::Segment, _) => segment::items(&json::object(content)?, self.mapping.source()),
             (_, Subject::Profiles) => Ok(vec![Item::Profile(self.mapping.profile(content)?)]),
             (_, Subject::Interactions) => Ok(vec![Item::Interaction(Box::new(self.mapping.interaction(content)?))]),
+            (_, Subject::Responses) => Ok(vec![Item::Response(Box::new(self.mapping.response(content)?))]),
+            (_, Subject::Tickets) => Ok(vec![Item::Ticket(Box::new(self.mapping.ticket(content)?))]),
         }
     }
 }

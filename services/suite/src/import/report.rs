@@ -180,7 +180,7 @@ fn fingerprint(arguments: &Import, format: Format) -> Result<u64, Fault> {
     if format == Format::Csv {
         start.split(|byte| *byte == b'\n').next().unwrap_or_default().hash(&mut hasher);
     }
-    (format as u8, arguments.what as u8, &arguments.source, &arguments.map).hash(&mut hasher);
+    (format as u8, arguments.what as u8, &arguments.source, &arguments.survey, &arguments.map).hash(&mut hasher);
     Ok(hasher.finish())
 }
 

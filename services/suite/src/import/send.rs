@@ -1,7 +1,10 @@
 //! Sends items by the bulk calls, and says which were refused and why.
 
-use futures::stream;
+use futures::{TryStreamExt as _, stream};
 use rapport_api::common::v1::{BulkAck, BulkError};
+use rapport_api::feedback::v1::response_service_client::ResponseServiceClient;
+use rapport_api::feedback::v1::ticket_service_client::TicketServiceClient;
+use rapport_api::feedback::v1::{ImportResponsesRequest, PushTicketRequest, PushTicketsRequest, push_tickets_request};
 use rapport_api::profiles::v1::account_service_client::AccountServiceClient;
 use rapport_api::profiles::v1::interaction_service_client::InteractionServiceClient;
 use rapport_api::profiles::v1::profile_service_client::ProfileServiceClient;
@@ -25,6 +28,10 @@ pub enum Item {
     Profile(IdentifyRequest),
     /// Something that happened.
     Interaction(Box<Interaction>),
+    /// A past answer to a survey.
+    Response(Box<ImportResponsesRequest>),
+    /// A ticket.
+    Ticket(Box<PushTicketRequest>),
     /// An account, and who belongs to it.
     Account(Box<UpsertAccountRequest>, Option<Box<AddMemberRequest>>),
 }
@@ -40,20 +47,23 @@ impl Sender {
         Self { client }
     }
 
-    /// Sends items, each with its line: statements, then accounts, then what happened. Answers those that were refused.
+    /// Sends items, each with its line: statements, then accounts, then what happened, then what was said. Answers those that were refused.
     ///
     /// # Errors
     /// Where the suite cannot be reached or refuses the whole: sending all of it again is harmless.
     pub async fn send(&mut self, items: Vec<(u64, Item)>) -> Result<Vec<Refused>, Fault> {
         let (mut profiles, mut accounts, mut interactions) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut responses, mut tickets) = (Vec::new(), Vec::new());
         for (line, item) in items {
             match item {
                 Item::Profile(profile) => profiles.push((line, profile)),
                 Item::Account(account, member) => accounts.push((line, account, member)),
                 Item::Interaction(interaction) => interactions.push((line, *interaction)),
+                Item::Response(response) => responses.push((line, *response)),
+                Item::Ticket(push) => tickets.push((line, *push)),
             }
         }
-        let mut refused = self.profiles(&profiles).await.map_err(|status| rapport_platform::fault(&status))?;
+        let mut refused = told(&profiles, async |some: &[_]| self.import(some).await).await?;
         for (line, account, member) in accounts {
             if let Err(status) = self.account(*account, member).await {
                 let kept = matches!(status.code(), Code::InvalidArgument | Code::FailedPrecondition | Code::NotFound);
@@ -69,66 +79,42 @@ impl Sender {
                 refused.push((line, fault.reason.name().to_owned(), wrong));
             }
         }
-        let rest = self.interactions(&interactions).await.map_err(|status| rapport_platform::fault(&status))?;
-        refused.extend(rest);
+        refused.extend(told(&interactions, async |some: &[_]| self.record(some).await).await?);
+        refused.extend(told(&responses, async |some: &[_]| self.answered(some).await).await?);
+        refused.extend(told(&tickets, async |some: &[_]| self.pushed(some).await).await?);
         Ok(refused)
     }
 
-    async fn profiles(&self, items: &[(u64, IdentifyRequest)]) -> Result<Vec<Refused>, Status> {
-        let acks = self.import(items).await?;
-        if let Some(errors) = whole(&acks) {
-            return Ok(errors.map(|error| named(items[place(error)].0, error)).collect());
-        }
-        let mut found = Vec::new();
-        for few in items.chunks(NAMED) {
-            let acks = self.import(few).await?;
-            let errors = acks.iter().flat_map(|ack| &ack.errors);
-            found.extend(errors.map(|error| named(few[place(error)].0, error)));
-        }
-        Ok(found)
-    }
-
     async fn import(&self, items: &[(u64, IdentifyRequest)]) -> Result<Vec<BulkAck>, Status> {
-        if items.is_empty() {
-            return Ok(Vec::new());
-        }
-        let requests: Vec<_> =
-            items.iter().map(|(_, item)| ImportProfilesRequest { profile: Some(item.clone()) }).collect();
+        let request = |item: &IdentifyRequest| ImportProfilesRequest { profile: Some(item.clone()) };
+        let requests: Vec<_> = items.iter().map(|(_, item)| request(item)).collect();
         let mut client = ProfileServiceClient::new(self.client.clone());
-        let mut answers = client.import_profiles(stream::iter(requests)).await?.into_inner();
-        let mut acks = Vec::new();
-        while let Some(answer) = answers.message().await? {
-            acks.extend(answer.ack);
-        }
-        Ok(acks)
-    }
-
-    async fn interactions(&self, items: &[(u64, Interaction)]) -> Result<Vec<Refused>, Status> {
-        let acks = self.record(items).await?;
-        if let Some(errors) = whole(&acks) {
-            return Ok(errors.map(|error| named(items[place(error)].0, error)).collect());
-        }
-        let mut found = Vec::new();
-        for few in items.chunks(NAMED) {
-            let acks = self.record(few).await?;
-            let errors = acks.iter().flat_map(|ack| &ack.errors);
-            found.extend(errors.map(|error| named(few[place(error)].0, error)));
-        }
-        Ok(found)
+        let answers = client.import_profiles(stream::iter(requests)).await?.into_inner();
+        answers.try_filter_map(async |answer| Ok(answer.ack)).try_collect().await
     }
 
     async fn record(&self, items: &[(u64, Interaction)]) -> Result<Vec<BulkAck>, Status> {
-        if items.is_empty() {
-            return Ok(Vec::new());
-        }
         let requests: Vec<_> = items.iter().map(|(_, item)| RecordInteractionsRequest::from(item.clone())).collect();
         let mut client = InteractionServiceClient::new(self.client.clone());
-        let mut answers = client.record_interactions(stream::iter(requests)).await?.into_inner();
-        let mut acks = Vec::new();
-        while let Some(answer) = answers.message().await? {
-            acks.extend(answer.ack);
-        }
-        Ok(acks)
+        let answers = client.record_interactions(stream::iter(requests)).await?.into_inner();
+        answers.try_filter_map(async |answer| Ok(answer.ack)).try_collect().await
+    }
+
+    async fn answered(&self, items: &[(u64, ImportResponsesRequest)]) -> Result<Vec<BulkAck>, Status> {
+        let requests: Vec<_> = items.iter().map(|(_, item)| item.clone()).collect();
+        let mut client = ResponseServiceClient::new(self.client.clone());
+        let answers = client.import_responses(stream::iter(requests)).await?.into_inner();
+        answers.try_filter_map(async |answer| Ok(answer.ack)).try_collect().await
+    }
+
+    async fn pushed(&self, items: &[(u64, PushTicketRequest)]) -> Result<Vec<BulkAck>, Status> {
+        let request = |push: &PushTicketRequest| PushTicketsRequest {
+            item: Some(push_tickets_request::Item::Push(Box::new(push.clone()))),
+        };
+        let requests: Vec<_> = items.iter().map(|(_, item)| request(item)).collect();
+        let mut client = TicketServiceClient::new(self.client.clone());
+        let answers = client.push_tickets(stream::iter(requests)).await?.into_inner();
+        answers.try_filter_map(async |answer| Ok(answer.ack)).try_collect().await
     }
 
     async fn account(
@@ -143,6 +129,28 @@ impl Sender {
         }
         Ok(())
     }
+}
+
+/// Sends items, and again in small parts where more were refused than were named: telling again is harmless.
+async fn told<T>(
+    items: &[(u64, T)],
+    send: impl AsyncFn(&[(u64, T)]) -> Result<Vec<BulkAck>, Status>,
+) -> Result<Vec<Refused>, Fault> {
+    let fault = |status: Status| rapport_platform::fault(&status);
+    if items.is_empty() {
+        return Ok(Vec::new());
+    }
+    let acks = send(items).await.map_err(fault)?;
+    if let Some(errors) = whole(&acks) {
+        return Ok(errors.map(|error| named(items[place(error)].0, error)).collect());
+    }
+    let mut found = Vec::new();
+    for few in items.chunks(NAMED) {
+        let acks = send(few).await.map_err(fault)?;
+        let errors = acks.iter().flat_map(|ack| &ack.errors);
+        found.extend(errors.map(|error| named(few[place(error)].0, error)));
+    }
+    Ok(found)
 }
 
 /// The refusals, where the acknowledgements named all of them.

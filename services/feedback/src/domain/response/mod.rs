@@ -13,12 +13,13 @@ use uuid::Uuid;
 
 pub use change::{Correction, Tagging, Telling};
 
-use super::answer::{Answers, Given, Said};
+use super::answer::{Answer, Answers, Given, Said};
 use super::customer::Customer;
 use super::etag;
 use super::facts::{Facts, Known};
 use super::measure::Measure;
 use super::reading::Reading;
+use super::search::Passage;
 use super::survey::{SurveyId, SurveyKind};
 
 /// A response's id.
@@ -308,6 +309,15 @@ pub struct Response {
     pub updated_at: Timestamp,
 }
 
+fn passages_of(answer: &Answer) -> impl Iterator<Item = Passage<'_>> {
+    let words = match &answer.value {
+        Given::Text(words) => Some(words),
+        _ => None,
+    };
+    let texts = words.into_iter().chain([&answer.other]).map(|text| text.expose().as_str());
+    texts.filter(|text| !text.is_empty()).map(|text| Passage { place: &answer.question, text })
+}
+
 impl Response {
     /// The figure of the principal question, on the survey's scale.
     #[must_use]
@@ -331,6 +341,12 @@ impl Response {
             };
             (!words.is_empty()).then_some((answer.question.as_str(), words.as_str()))
         })
+    }
+
+    /// All that the customer said in words of its own, in order of the questions.
+    #[must_use]
+    pub fn passages(&self) -> Vec<Passage<'_>> {
+        self.content.answers.iter().flat_map(passages_of).collect()
     }
 
     /// What its conditions are judged by.

@@ -54,6 +54,8 @@ pub struct Story {
     pub answered_at: Option<Timestamp>,
     /// Whether it was solved without a person.
     pub contained: bool,
+    /// Whether it began with self-service.
+    pub self_service: bool,
     /// How many messages of the customer want an answer.
     pub asked: u32,
     /// How many of them got one.
@@ -91,6 +93,8 @@ impl Story {
                 course.iter().any(|step| step.agent.as_ref().is_some_and(|it| !it.expose().is_empty()));
             story.status().is_solved() && by_machine && !a_person_wrote && !a_person_had_it
         });
+        let first_answer = said.iter().find(|said| said.is_answer());
+        story.self_service = story.contained || first_answer.is_some_and(|said| said.author == Author::Automation);
         story
     }
 
@@ -106,6 +110,7 @@ impl Story {
             contact_times: Vec::new(),
             answered_at: None,
             contained: false,
+            self_service: false,
             asked: 0,
             answered: 0,
             messages: 0,

@@ -6,11 +6,11 @@ use rapport_kernel::{Fault, Reason, SubjectId};
 use rapport_platform::Call;
 
 use super::submit::{Ids, key};
-use super::{Responses, rewrite, write};
+use super::{Responses, Words, rewrite, write};
 use crate::domain::response::NewResponse;
 use crate::domain::{Customer, Respondent, Response};
 use crate::peers::Resolved;
-use crate::service::{Forms, Readers};
+use crate::service::Forms;
 use crate::store;
 
 /// How many customers are asked for at once.
@@ -54,10 +54,10 @@ impl Responses {
                 Err(fault) => results.push(Err(fault)),
             }
         }
-        let (forms, readers) = (self.forms.clone(), self.readers.clone());
+        let (forms, words) = (self.forms.clone(), self.words.clone());
         let unit = move |tx: Tx| {
-            let (forms, readers, sound) = (forms.clone(), readers.clone(), sound.clone());
-            async move { take_all(&tx, (&forms, &readers), sound).await }
+            let (forms, words, sound) = (forms.clone(), words.clone(), sound.clone());
+            async move { take_all(&tx, (&forms, &words), sound).await }
         };
         for (index, result) in self.db.until(call.deadline).write(call.tenant(), unit).await? {
             results[index] = result;
@@ -68,7 +68,7 @@ impl Responses {
 
 async fn take_all(
     tx: &Tx,
-    with: (&Forms, &Readers),
+    with: (&Forms, &Words),
     items: Vec<(usize, Imported)>,
 ) -> Result<Vec<(usize, Result<(), Fault>)>, Fault> {
     let subjects: Vec<SubjectId> =
@@ -89,7 +89,7 @@ async fn take_all(
     Ok(results)
 }
 
-async fn take(tx: &Tx, (forms, readers): (&Forms, &Readers), one: Imported) -> Result<(), Fault> {
+async fn take(tx: &Tx, (forms, words): (&Forms, &Words), one: Imported) -> Result<(), Fault> {
     let Imported { ids, resolved, new } = one;
     let survey = store::survey::hold(tx.conn(), tx.tenant(), new.survey).await?;
     survey.admit_past()?;
@@ -112,10 +112,10 @@ async fn take(tx: &Tx, (forms, readers): (&Forms, &Readers), one: Imported) -> R
     let mut made = Response::begin(id, (&form, version), new, respondent, facts, tx.now())?;
     made.content.customer = resolved.as_ref().map(|resolved| resolved.customer);
     match held {
-        None => write(tx, readers, made).await.map(drop),
+        None => write(tx, words, made).await.map(drop),
         Some(held) => {
             let (id, revision, created_at) = (held.id, held.revision + 1, held.created_at);
-            rewrite(tx, readers, &held, Response { id, revision, created_at, ..made }).await.map(drop)
+            rewrite(tx, words, &held, Response { id, revision, created_at, ..made }).await.map(drop)
         }
     }
 }

@@ -5,6 +5,7 @@ mod drop_off;
 mod import;
 mod list;
 mod reread;
+mod search;
 mod submit;
 mod watch;
 
@@ -12,7 +13,10 @@ use rapport_data::{Answer, Database, Receipt, Rx, Tx};
 use rapport_kernel::{Fault, PageKey, Timestamp};
 use rapport_platform::Call;
 
+pub use search::Hit;
 pub use watch::{Told, Watch};
+
+use search::Indexer;
 
 use super::Forms;
 use super::reading::{Reader, Readers};
@@ -29,15 +33,23 @@ pub struct Responses {
     db: Database,
     profiles: Profiles,
     forms: Forms,
-    readers: Readers,
+    words: Words,
     page_key: PageKey,
+}
+
+/// What becomes of what was said in words: it is read, and noted where it is searched.
+#[derive(Clone)]
+struct Words {
+    readers: Readers,
+    indexer: Indexer,
 }
 
 impl Responses {
     /// In a database, of customers that profiles knows; `readers` is what their words are read by.
     #[must_use]
     pub fn new(db: Database, profiles: Profiles, page_key: PageKey, readers: Readers) -> Self {
-        Self { db, profiles, forms: Forms::default(), readers, page_key }
+        let words = Words { indexer: Indexer::new(readers.analyser()), readers };
+        Self { db, profiles, forms: Forms::default(), words, page_key }
     }
 
     /// Corrects a response, also after its survey was closed.
@@ -79,9 +91,9 @@ impl Responses {
         id: ResponseId,
         change: impl Fn(Response, &Form, Timestamp) -> Result<Response, Fault> + Clone + Send + Sync + 'static,
     ) -> Result<Answer<Response>, Fault> {
-        let (forms, readers) = (self.forms.clone(), self.readers.clone());
+        let (forms, words) = (self.forms.clone(), self.words.clone());
         let unit = move |tx: Tx| {
-            let (forms, readers, change) = (forms.clone(), readers.clone(), change.clone());
+            let (forms, words, change) = (forms.clone(), words.clone(), change.clone());
             async move {
                 // An erasure took the response before, or waits: no event of it follows its erasure.
                 tx.hold_erasures().await?;
@@ -89,7 +101,7 @@ impl Responses {
                 tx.about(held.respondent.subject);
                 let form = form_of(&tx, &forms, &held).await?;
                 let changed = change(held.clone(), &form, tx.now())?;
-                rewrite(&tx, &readers, &held, changed).await
+                rewrite(&tx, &words, &held, changed).await
             }
         };
         self.db.until(call.deadline).write_once(call.tenant(), receipt, unit).await
@@ -117,6 +129,7 @@ impl Responses {
                 store::response_tag::delete(tx.conn(), tx.tenant(), &[id]).await?;
                 store::response_key::delete(tx.conn(), tx.tenant(), &[id]).await?;
                 text_reading::delete(&tx, Source::Response, &[id.uuid()]).await?;
+                search::forget(&tx, &[id.uuid()]).await?;
                 tx.publish(events::deleted(&held, revision)).await
             }
         };
@@ -200,8 +213,8 @@ fn entry(response: &Response) -> Entry<'_> {
 }
 
 /// Reads a new response, writes it, and tells of it.
-async fn write(tx: &Tx, readers: &Readers, mut response: Response) -> Result<Response, Fault> {
-    let reader = readers.of(tx).await?;
+async fn write(tx: &Tx, words: &Words, mut response: Response) -> Result<Response, Fault> {
+    let reader = words.readers.of(tx).await?;
     response.content.reading = read(&reader, &response);
     store::response::insert(tx.conn(), tx.tenant(), &response).await?;
     store::response_tag::insert(tx.conn(), tx.tenant(), &response).await?;
@@ -209,16 +222,17 @@ async fn write(tx: &Tx, readers: &Readers, mut response: Response) -> Result<Res
     if response.content.reading.is_some() {
         text_reading::put(tx, reader.version(), &[entry(&response)], true).await?;
     }
+    words.indexer.note(tx, &response).await?;
     tx.publish(events::changed(&response)).await?;
     Ok(response)
 }
 
 /// Reads a response anew, writes it over what it was, and tells of it; where nothing changed, nothing of that.
-async fn rewrite(tx: &Tx, readers: &Readers, held: &Response, mut changed: Response) -> Result<Response, Fault> {
+async fn rewrite(tx: &Tx, words: &Words, held: &Response, mut changed: Response) -> Result<Response, Fault> {
     if changed.revision == held.revision {
         return Ok(changed);
     }
-    let reader = readers.of(tx).await?;
+    let reader = words.readers.of(tx).await?;
     changed.content.reading = read(&reader, &changed);
     store::response::update(tx.conn(), tx.tenant(), &changed).await?;
     if changed.tags != held.tags {
@@ -231,6 +245,7 @@ async fn rewrite(tx: &Tx, readers: &Readers, held: &Response, mut changed: Respo
     if held.content.reading.is_some() || changed.content.reading.is_some() {
         text_reading::put(tx, reader.version(), &[entry(&changed)], false).await?;
     }
+    words.indexer.note_again(tx, held, &changed).await?;
     tx.publish(events::changed(&changed)).await?;
     Ok(changed)
 }

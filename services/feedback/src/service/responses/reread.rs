@@ -19,15 +19,15 @@ impl Responses {
     /// As the database's.
     pub async fn reread(&self, tenant: TenantId, ids: Vec<ResponseId>) -> Result<(), Fault> {
         for some in ids.chunks(UNIT) {
-            let (some, readers) = (some.to_vec(), self.readers.clone());
+            let (some, words) = (some.to_vec(), self.words.clone());
             let unit = move |tx: Tx| {
-                let (mut some, readers) = (some.clone(), readers.clone());
+                let (mut some, words) = (some.clone(), words.clone());
                 async move {
                     // An erasure took a response before, or waits: no event of it follows its erasure.
                     tx.hold_erasures().await?;
                     // Whoever locks several does so in their order.
                     some.sort_unstable();
-                    let reader = readers.of(&tx).await?;
+                    let reader = words.readers.of(&tx).await?;
                     for id in some {
                         let held = match store::response::lock(tx.conn(), tx.tenant(), id).await {
                             Ok(held) => held,
@@ -42,7 +42,7 @@ impl Responses {
                             continue;
                         }
                         let changed = Response { revision: held.revision + 1, ..held.clone() };
-                        rewrite(&tx, &readers, &held, changed).await?;
+                        rewrite(&tx, &words, &held, changed).await?;
                     }
                     Ok(())
                 }

@@ -5,11 +5,11 @@ use rapport_kernel::{Fault, Reason, SubjectId};
 use rapport_platform::Call;
 use uuid::Uuid;
 
-use super::{Responses, form_of, rewrite, write};
+use super::{Responses, Words, form_of, rewrite, write};
 use crate::domain::response::{NewResponse, Origin};
 use crate::domain::{Customer, Respondent, Response, ResponseId};
 use crate::peers::Resolved;
-use crate::service::{Forms, Readers};
+use crate::service::Forms;
 use crate::store;
 
 impl Responses {
@@ -30,10 +30,10 @@ impl Responses {
             Some(customer) => Some(self.profiles.resolve(call, customer).await?),
             None => None,
         };
-        let (ids, forms, readers) = (Ids::new(), self.forms.clone(), self.readers.clone());
+        let (ids, forms, words) = (Ids::new(), self.forms.clone(), self.words.clone());
         let unit = move |tx: Tx| {
-            let (new, resolved, forms, readers) = (new.clone(), resolved.clone(), forms.clone(), readers.clone());
-            async move { take(&tx, (&forms, &readers), ids, resolved.as_ref(), new).await }
+            let (new, resolved, forms, words) = (new.clone(), resolved.clone(), forms.clone(), words.clone());
+            async move { take(&tx, (&forms, &words), ids, resolved.as_ref(), new).await }
         };
         self.db.until(call.deadline).write_once(call.tenant(), receipt, unit).await
     }
@@ -59,7 +59,7 @@ impl Ids {
 
 async fn take(
     tx: &Tx,
-    (forms, readers): (&Forms, &Readers),
+    (forms, words): (&Forms, &Words),
     ids: Ids,
     resolved: Option<&Resolved>,
     new: NewResponse,
@@ -83,7 +83,7 @@ async fn take(
         store::survey::get(tx.conn(), tx.tenant(), held.survey).await?.admit()?;
         let form = form_of(tx, forms, &held).await?;
         let changed = held.clone().go_on(&form, new, tx.now())?;
-        return rewrite(tx, readers, &held, changed).await;
+        return rewrite(tx, words, &held, changed).await;
     }
     // Not locked: a response that meets the closing of its survey came before it.
     let survey = store::survey::get(tx.conn(), tx.tenant(), new.survey).await?;
@@ -96,7 +96,7 @@ async fn take(
     let known = resolved.map(|resolved| &resolved.known);
     let mut response = Response::begin(id, (&form, version), new, respondent, known, tx.now())?;
     response.content.customer = resolved.map(|resolved| resolved.customer);
-    write(tx, readers, response).await
+    write(tx, words, response).await
 }
 
 /// The response that is gone on with, or that was taken from the same record.

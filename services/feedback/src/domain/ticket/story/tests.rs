@@ -156,6 +156,9 @@ fn a_ticket_that_a_machine_solved_alone_was_contained() {
     assert!(!story(&[stands(2, 5, Status::Open)], &said).contained, "it is not solved");
     assert!(!story(&[goes_to(1, 1, "anna"), stands(2, 5, Status::Solved)], &said).contained, "a person had it");
     assert!(!story(&[stands(2, 5, Status::Solved)], &said[..1]).contained, "nobody answered");
+    assert!(story(&[stands(2, 5, Status::Open)], &said).self_service, "a machine came first");
+    let person_first = [says(1, Author::Customer), says(2, Author::Agent), says(3, Author::Automation)];
+    assert!(!story(&[stands(2, 5, Status::Open)], &person_first).self_service);
 }
 
 #[test]

@@ -1,9 +1,21 @@
-//! The words of the catalogue: what each metric is, for those who compute with it and for those who only read it.
+//! What customers do and buy.
 
 use super::Entry;
+use crate::domain::dimensions::Dimension::{self, Campaign, Channel, Party, Product, Stage, Touchpoint, Type};
+use crate::domain::facts::Family;
+use crate::domain::figures::Direction;
+use crate::domain::reckoning::Reckoning;
+
+const DIMENSIONS: &[Dimension] = &[Channel, Touchpoint, Stage, Product, Party, Type, Campaign];
 
 /// How many interactions.
 pub(super) const INTERACTIONS: Entry = Entry {
+    name: "interactions",
+    family: Family::Interactions,
+    by_topic: None,
+    reckoning: Reckoning::Count,
+    dimensions: DIMENSIONS,
+    direction: Direction::Neutral,
     formula: "The number of recorded interactions of any type that occurred in the period and were neither deleted nor \
               erased. n is the same number. Where they are grouped or filtered by a trait, groups of fewer interactions than \
               the tenant's threshold are suppressed, and with them those that would give them away; otherwise nothing \
@@ -20,6 +32,12 @@ pub(super) const INTERACTIONS: Entry = Entry {
 
 /// What interactions were worth.
 pub(super) const REVENUE: Entry = Entry {
+    name: "revenue",
+    family: Family::Interactions,
+    by_topic: None,
+    reckoning: Reckoning::Sums,
+    dimensions: DIMENSIONS,
+    direction: Direction::Higher,
     formula: "The sum of the values of all interactions of any type that have one and occurred in the period; refunds, \
               whose value is negative, lower it. Different currencies are never added: each has its own point. n is the \
               number of interactions with a value in that currency. Exact to a millionth of a unit before it is answered \
@@ -36,6 +54,12 @@ pub(super) const REVENUE: Entry = Entry {
 
 /// How many customers did something.
 pub(super) const CUSTOMERS: Entry = Entry {
+    name: "customers",
+    family: Family::Interactions,
+    by_topic: None,
+    reckoning: Reckoning::Customers,
+    dimensions: DIMENSIONS,
+    direction: Direction::Higher,
     formula: "The number of distinct customers with at least one interaction of any type in the period, group and cut. \
               Customers as they are linked now: after a merge two are one, after a split they are two again, in every \
               period. A customer with interactions in several groups or cuts counts in each, so points do not add up. \
@@ -52,6 +76,12 @@ pub(super) const CUSTOMERS: Entry = Entry {
 
 /// Which share of the buyers came back.
 pub(super) const REPEAT_CUSTOMER_SHARE: Entry = Entry {
+    name: "repeat_customer_share",
+    family: Family::Interactions,
+    by_topic: None,
+    reckoning: Reckoning::Repeats,
+    dimensions: DIMENSIONS,
+    direction: Direction::Higher,
     formula: "Customers with two or more purchases / customers with one or more, in the period, group and cut. A purchase \
               is an interaction of type \"purchase\". Counted by days (UTC) with a purchase unless purchases are asked \
               for. Customers as they are linked now. n is the number of customers with a purchase; with none there is no \
@@ -69,21 +99,25 @@ pub(super) const REPEAT_CUSTOMER_SHARE: Entry = Entry {
     ],
 };
 
-/// The relational Net Promoter Score.
-pub(super) const NPS: Entry = Entry {
-    formula: "100 · (promoters − detractors) / n over the answers to relational NPS surveys (0 to 10): promoters gave 9 or \
-              10, detractors 0 to 6. Each response counts, or each customer's latest in a group and cut where that is \
-              asked for. n is the number of responses counted; with none there is no value. Interval: adjusted Wald \
-              (n + 3, promoters + ¾, detractors + ¾), centred on the adjusted score and kept within ±100; the value is \
-              the score itself. Comparison: z test of the adjusted scores. Transactional answers are never mixed in. \
-              Groups of fewer responses than the tenant's threshold are suppressed, and with them those that would give \
-              them away.",
-    unit: "-100 to 100",
-    source: "Reichheld, HBR 81(12) (2003); Rocks, The American Statistician 70 (2016) for the interval.",
+/// Which share of all comes by a channel.
+pub(super) const CHANNEL_SHARE: Entry = Entry {
+    name: "channel_share",
+    family: Family::Interactions,
+    by_topic: None,
+    reckoning: Reckoning::Channels,
+    dimensions: DIMENSIONS,
+    direction: Direction::Neutral,
+    formula: "Interactions by a channel / interactions by any, of any type, in the period, group and cut. Always grouped by \
+              channel: a point for each. n is the number of interactions by any channel; with none there is no value. Those \
+              of unknown channel are a channel of their own. Interval: Wilson. Comparison: pooled two-proportion z test. A \
+              filter by channel leaves the others out of the whole too. Suppression as for repeat_customer_share, by the \
+              customers behind a channel.",
+    unit: "share from 0 to 1",
+    source: "Wilson, JASA 22 (1927) for the interval; Fleiss, Levin & Paik (2003) for the test.",
     description: [
-        ("en", "How much more customers would recommend the company than warn against it: promoters minus detractors."),
-        ("ru", "Насколько готовность рекомендовать компанию преобладает над критикой: промоутеры минус критики."),
-        ("fa", "اینکه مشتریان چقدر بیش از آنکه دیگران را بر حذر دارند، شرکت را توصیه می‌کنند: مروّجان منهای منتقدان."),
-        ("ro", "Cu cât clienții mai degrabă ar recomanda compania decât ar critica-o: promotori minus detractori."),
+        ("en", "By which channels customers turn to the company: each channel's share of all interactions."),
+        ("ru", "По каким каналам клиенты обращаются в компанию: доля каждого канала среди всех взаимодействий."),
+        ("fa", "مشتریان از چه کانال‌هایی با شرکت در تماس‌اند: سهم هر کانال از همهٔ تعامل‌ها."),
+        ("ro", "Prin ce canale se adresează clienții companiei: ponderea fiecărui canal în toate interacțiunile."),
     ],
 };

@@ -1,0 +1,34 @@
+//! What an invitation contributes: whether somebody whom it reached answered.
+
+use rapport_api::events::v1::InvitationChanged;
+use rapport_kernel::{Fault, Timestamp};
+
+use super::{Facts, broken, party, perhaps};
+use crate::domain::dimensions::{Dimension, Dimensions};
+use crate::domain::facts::{Fact, Family};
+use crate::domain::slots::Answer;
+
+pub(super) fn facts(at: Timestamp, changed: InvitationChanged) -> Result<Facts, Fault> {
+    if changed.deleted {
+        return Ok(Vec::new());
+    }
+    let answered = match changed.status.as_str() {
+        "completed" => true,
+        "delivered" | "started" | "expired" => false,
+        // Nobody knows yet that it arrived, or it never will.
+        "invited" | "cancelled" | "failed" => return Ok(Vec::new()),
+        _ => return Err(broken("status")),
+    };
+    let invited = perhaps(changed.invite_time.as_ref(), "invite_time")?.unwrap_or(at);
+    let dimensions = Dimensions::default()
+        .with(Dimension::Type, &changed.kind)
+        .with(Dimension::Party, party(changed.party()))
+        .with(Dimension::Survey, &changed.survey_id)
+        .with(Dimension::Channel, &changed.channel)
+        .with(Dimension::Touchpoint, &changed.touchpoint)
+        .with(Dimension::Stage, &changed.stage)
+        .with(Dimension::Product, &changed.product)
+        .with(Dimension::Campaign, &changed.campaign)
+        .with_traits(changed.dimensions);
+    Ok(vec![Fact::new(Family::Invitations, invited, dimensions).saying(Answer::yes(answered))])
+}
