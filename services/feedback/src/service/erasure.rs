@@ -4,7 +4,7 @@ use rapport_data::{Database, Tx};
 use rapport_kernel::{Fault, SubjectId};
 use rapport_platform::Call;
 
-use super::{FollowUps, Tickets};
+use super::{FollowUps, Mentions, Tickets};
 use crate::domain::Erased;
 use crate::store;
 
@@ -16,14 +16,15 @@ const SUBJECTS: usize = 100;
 pub struct Erasures {
     db: Database,
     tickets: Tickets,
+    mentions: Mentions,
     follow_ups: FollowUps,
 }
 
 impl Erasures {
     /// In a database.
     #[must_use]
-    pub const fn new(db: Database, tickets: Tickets, follow_ups: FollowUps) -> Self {
-        Self { db, tickets, follow_ups }
+    pub const fn new(db: Database, tickets: Tickets, mentions: Mentions, follow_ups: FollowUps) -> Self {
+        Self { db, tickets, mentions, follow_ups }
     }
 
     /// Deletes everything about the subjects and lays their tombstones; harmless when repeated. Metrics is asked to
@@ -34,9 +35,9 @@ impl Erasures {
     pub async fn erase(&self, call: &Call, subjects: Vec<SubjectId>) -> Result<Erased, Fault> {
         let mut deleted_rows = 0;
         for some in subjects.chunks(SUBJECTS) {
-            let (some, tickets, follow_ups) = (some.to_vec(), self.tickets.clone(), self.follow_ups.clone());
+            let (some, this) = (some.to_vec(), self.clone());
             let unit = move |tx: Tx| {
-                let (some, tickets, follow_ups) = (some.clone(), tickets.clone(), follow_ups.clone());
+                let (some, this) = (some.clone(), this.clone());
                 async move {
                     tx.erase(&some).await?;
                     store::search::erase(&tx, &some).await?;
@@ -44,8 +45,10 @@ impl Erasures {
                     store::response_key::erase(tx.conn(), tx.tenant(), &some).await?;
                     let responses = store::response::erase(tx.conn(), tx.tenant(), &some).await?;
                     let promises = store::promise::erase(&tx, &some).await?;
-                    let followed = follow_ups.erase(&tx, &some).await?;
-                    Ok(responses + promises + followed + tickets.erase(&tx, &some).await?)
+                    let followed = this.follow_ups.erase(&tx, &some).await?;
+                    let told = this.tickets.erase(&tx, &some).await? + this.mentions.erase(&tx, &some).await?;
+                    let readings = store::text_reading::erase(&tx, &some).await?;
+                    Ok(responses + promises + followed + told + readings)
                 }
             };
             deleted_rows += self.db.until(call.deadline).write_erasing(call.tenant(), unit).await?;

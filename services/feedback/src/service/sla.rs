@@ -365,6 +365,6 @@ impl ServiceLevels {
         let policies = self.db.until(call.deadline).read(call.tenant(), read).await?;
         let mut ticket = Ticket::new(TicketId::new(), key, SubjectId::new(), at);
         ticket.told.hear(push)?;
-        Ok(ticket.derive(&[], &policies, at))
+        Ok(ticket.derive(&[], &policies, None, at))
     }
 }

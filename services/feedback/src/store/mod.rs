@@ -3,6 +3,7 @@
 pub mod follow_up;
 pub mod improvement;
 pub mod loop_due;
+pub mod mention;
 pub mod promise;
 pub mod response;
 pub mod response_key;
@@ -13,7 +14,9 @@ mod sql;
 pub mod survey;
 pub mod survey_version;
 mod text;
+pub mod text_reading;
 pub mod ticket;
+pub mod topic;
 
 use rapport_kernel::{Fault, Timestamp};
 
