@@ -309,7 +309,7 @@ fn message(id: &str, author: TicketAuthor, time: i64, text: &str, language: &str
 
 /// Pushes them through the bulk call; answers how many there are.
 pub async fn tell(client: &Client, people: &[Person], bar: &ProgressBar) -> Result<usize, Status> {
-    let pushes: Vec<_> = of(people).map(|push| PushTicketsRequest { item: Some(Item::Push(push)) }).collect();
+    let pushes: Vec<_> = of(people).map(|push| PushTicketsRequest { item: Some(Item::Push(Box::new(push))) }).collect();
     let count = pushes.len();
     let mut acks = TicketServiceClient::new(client.clone()).push_tickets(stream::iter(pushes)).await?.into_inner();
     while let Some(answer) = acks.message().await? {
