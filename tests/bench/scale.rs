@@ -128,7 +128,7 @@ pub struct Scale {
     pub cold: u32,
     /// Customers that decisions are made for.
     pub deciding: u32,
-    /// Merges, and splits.
+    /// Pairs of customers that are merged, and split.
     pub merges: u32,
     /// The most records that one is matched against, and the most responses that are searched.
     pub matched: u32,

@@ -1,4 +1,5 @@
-//! Feedback: what customers say. Surveys, and the responses to them.
+//! Feedback: what customers say. Surveys and the responses to them, tickets, mentions elsewhere, and what is read in their
+//! words.
 //!
 //! - A response hangs on a subject for ever; merges and splits of customers change nothing here. An anonymous one has a
 //!   subject of its own, which nothing ties to a person.
@@ -6,6 +7,8 @@
 //!   dimensions, which stay with the response.
 //! - Every change of a response leaves, in the same transaction, an event with its whole new state. What the customer
 //!   said besides never leaves this service but to whoever asks for the response.
+//! - Words are masked before anything else looks at them, and read in the unit that writes them, by the tenant's taxonomy
+//!   as that unit sees it; where the taxonomy changes, what is stored is read again.
 //! - Only an open survey takes responses; corrections and deletions are taken for ever.
 //! - A response belongs to the version of its survey that it answers. A version that was published never changes, and what
 //!   it measures, those after it measure in the same way.
@@ -23,10 +26,15 @@ pub mod store;
 use std::sync::Arc;
 
 use rapport_api::common::v1::erasure_service_server::ErasureServiceServer;
+use rapport_api::feedback::v1::expectation_service_server::ExpectationServiceServer;
+use rapport_api::feedback::v1::follow_up_service_server::FollowUpServiceServer;
+use rapport_api::feedback::v1::improvement_service_server::ImprovementServiceServer;
+use rapport_api::feedback::v1::mention_service_server::MentionServiceServer;
 use rapport_api::feedback::v1::respondent_service_server::RespondentServiceServer;
 use rapport_api::feedback::v1::response_service_server::ResponseServiceServer;
 use rapport_api::feedback::v1::sla_service_server::SlaServiceServer;
 use rapport_api::feedback::v1::survey_service_server::SurveyServiceServer;
+use rapport_api::feedback::v1::text_service_server::TextServiceServer;
 use rapport_api::feedback::v1::ticket_service_server::TicketServiceServer;
 use rapport_api::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES};
 use rapport_bus::Bus;
@@ -59,13 +67,17 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     let db = Database::open(&config.database, "feedback", migrations::all(), platform).await?;
     let readiness = Readiness::new();
     db.watch(&readiness);
-    db.relay(platform, Arc::clone(&bus), vec!["derive", "metrics", service::asking::GROUP]);
+    db.relay(platform, Arc::clone(&bus), vec!["derive", "metrics", events::loops::GROUP, service::asking::GROUP]);
     let profiles = peers::Profiles::new(platform.peers.clone());
     let page_key = platform.page_key.clone();
     let surveys = service::Surveys::new(db.clone(), page_key.clone());
-    let responses = service::Responses::new(db.clone(), profiles.clone(), page_key.clone(), Analyser::new());
+    let readers = service::Readers::new(Analyser::new());
+    let topics = service::Topics::new(db.clone(), page_key.clone(), readers.clone());
+    let responses = service::Responses::new(db.clone(), profiles.clone(), page_key.clone(), readers.clone());
+    let taken = responses.clone();
     let asking = service::Asking::new(platform, db.clone(), profiles.clone(), responses.clone());
-    db.consume(platform, bus, service::asking::GROUP, &service::asking::TOPICS, Arc::new(asking.clone()));
+    let told = Arc::new(asking.clone());
+    db.consume(platform, Arc::clone(&bus), service::asking::GROUP, &service::asking::TOPICS, told);
     asking.keep_time(platform);
     let respondents = RespondentServiceServer::new(rpc::RespondentRpc(asking.clone()))
         .max_decoding_message_size(MAX_REQUEST_BYTES)
@@ -74,11 +86,29 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     let clock = Arc::clone(&platform.clock);
     let responses = rpc::ResponseRpc { responses, asking, page_key: page_key.clone(), clock: Arc::clone(&clock) };
     let compiled = service::sla::Compiled::default();
-    let held = service::Tickets::new(db.clone(), profiles, platform, compiled.clone());
+    let held = service::Tickets::new(db.clone(), profiles.clone(), platform, compiled.clone(), readers.clone());
     held.keep_time(platform);
+    let said = service::Mentions::new(db.clone(), profiles.clone(), readers, page_key.clone());
+    let rereading = service::Rereading::new(db.clone(), taken, held.clone(), said.clone());
+    db.run_operations(platform, rpc::jobs::all(rereading));
+    let mentions = rpc::MentionRpc { mentions: said.clone(), page_key: page_key.clone(), clock: Arc::clone(&clock) };
     let levels = rpc::SlaRpc(service::ServiceLevels::new(db.clone(), page_key.clone(), compiled));
-    let tickets = rpc::TicketRpc { tickets: held.clone(), page_key, clock };
-    let erasures = rpc::ErasureRpc(service::Erasures::new(db.clone(), held));
+    let tickets = rpc::TicketRpc { tickets: held.clone(), page_key: page_key.clone(), clock };
+    let promises = service::Promises::new(db.clone(), profiles.clone(), page_key.clone());
+    let followed = service::FollowUps::new(db.clone(), profiles, platform, promises.clone());
+    followed.keep_time(platform);
+    db.follow(platform, bus, events::loops::GROUP, &[events::TOPIC], events::loops::follow(followed.clone()));
+    let erasures = rpc::ErasureRpc(service::Erasures::new(db.clone(), held, said, followed.clone()));
+    let follow_ups = FollowUpServiceServer::new(rpc::FollowUpRpc { follow_ups: followed, page_key: page_key.clone() })
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let expectations = ExpectationServiceServer::new(rpc::ExpectationRpc(promises))
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let improvements = service::Improvements::new(db.clone(), page_key.clone());
+    let improvements = ImprovementServiceServer::new(rpc::ImprovementRpc(improvements))
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let surveys = SurveyServiceServer::new(surveys)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
@@ -94,9 +124,17 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     let tickets = TicketServiceServer::new(tickets)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let texts = TextServiceServer::new(rpc::TextRpc(topics))
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let mentions = MentionServiceServer::new(mentions)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let routes =
         Routes::new(surveys).add_service(responses).add_service(erasures).add_service(tickets).add_service(levels);
-    let routes = routes.add_service(respondents).add_service(rapport_operations::server("feedback", db, platform));
+    let routes = routes.add_service(follow_ups).add_service(expectations).add_service(improvements);
+    let routes = routes.add_service(texts).add_service(mentions).add_service(respondents);
+    let routes = routes.add_service(rapport_operations::server("feedback", db, platform));
     Ok(Module { name: "feedback", routes, readiness })
 }
 

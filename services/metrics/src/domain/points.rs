@@ -252,6 +252,9 @@ impl<'a> Baseline<'a> {
     }
 }
 
+/// The rows of one answer, and where they stand beside each other; the rows come first among the spots.
+type Apart = (Vec<usize>, Vec<Spot>);
+
 /// Which rows are withheld: those that rest on few customers, and those that would give such a one away. What a filter
 /// leaves out stands beside what it admits, on a line of their own: who knows the whole knows the one by the other.
 fn withheld(question: &Question, grouping: &Grouping, counted: &Counted, threshold: i64) -> Vec<bool> {
@@ -261,7 +264,7 @@ fn withheld(question: &Question, grouping: &Grouping, counted: &Counted, thresho
     }
     let mut ranks = Ranks::default();
     // Different series cannot be subtracted from one another, nor emotions: each is an answer of its own.
-    let mut apart: BTreeMap<(&str, &str), (Vec<usize>, Vec<Spot>)> = BTreeMap::new();
+    let mut apart: BTreeMap<(&str, &str), Apart> = BTreeMap::new();
     for (index, row) in counted.rows.iter().enumerate() {
         let size = counted.people.get(&(row.place, row.part.series.clone())).copied().unwrap_or(0);
         let place = ranks.place(grouping.values(row.place.0), row.place.1, ADMITTED);
@@ -276,7 +279,6 @@ fn withheld(question: &Question, grouping: &Grouping, counted: &Counted, thresho
         }
     }
     for (indexes, spots) in apart.into_values() {
-        // The rows come first among the spots.
         for (index, gone) in indexes.into_iter().zip(suppressed(&spots, threshold)) {
             hidden[index] = gone;
         }
