@@ -3,6 +3,7 @@
 
 mod cdnow;
 mod febrl;
+mod page;
 mod synthetic;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,6 +58,8 @@ pub struct Loaded {
     pub responses: usize,
     /// Actions.
     pub actions: usize,
+    /// The token of an invitation to a survey that can be opened in a browser; none where nobody is to be asked now.
+    pub invitation: Option<String>,
     /// A customer to try things with.
     pub example: String,
     /// How long it took.
@@ -86,11 +89,12 @@ pub async fn load(address: &str, key: &str) -> Result<Loaded, Status> {
     bar.set_message("purchases and feedback");
     let (purchases, responses) = tokio::try_join!(buy(&client, &bar), ask(&client, &people, &bar))?;
     let actions = offer(&client).await?;
-    bar.finish_and_clear();
     let example = people.first().map(|person| person.number.to_owned()).unwrap_or_default();
+    let invitation = page::invite(&client, &example).await?;
+    bar.finish_and_clear();
     let seconds = started.elapsed().as_secs_f64();
     let records = febrl::records().count();
-    Ok(Loaded { purchases, people: people.len(), records, responses, actions, example, seconds })
+    Ok(Loaded { purchases, people: people.len(), records, responses, actions, invitation, example, seconds })
 }
 
 /// Declares the trait by which the demo's figures can be grouped.
