@@ -112,6 +112,7 @@ pub fn render(form: &InvitedForm) -> proto::InvitedQuestionnaire {
         status: invitation::status_message(form.invitation.status).into(),
         anonymous: form.invitation.anonymous,
         channel: form.invitation.channel.clone(),
+        language: form.language.clone(),
     }
 }
 

@@ -21,6 +21,8 @@ pub struct InvitedForm {
     pub invitation: Invitation,
     /// The partial answer.
     pub response: Option<Response>,
+    /// The language that it, else the invitation, names; empty: neither does.
+    pub language: String,
     /// The survey told in one language.
     pub told: Versioned,
     /// The questions that are shown.
@@ -62,13 +64,9 @@ impl Asking {
             },
             None => None,
         };
-        let language = match (&response, asked.language) {
-            (Some(response), empty) if empty.is_empty() && !response.touch.language.is_empty() => {
-                response.touch.language.clone()
-            }
-            (_, empty) if empty.is_empty() => invitation.language.clone(),
-            (_, language) => language,
-        };
+        let begun_in = response.as_ref().map(|response| response.touch.language.clone());
+        let named = begun_in.filter(|language| !language.is_empty()).unwrap_or_else(|| invitation.language.clone());
+        let language = if asked.language.is_empty() { named.clone() } else { asked.language };
         let (told, shown, missing) = match &response {
             Some(response) => self.responses.questionnaire(call, response.id, language).await?,
             None => {
@@ -84,7 +82,7 @@ impl Asking {
                 self.responses.first_questionnaire(call, survey, seed, (known, touch), language).await?
             }
         };
-        Ok(InvitedForm { invitation, response, told, shown, missing })
+        Ok(InvitedForm { invitation, response, language: named, told, shown, missing })
     }
 
     /// Takes the answer of the holder of a token.
