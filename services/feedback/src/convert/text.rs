@@ -11,9 +11,6 @@ use crate::domain::trend::{self, MOST_PERIODS, Period, Share};
 use crate::service::topics::{Asked, Trends};
 use crate::store::text_reading::{Counted, Source, Tally};
 
-/// How many bytes of text are read at once.
-const MOST_BYTES: usize = 1_000_000;
-
 /// A text to read, and what is said of its language.
 ///
 /// # Errors
@@ -28,11 +25,7 @@ pub fn analyze(message: proto::AnalyzeTextRequest) -> Result<(String, String), F
 /// # Errors
 /// As [`analyze`].
 pub fn batch(message: proto::BatchAnalyzeTextsRequest) -> Result<Vec<(String, String)>, Fault> {
-    let mut out = check(&message);
-    if message.texts.iter().map(|one| one.text.len()).sum::<usize>() > MOST_BYTES {
-        note(&mut out, "texts", "texts.bytes", format!("must have at most {MOST_BYTES} bytes in all"));
-    }
-    out.check()?;
+    check(&message).check()?;
     Ok(message.texts.into_iter().map(|one| (one.text, one.language)).collect())
 }
 

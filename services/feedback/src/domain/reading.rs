@@ -214,8 +214,8 @@ impl Reading {
     /// About how many bytes it is on the wire.
     #[must_use]
     pub fn weight(&self) -> usize {
-        let spans = self.topics.iter().chain(&self.competitors).map(|one| 40 + one.spans.len() * 20);
-        120 + self.evidence.len() * 50 + self.efforts.len() * 40 + self.emotions.len() * 24 + spans.sum::<usize>()
+        let spans = self.topics.iter().chain(&self.competitors).map(|one| 40 + one.spans.len() * 40);
+        120 + self.evidence.len() * 100 + self.efforts.len() * 80 + self.emotions.len() * 24 + spans.sum::<usize>()
     }
 }
 
