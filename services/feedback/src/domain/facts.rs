@@ -132,7 +132,7 @@ pub struct Facts {
 pub struct Reading<'a> {
     answers: Shown<'a>,
     hidden: Hidden<'a>,
-    customer: Option<KnownCustomer<'a>>,
+    customer: Option<Customer<'a>>,
     touch: Where<'a>,
 }
 

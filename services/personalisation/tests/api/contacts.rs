@@ -7,7 +7,7 @@ use rapport_api::personalisation::v1::{
     GetContactPolicyRequest, ListContactsRequest, ReleaseContactRequest, ReserveContactRequest,
     UpdateContactPolicyRequest,
 };
-use rapport_kernel::{Clock as _, SubjectId};
+use rapport_kernel::SubjectId;
 
 use crate::world::{World, action, ask, refusal, request_id};
 
