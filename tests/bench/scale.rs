@@ -54,12 +54,14 @@ pub enum Part {
     Search,
     /// Following membership of segments, and finding a new one's members.
     Segments,
+    /// Reading texts.
+    Text,
     /// From acknowledged to visible.
     Visibility,
 }
 
 impl Part {
-    const ALL: [(&str, Self); 10] = [
+    const ALL: [(&str, Self); 11] = [
         ("reads", Self::Reads),
         ("decisions", Self::Decisions),
         ("growth", Self::Growth),
@@ -69,6 +71,7 @@ impl Part {
         ("merges", Self::Merges),
         ("search", Self::Search),
         ("segments", Self::Segments),
+        ("text", Self::Text),
         ("visibility", Self::Visibility),
     ];
 }
@@ -176,7 +179,7 @@ impl Scale {
     pub fn has_rounds(&self) -> bool {
         Part::ALL
             .iter()
-            .any(|(_, part)| !matches!(part, Part::Growth | Part::Matching | Part::Search) && self.has(*part))
+            .any(|(_, part)| !matches!(part, Part::Growth | Part::Matching | Part::Search | Part::Text) && self.has(*part))
     }
 
     /// Whether a part is measured.

@@ -3,7 +3,7 @@
 use rapport_api::events::v1::TextReading;
 use rapport_api::feedback::v1 as proto;
 
-use crate::domain::reading::{Named, Polarity, Reading, Span};
+use crate::domain::reading::{LONGEST_WORDS, Named, Polarity, Reading, Span};
 
 /// A figure in thousandths.
 fn real(thousandths: i32) -> f64 {
@@ -37,7 +37,7 @@ pub fn analysis(read: &Reading, texts: &[(&str, &str)]) -> proto::TextAnalysis {
     let words = |span: &Span| {
         let text = texts.iter().find(|(part, _)| *part == span.part).map_or("", |(_, text)| text);
         let (start, end) = (span.start as usize, span.end as usize);
-        text.chars().skip(start).take(end.saturating_sub(start)).collect::<String>()
+        text.chars().skip(start).take(end.saturating_sub(start).min(LONGEST_WORDS)).collect::<String>()
     };
     let place = |at: u32| i32::try_from(at).unwrap_or(i32::MAX);
     let named = |all: &[Named]| {
