@@ -36,6 +36,8 @@ pub struct Options {
 /// What can be measured by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
+    /// Checking who may be asked.
+    Asking,
     /// Reading profiles.
     Reads,
     /// Deciding.
@@ -61,7 +63,8 @@ pub enum Part {
 }
 
 impl Part {
-    const ALL: [(&str, Self); 11] = [
+    const ALL: [(&str, Self); 12] = [
+        ("asking", Self::Asking),
         ("reads", Self::Reads),
         ("decisions", Self::Decisions),
         ("growth", Self::Growth),
@@ -177,9 +180,9 @@ impl Scale {
 
     /// Whether anything is measured in rounds.
     pub fn has_rounds(&self) -> bool {
-        Part::ALL
-            .iter()
-            .any(|(_, part)| !matches!(part, Part::Growth | Part::Matching | Part::Search | Part::Text) && self.has(*part))
+        let others =
+            |part: &Part| matches!(part, Part::Asking | Part::Growth | Part::Matching | Part::Search | Part::Text);
+        Part::ALL.iter().any(|(_, part)| !others(part) && self.has(*part))
     }
 
     /// Whether a part is measured.

@@ -2,6 +2,7 @@
 
 mod life_of_a_customer;
 mod real_input;
+mod respondents;
 mod stop_and_start;
 mod strangers;
 mod undone;

@@ -1,7 +1,9 @@
-//! What feedback publishes: each response's, ticket's and mention's whole new state, or its tombstone. It consumes nothing.
+//! What feedback publishes: each response's, ticket's, mention's and invitation's whole new state, or its tombstone. What it
+//! consumes is read in `service/asking/told.rs` and in [`loops`].
 //!
 //! What the customer said besides is not in it: figures are made from scores, and what is not sent need not be erased.
 
+pub mod invitations;
 pub mod loops;
 pub mod mentions;
 pub mod tickets;
@@ -46,7 +48,7 @@ pub fn changed(response: &Response) -> NewEvent {
         agent: touch.agent.clone(),
         team: touch.team.clone(),
         language: touch.language.clone(),
-        invitation_id: String::new(),
+        invitation_id: link(touch.invitation),
         ticket_id: link(touch.ticket),
         interaction_id: link(touch.interaction),
     };

@@ -30,6 +30,7 @@ use rapport_api::feedback::v1::expectation_service_server::ExpectationServiceSer
 use rapport_api::feedback::v1::follow_up_service_server::FollowUpServiceServer;
 use rapport_api::feedback::v1::improvement_service_server::ImprovementServiceServer;
 use rapport_api::feedback::v1::mention_service_server::MentionServiceServer;
+use rapport_api::feedback::v1::respondent_service_server::RespondentServiceServer;
 use rapport_api::feedback::v1::response_service_server::ResponseServiceServer;
 use rapport_api::feedback::v1::sla_service_server::SlaServiceServer;
 use rapport_api::feedback::v1::survey_service_server::SurveyServiceServer;
@@ -58,7 +59,16 @@ impl Describe for Config {
     }
 }
 
-/// Builds the service: opens its database and starts its relay.
+/// A generated server that takes and answers messages of the suite's sizes.
+macro_rules! sized {
+    ($server:ident, $service:expr) => {
+        $server::new($service)
+            .max_decoding_message_size(MAX_REQUEST_BYTES)
+            .max_encoding_message_size(MAX_RESPONSE_BYTES)
+    };
+}
+
+/// Builds the service: opens its database and starts its relay, its clocks and what it hears of others.
 ///
 /// # Errors
 /// Where the database cannot be opened.
@@ -66,67 +76,49 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     let db = Database::open(&config.database, "feedback", migrations::all(), platform).await?;
     let readiness = Readiness::new();
     db.watch(&readiness);
-    db.relay(platform, Arc::clone(&bus), vec!["derive", "metrics", events::loops::GROUP]);
-    let profiles = peers::Profiles::new(platform.peers.clone());
-    let page_key = platform.page_key.clone();
-    let surveys = service::Surveys::new(db.clone(), page_key.clone());
+    db.relay(platform, Arc::clone(&bus), vec!["derive", "metrics", events::loops::GROUP, service::asking::GROUP]);
+    let (page_key, profiles) = (platform.page_key.clone(), peers::Profiles::new(platform.peers.clone()));
     let readers = service::Readers::new(Analyser::new());
-    let topics = service::Topics::new(db.clone(), page_key.clone(), readers.clone());
-    let responses = service::Responses::new(db.clone(), profiles.clone(), page_key.clone(), readers.clone());
-    let taken = responses.clone();
-    let surveys = rpc::SurveyRpc { surveys, responses: responses.clone() };
-    let clock = Arc::clone(&platform.clock);
-    let responses = rpc::ResponseRpc { responses, page_key: page_key.clone(), clock: Arc::clone(&clock) };
     let compiled = service::sla::Compiled::default();
-    let held = service::Tickets::new(db.clone(), profiles.clone(), platform, compiled.clone(), readers.clone());
-    held.keep_time(platform);
-    let said = service::Mentions::new(db.clone(), profiles.clone(), readers, page_key.clone());
-    let rereading = service::Rereading::new(db.clone(), taken, held.clone(), said.clone());
-    db.run_operations(platform, rpc::jobs::all(rereading));
-    let mentions = rpc::MentionRpc { mentions: said.clone(), page_key: page_key.clone(), clock: Arc::clone(&clock) };
-    let levels = rpc::SlaRpc(service::ServiceLevels::new(db.clone(), page_key.clone(), compiled));
-    let tickets = rpc::TicketRpc { tickets: held.clone(), page_key: page_key.clone(), clock };
+    let responses = service::Responses::new(db.clone(), profiles.clone(), page_key.clone(), readers.clone());
+    let tickets = service::Tickets::new(db.clone(), profiles.clone(), platform, compiled.clone(), readers.clone());
+    let mentions = service::Mentions::new(db.clone(), profiles.clone(), readers.clone(), page_key.clone());
     let promises = service::Promises::new(db.clone(), profiles.clone(), page_key.clone());
-    let followed = service::FollowUps::new(db.clone(), profiles, platform, promises.clone());
-    followed.keep_time(platform);
-    db.follow(platform, bus, events::loops::GROUP, &[events::TOPIC], events::loops::follow(followed.clone()));
-    let erasures = rpc::ErasureRpc(service::Erasures::new(db.clone(), held, said, followed.clone()));
-    let follow_ups = FollowUpServiceServer::new(rpc::FollowUpRpc { follow_ups: followed, page_key: page_key.clone() })
-        .max_decoding_message_size(MAX_REQUEST_BYTES)
-        .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let expectations = ExpectationServiceServer::new(rpc::ExpectationRpc(promises))
-        .max_decoding_message_size(MAX_REQUEST_BYTES)
-        .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let improvements = service::Improvements::new(db.clone(), page_key.clone());
-    let improvements = ImprovementServiceServer::new(rpc::ImprovementRpc(improvements))
-        .max_decoding_message_size(MAX_REQUEST_BYTES)
-        .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let surveys = SurveyServiceServer::new(surveys)
-        .max_decoding_message_size(MAX_REQUEST_BYTES)
-        .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let responses = ResponseServiceServer::new(responses)
-        .max_decoding_message_size(MAX_REQUEST_BYTES)
-        .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let erasures = ErasureServiceServer::new(erasures)
-        .max_decoding_message_size(MAX_REQUEST_BYTES)
-        .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let levels = SlaServiceServer::new(levels)
-        .max_decoding_message_size(MAX_REQUEST_BYTES)
-        .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let tickets = TicketServiceServer::new(tickets)
-        .max_decoding_message_size(MAX_REQUEST_BYTES)
-        .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let texts = TextServiceServer::new(rpc::TextRpc(topics))
-        .max_decoding_message_size(MAX_REQUEST_BYTES)
-        .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let mentions = MentionServiceServer::new(mentions)
-        .max_decoding_message_size(MAX_REQUEST_BYTES)
-        .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let routes =
-        Routes::new(surveys).add_service(responses).add_service(erasures).add_service(tickets).add_service(levels);
-    let routes = routes.add_service(follow_ups).add_service(expectations).add_service(improvements);
-    let routes = routes.add_service(texts).add_service(mentions);
-    let routes = routes.add_service(rapport_operations::server("feedback", db, platform));
+    let follow_ups = service::FollowUps::new(db.clone(), profiles.clone(), platform, promises.clone());
+    let asking = service::Asking::new(platform, db.clone(), profiles, responses.clone());
+    tickets.keep_time(platform);
+    follow_ups.keep_time(platform);
+    asking.keep_time(platform);
+    let heard = Arc::new(asking.clone());
+    db.consume(platform, Arc::clone(&bus), service::asking::GROUP, &service::asking::TOPICS, heard);
+    db.follow(platform, bus, events::loops::GROUP, &[events::TOPIC], events::loops::follow(follow_ups.clone()));
+    let rereading = service::Rereading::new(db.clone(), responses.clone(), tickets.clone(), mentions.clone());
+    db.run_operations(platform, rpc::jobs::all(rereading));
+    let erasures = service::Erasures::new(db.clone(), tickets.clone(), mentions.clone(), follow_ups.clone());
+
+    let clock = Arc::clone(&platform.clock);
+    let surveys = service::Surveys::new(db.clone(), page_key.clone());
+    let surveys = rpc::SurveyRpc { surveys, responses: responses.clone(), asking: asking.clone() };
+    let respondents = rpc::RespondentRpc(asking.clone());
+    let responses = rpc::ResponseRpc { responses, asking, page_key: page_key.clone(), clock: Arc::clone(&clock) };
+    let mentions = rpc::MentionRpc { mentions, page_key: page_key.clone(), clock: Arc::clone(&clock) };
+    let tickets = rpc::TicketRpc { tickets, page_key: page_key.clone(), clock };
+    let follow_ups = rpc::FollowUpRpc { follow_ups, page_key: page_key.clone() };
+    let levels = rpc::SlaRpc(service::ServiceLevels::new(db.clone(), page_key.clone(), compiled));
+    let improvements = rpc::ImprovementRpc(service::Improvements::new(db.clone(), page_key.clone()));
+    let texts = rpc::TextRpc(service::Topics::new(db.clone(), page_key, readers));
+    let routes = Routes::new(sized!(SurveyServiceServer, surveys))
+        .add_service(sized!(RespondentServiceServer, respondents))
+        .add_service(sized!(ResponseServiceServer, responses))
+        .add_service(sized!(TicketServiceServer, tickets))
+        .add_service(sized!(SlaServiceServer, levels))
+        .add_service(sized!(MentionServiceServer, mentions))
+        .add_service(sized!(TextServiceServer, texts))
+        .add_service(sized!(FollowUpServiceServer, follow_ups))
+        .add_service(sized!(ImprovementServiceServer, improvements))
+        .add_service(sized!(ExpectationServiceServer, rpc::ExpectationRpc(promises)))
+        .add_service(sized!(ErasureServiceServer, rpc::ErasureRpc(erasures)))
+        .add_service(rapport_operations::server("feedback", db, platform));
     Ok(Module { name: "feedback", routes, readiness })
 }
 

@@ -1,11 +1,19 @@
-//! What feedback asks of profiles: whose a response is.
+//! What feedback asks of profiles: whose a response is; and of personalisation: whether a customer may be contacted.
 
+use rapport_api::convert::timestamp;
+use rapport_api::personalisation::v1::contact_policy_service_client::ContactPolicyServiceClient;
+use rapport_api::personalisation::v1::{
+    CheckContactRequest, ConfirmContactRequest, ContactKind, ReleaseContactRequest, ReserveContactRequest,
+};
 use rapport_api::profiles::v1::context_service_client::ContextServiceClient;
-use rapport_api::profiles::v1::{GetContextRequest, GetContextResponse};
-use rapport_kernel::{CustomerId, Fault, Reason, SubjectId};
-use rapport_platform::{Call, Peers};
+use rapport_api::profiles::v1::profile_service_client::ProfileServiceClient;
+use rapport_api::profiles::v1::{Consent, ConsentState, GetContextRequest, GetContextResponse, SetConsentRequest};
+use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp};
+use rapport_platform::{Call, PeerChannel, Peers};
+use uuid::Uuid;
 
-use crate::convert::customer;
+use crate::convert::{customer, invitation};
+use crate::domain::asking::{self, Refusal};
 use crate::domain::facts::Known;
 use crate::domain::{Customer, Respondent};
 
@@ -20,6 +28,8 @@ pub struct Resolved {
     pub subjects: Vec<SubjectId>,
     /// What is known of it.
     pub known: Known,
+    /// As asking sees it.
+    pub asked: asking::Customer,
 }
 
 /// Profiles, as feedback sees it.
@@ -71,6 +81,138 @@ impl Profiles {
         let customer = context.customer_id.parse().map_err(Fault::internal)?;
         let respondent = Respondent { subject, anonymous: false, dimensions: answer.dimensions, party };
         let known = customer::known(&context);
-        Ok(Resolved { respondent, customer, subjects, known })
+        let asked = customer::asked(&context, customer);
+        Ok(Resolved { respondent, customer, subjects, known, asked })
+    }
+
+    /// Withdraws a customer's consent for a purpose on a channel.
+    ///
+    /// # Errors
+    /// As [`Profiles::resolve`].
+    pub async fn refuse(&self, call: &Call, subject: SubjectId, purpose: &str, channel: &str) -> Result<(), Fault> {
+        let mut client = ProfileServiceClient::new(self.0.channel("profiles", call))
+            .max_decoding_message_size(rapport_api::MAX_RESPONSE_BYTES);
+        let consent = Consent {
+            purpose: purpose.to_owned(),
+            channel: channel.to_owned(),
+            state: ConsentState::Denied.into(),
+            ..Consent::default()
+        };
+        let request = SetConsentRequest {
+            customer: Some(customer::render(&Customer::Id(subject))),
+            consent: Some(consent),
+            source: UNSUBSCRIBED.to_owned(),
+            ..SetConsentRequest::default()
+        };
+        client.set_consent(request).await.map(drop).map_err(|status| rapport_platform::fault(&status))
+    }
+}
+
+/// Who took down that a respondent wants no more: the source that profiles is told.
+const UNSUBSCRIBED: &str = "unsubscribe";
+
+/// What the contact policy says of a contact.
+#[derive(Clone, Debug)]
+pub enum Contact {
+    /// It may be made; where it was to be reserved, by this entry of the ledger.
+    Allowed(Option<Uuid>),
+    /// It may not.
+    Refused(Refusal),
+}
+
+/// A contact that is wanted.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    /// Whose.
+    pub subject: SubjectId,
+    /// By which channel.
+    pub channel: &'a str,
+    /// What for.
+    pub purpose: &'a str,
+    /// On which topic.
+    pub topic: &'a str,
+    /// Whether a complaint is open.
+    pub open_complaint: bool,
+}
+
+/// The contact ledger, as feedback sees it.
+#[derive(Clone)]
+pub struct Contacts(Peers);
+
+impl Contacts {
+    /// By way of `peers`.
+    #[must_use]
+    pub const fn new(peers: Peers) -> Self {
+        Self(peers)
+    }
+
+    fn client(&self, call: &Call) -> ContactPolicyServiceClient<PeerChannel> {
+        ContactPolicyServiceClient::new(self.0.channel("personalisation", call))
+    }
+
+    /// Asks whether a survey may be sent.
+    ///
+    /// # Errors
+    /// UNAVAILABLE where personalisation cannot be reached.
+    pub async fn check(&self, call: &Call, wanted: &Wanted<'_>, at: Option<Timestamp>) -> Result<Contact, Fault> {
+        let request = CheckContactRequest {
+            customer: Some(customer::render(&Customer::Id(wanted.subject))),
+            channel: wanted.channel.to_owned(),
+            purpose: wanted.purpose.to_owned(),
+            topic: wanted.topic.to_owned(),
+            kind: ContactKind::Survey.into(),
+            at: at.map(timestamp),
+            open_complaint: Some(wanted.open_complaint),
+        };
+        let answer =
+            self.client(call).check_contact(request).await.map_err(|status| rapport_platform::fault(&status))?;
+        let answer = answer.into_inner();
+        Ok(if answer.allowed {
+            Contact::Allowed(None)
+        } else {
+            Contact::Refused(invitation::refusal(&answer.blocks, answer.next_time.as_ref()))
+        })
+    }
+
+    /// Reserves a survey's contact.
+    ///
+    /// # Errors
+    /// As [`Contacts::check`]; ABORTED where other contacts of the customer kept winning.
+    pub async fn reserve(&self, call: &Call, wanted: &Wanted<'_>, reference: &str) -> Result<Contact, Fault> {
+        let request = ReserveContactRequest {
+            customer: Some(customer::render(&Customer::Id(wanted.subject))),
+            channel: wanted.channel.to_owned(),
+            purpose: wanted.purpose.to_owned(),
+            topic: wanted.topic.to_owned(),
+            kind: ContactKind::Survey.into(),
+            reference: reference.to_owned(),
+            open_complaint: Some(wanted.open_complaint),
+            ..ReserveContactRequest::default()
+        };
+        let answer =
+            self.client(call).reserve_contact(request).await.map_err(|status| rapport_platform::fault(&status))?;
+        let answer = answer.into_inner();
+        match answer.contact {
+            Some(contact) => contact.contact_id.parse().map(|id| Contact::Allowed(Some(id))).map_err(Fault::internal),
+            None => Ok(Contact::Refused(invitation::refusal(&answer.blocks, answer.next_time.as_ref()))),
+        }
+    }
+
+    /// Tells the ledger that a contact was made.
+    ///
+    /// # Errors
+    /// As [`Contacts::check`].
+    pub async fn confirm(&self, call: &Call, contact: Uuid) -> Result<(), Fault> {
+        let request = ConfirmContactRequest { contact_id: contact.to_string(), ..ConfirmContactRequest::default() };
+        self.client(call).confirm_contact(request).await.map(drop).map_err(|status| rapport_platform::fault(&status))
+    }
+
+    /// Tells the ledger that a contact was not made.
+    ///
+    /// # Errors
+    /// As [`Contacts::check`].
+    pub async fn release(&self, call: &Call, contact: Uuid) -> Result<(), Fault> {
+        let request = ReleaseContactRequest { contact_id: contact.to_string(), ..ReleaseContactRequest::default() };
+        self.client(call).release_contact(request).await.map(drop).map_err(|status| rapport_platform::fault(&status))
     }
 }

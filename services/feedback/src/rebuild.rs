@@ -1,5 +1,5 @@
-//! Tells the current state of this service again: every response, every ticket, every ticket that is gone, every
-//! follow-up, promise and improvement.
+//! Tells the current state of this service again: every response, every ticket, every ticket that is gone, every mention,
+//! follow-up, promise, improvement and invitation.
 
 use futures::future::BoxFuture;
 use rapport_data::{Rebuild, Retold, Tx};
@@ -7,7 +7,7 @@ use rapport_kernel::Fault;
 use uuid::Uuid;
 
 use crate::events;
-use crate::store::{follow_up, improvement, mention, promise, response, ticket};
+use crate::store::{asking, follow_up, improvement, mention, promise, response, ticket};
 
 /// How many responses a page tells of.
 const PAGE: u64 = 300;
@@ -27,7 +27,8 @@ impl Rebuild for State {
                     "gone-mention" => gone_mentions(&tx, id).await,
                     "follow_up" => follow_ups(&tx, id).await,
                     "promise" => promises(&tx, id).await,
-                    _ => improvements(&tx, id).await,
+                    "improvement" => improvements(&tx, id).await,
+                    _ => invitations(&tx, id).await,
                 };
             }
             let after = after.map(|id| id.parse()).transpose().map_err(Fault::internal)?;
@@ -77,7 +78,13 @@ async fn promises(tx: &Tx, after: Uuid) -> Result<Retold, Fault> {
 
 async fn improvements(tx: &Tx, after: Uuid) -> Result<Retold, Fault> {
     let found = improvement::after(tx, after, PAGE).await?;
-    let next = found.last().map(|one| format!("improvement/{}", one.id));
+    let next = found.last().map_or(format!("invitation/{}", Uuid::nil()), |one| format!("improvement/{}", one.id));
     let told = |one| events::loops::improvement_changed(tx.tenant(), one);
-    Ok(Retold { events: found.iter().map(told).collect(), next })
+    Ok(Retold { events: found.iter().map(told).collect(), next: Some(next) })
+}
+
+async fn invitations(tx: &Tx, after: Uuid) -> Result<Retold, Fault> {
+    let told = asking::invitation::after(tx, after, PAGE).await?;
+    let next = told.last().map(|invitation| format!("invitation/{}", invitation.id));
+    Ok(Retold { events: told.iter().map(events::invitations::changed).collect(), next })
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::KeyHash;
 use crate::door::{KeyConfig, QuotaConfig};
+use crate::page::PageConfig;
 
 /// The gateway's configuration.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,6 +23,8 @@ pub struct Config {
     pub quota: QuotaConfig,
     /// How much metadata a call may bring, names and values together.
     pub metadata_bytes: usize,
+    /// The respondents' page.
+    pub page: PageConfig,
 }
 
 impl Default for Config {
@@ -32,6 +35,7 @@ impl Default for Config {
             keys: KeyConfig::default(),
             quota: QuotaConfig::default(),
             metadata_bytes: 8 * 1024,
+            page: PageConfig::default(),
         }
     }
 }
@@ -54,6 +58,7 @@ impl Describe for Config {
             .key("operator_key_sha256", "SHA-256 of the operator's key (hex): printf %s \"$KEY\" | sha256sum")
             .section::<KeyConfig>("keys")
             .section::<QuotaConfig>("quota")
-            .key("metadata_bytes", "metadata of one call, names and values together");
+            .key("metadata_bytes", "metadata of one call, names and values together")
+            .section::<PageConfig>("page");
     }
 }

@@ -8,6 +8,7 @@
 //!   metadata by a list of what is allowed.
 //! - Health and reflection are answered before the door, without a key: the contract is public, and whoever balances
 //!   load has no key.
+//! - Beside the calls it serves the respondents' page ([`page`]): a survey answered in a browser, by its invitation's link.
 //! - It drives the erasure of customers through all services until each has forgotten them.
 
 mod admin;
@@ -15,7 +16,9 @@ mod config;
 pub mod convert;
 pub mod domain;
 pub mod door;
+mod entrance;
 pub mod migrations;
+pub mod page;
 pub mod peers;
 pub mod rpc;
 pub mod service;
@@ -38,6 +41,8 @@ pub use domain::Tenant;
 pub use service::Made;
 
 use door::{Door, Keys, Parts, Quota};
+use entrance::Entrance;
+use page::Page;
 
 /// A built gateway.
 pub struct Gateway {
@@ -47,6 +52,8 @@ pub struct Gateway {
     pub service: Stacked,
     /// Whether it can answer.
     pub readiness: Readiness,
+    /// Whether browsers come here: then HTTP/1.1 is to be taken besides HTTP/2.
+    pub browsers: bool,
     /// What the operator does without the network.
     pub admin: Admin,
 }
@@ -78,8 +85,11 @@ pub async fn build(platform: &Platform, config: Config) -> Result<Gateway, Fault
         issuer: platform.issuer.clone(),
         clock: Arc::clone(&platform.clock),
     });
-    let service = Stacked::new(outer(door, platform));
-    Ok(Gateway { name: "gateway", service, readiness, admin })
+    let page =
+        config.page.enabled.then(|| Page::new(&config.page, platform.peers.clone(), Arc::clone(&platform.clock)));
+    let page = page.map(|page| Stacked::new(outer(page, platform)));
+    let service = Stacked::new(Entrance::new(outer(door, platform), page));
+    Ok(Gateway { name: "gateway", service, readiness, browsers: config.page.enabled, admin })
 }
 
 /// The gateway's own services.

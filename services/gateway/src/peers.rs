@@ -1,5 +1,7 @@
 //! What the gateway itself asks of the services, when a customer is to be forgotten.
 
+pub mod respondents;
+
 use std::time::Duration;
 
 use rapport_api::common::v1::EraseSubjectsRequest;

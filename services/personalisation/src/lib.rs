@@ -4,6 +4,7 @@
 //!   question and a seed. All of it is logged, so that every decision can be explained, and made again to the byte.
 //! - It is committed with its ledger entries and its event before it is answered. Caps are strict: whoever decides
 //!   commits only where nobody else decided about the same subjects since the ledger was read.
+//! - Messages and surveys enter the same ledger, by a policy of restraint, and hold themselves and decisions apart alike.
 //! - The ledger is counted over all subjects that are the customer now: a merge unites it, a split parts it again.
 //! - Every change of an action makes a policy version; older revisions never change and are never deleted.
 //! - What is known of a customer comes from the shared context, which is at most a second old.
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 use rapport_api::common::v1::erasure_service_server::ErasureServiceServer;
 use rapport_api::personalisation::v1::action_service_server::ActionServiceServer;
+use rapport_api::personalisation::v1::contact_policy_service_server::ContactPolicyServiceServer;
 use rapport_api::personalisation::v1::decision_service_server::DecisionServiceServer;
 use rapport_api::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES};
 use rapport_bus::Bus;
@@ -113,6 +115,7 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, cache: Cache, config:
     let policies = service::Policies::new(db.clone());
     let contexts = peers::Contexts::new(cache, platform.peers.clone());
     let actions = service::Actions::new(db.clone(), policies.clone(), platform.page_key.clone(), config.max_actions);
+    let contacts = service::Contacts::new(platform, db.clone(), contexts.clone());
     let decisions = service::Decisions::new(platform, db.clone(), policies, contexts, config.exploration);
     let erasures = service::Erasures::new(db.clone());
     let actions = ActionServiceServer::new(rpc::ActionRpc(actions))
@@ -121,10 +124,13 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, cache: Cache, config:
     let decisions = DecisionServiceServer::new(rpc::DecisionRpc(decisions))
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let contacts = ContactPolicyServiceServer::new(rpc::ContactRpc(contacts))
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let erasures = ErasureServiceServer::new(rpc::ErasureRpc(erasures))
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let routes = Routes::new(actions).add_service(decisions).add_service(erasures);
+    let routes = Routes::new(actions).add_service(decisions).add_service(contacts).add_service(erasures);
     let routes = routes.add_service(rapport_operations::server("personalisation", db, platform));
     Ok(Module { name: "personalisation", routes, readiness })
 }

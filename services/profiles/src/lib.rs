@@ -93,7 +93,8 @@ pub async fn build<T: Send + Sync + 'static>(
 ) -> Result<Module, Fault> {
     let namespaces = config.namespaces()?;
     let database = Database::open(&config.database, "profiles", migrations::all(), platform).await?;
-    let groups = vec![events::CONTEXT_GROUP, events::CHANNELS_GROUP, events::DERIVE_GROUP, "metrics"];
+    let groups =
+        vec![events::CONTEXT_GROUP, events::CHANNELS_GROUP, events::DERIVE_GROUP, events::ASKING_GROUP, "metrics"];
     database.relay(platform, Arc::clone(&bus), groups);
     database.follow(platform, Arc::clone(&bus), events::CONTEXT_GROUP, &[events::TOPIC], events::write_context(cache));
     let readiness = Readiness::new();

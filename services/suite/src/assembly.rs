@@ -24,6 +24,8 @@ pub struct Roles {
     /// The gateway's own calls for the command line, where the gateway is one of them.
     pub admin: Option<Admin>,
     services: BTreeMap<Role, (Stacked, Readiness)>,
+    /// Whether browsers come to the gateway.
+    browsers: bool,
     cache: Option<Cache>,
 }
 
@@ -35,7 +37,7 @@ impl Roles {
     pub async fn build(roles: &[Role], settings: &Settings) -> Result<Self, Fault> {
         let platform = Platform::new(&settings.platform, Arc::new(SystemClock), Contract::suite()?)?;
         let bus = rapport_bus::open(&settings.bus)?;
-        let mut built = Self { platform, admin: None, services: BTreeMap::new(), cache: None };
+        let mut built = Self { platform, admin: None, services: BTreeMap::new(), browsers: false, cache: None };
         for role in roles {
             built.add(*role, &bus, settings).await?;
         }
@@ -59,6 +61,7 @@ impl Roles {
             Role::Gateway => {
                 let gateway = rapport_gateway::build(platform, settings.gateway.clone()).await?;
                 self.admin = Some(gateway.admin);
+                self.browsers = gateway.browsers;
                 self.services.insert(role, (gateway.service, gateway.readiness));
                 return Ok(());
             }
@@ -85,7 +88,10 @@ impl Roles {
     pub async fn serve(&self, role: Role, host: &HostConfig) -> Result<Served, Fault> {
         let (service, readiness) =
             self.services.get(&role).cloned().ok_or_else(|| Fault::internal("a role that was built"))?;
-        Ok(Served { host: Host::bind(host, &self.platform).await?, role, service, readiness })
+        // Without TLS, which is ended before us, browsers speak HTTP/1.1 only.
+        let http1 = host.http1 || (role == Role::Gateway && self.browsers);
+        let host = HostConfig { http1, ..host.clone() };
+        Ok(Served { host: Host::bind(&host, &self.platform).await?, role, service, readiness })
     }
 
     /// Ends what runs in the background, after the last call.

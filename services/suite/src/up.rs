@@ -111,6 +111,9 @@ fn greet(data: &Path, address: &str, tenant: TenantId, key: Option<&str>, ready:
     let call = |method: &str, body: &str| {
         println!("  {program} call --address {address} --key {key} \\\n    {method} '{body}'");
     };
+    if let Some(token) = &loaded.invitation {
+        println!("\nA survey to answer in a browser: http://{address}/survey/{token}");
+    }
     println!("\nTry next, in another terminal:");
     let example =
         format!(r#"{{"customer":{{"identifier":{{"namespace":"customer_number","value":"{}"}}}}"#, loaded.example);

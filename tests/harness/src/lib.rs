@@ -6,6 +6,7 @@
 //!
 //! Calls block and panic on failure, as suits a test's set-up.
 
+mod browser;
 mod find;
 mod plans;
 mod postgres;
@@ -15,6 +16,7 @@ mod wire;
 
 use std::sync::OnceLock;
 
+pub use browser::{Browser, Page, Tag};
 pub use plans::{Statements, scans, sorts};
 pub use postgres::Postgres;
 pub use redis::Redis;

@@ -3,11 +3,11 @@
 use rapport_api::common::v1::{self as proto, CustomerRef, Identifier, customer_ref::Ref, value::Kind};
 use rapport_api::convert::instant;
 use rapport_api::events::v1::CustomerContext;
-use rapport_kernel::{Fault, Private};
+use rapport_kernel::{CustomerId, Fault, Private};
 
 use super::id;
 use crate::domain::facts::{Known, Trait};
-use crate::domain::{Customer, Party};
+use crate::domain::{Customer, Party, asking};
 
 /// The customer that a checked reference names.
 ///
@@ -69,6 +69,20 @@ pub fn known(context: &CustomerContext) -> Known {
         lifecycle_stage: said(&context.lifecycle_stage),
         language: context.preferences.as_ref().and_then(|preferences| said(&preferences.language)),
         persona: said(&context.persona),
+    }
+}
+
+/// A customer as asking sees it.
+#[must_use]
+pub fn asked(context: &CustomerContext, id: CustomerId) -> asking::Customer {
+    let preferences = context.preferences.clone().unwrap_or_default();
+    let preferred = preferences.preferred_channels.into_iter().chain(preferences.inferred_channels);
+    asking::Customer {
+        id,
+        party: party(context.party()),
+        known: known(context),
+        preferred: preferred.collect(),
+        namespaces: context.identifier_namespaces.clone(),
     }
 }
 

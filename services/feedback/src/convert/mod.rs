@@ -2,14 +2,17 @@
 //! gathered, and one answer names them all.
 
 pub mod answer;
+pub mod asking;
 pub mod customer;
 pub mod erasure;
 pub mod expectation;
 pub mod follow_up;
 pub mod improvement;
+pub mod invitation;
 pub mod mention;
 pub mod question;
 pub mod reading;
+pub mod respondent;
 pub mod response;
 pub mod search;
 pub mod sla;

@@ -291,6 +291,9 @@ pub fn render(response: &Response) -> proto::Response {
         team: touch.team.clone(),
         ticket_id: link(touch.ticket),
         interaction_id: link(touch.interaction),
+        invitation_id: link(touch.invitation),
+        // Told once, to whoever answers.
+        erasure_code: String::new(),
         language: touch.language.clone(),
         tags: response.tags.iter().cloned().collect(),
         weight: response.weight,

@@ -25,6 +25,8 @@ pub struct Submit {
     pub customer: Option<Customer>,
     /// What was answered.
     pub new: NewResponse,
+    /// The token it is answered by; empty: none.
+    pub token: Private<String>,
 }
 
 /// A response to submit.
@@ -46,6 +48,13 @@ pub fn import(message: proto::ImportResponsesRequest, now: Timestamp) -> Result<
     let mut out = check(&message);
     let response = message.response.unwrap_or_default();
     note(&response, "response.", now, &mut out);
+    if !response.invitation_token.is_empty() {
+        out.add(
+            "response.invitation_token",
+            "response.invitation",
+            "must be absent: what is past was given by no token",
+        );
+    }
     for (field, absent) in [
         ("response.source", response.source.is_empty()),
         ("response.external_id", response.external_id.is_empty()),
@@ -92,6 +101,22 @@ fn note(message: &proto::SubmitResponseRequest, at: &str, now: Timestamp, out: &
     if started_at.is_some_and(|started| started > answered_at.unwrap_or(now).plus(AHEAD)) {
         out.add(format!("{at}started_at"), "response.started_at", "must not be after it was answered");
     }
+    if !message.invitation_token.is_empty() {
+        for (field, _) in [
+            ("customer", message.customer.is_some()),
+            ("external_id", !message.external_id.is_empty()),
+            ("is_test", message.is_test),
+        ]
+        .into_iter()
+        .filter(|(_, told)| *told)
+        {
+            out.add(
+                format!("{at}{field}"),
+                "response.invitation",
+                "must be absent: the invitation says whose answer it is",
+            );
+        }
+    }
     if message.source.is_empty() != message.external_id.is_empty() {
         let field = if message.source.is_empty() { "source" } else { "external_id" };
         out.add(format!("{at}{field}"), "required", "must be given: source and external_id go together");
@@ -107,7 +132,7 @@ pub(super) fn note_ahead(answered_at: Option<Timestamp>, field: &str, now: Times
     }
 }
 
-fn millis(time: &prost_types::Duration) -> Option<u64> {
+pub(super) fn millis(time: &prost_types::Duration) -> Option<u64> {
     let (seconds, nanos) = (u64::try_from(time.seconds).ok()?, u64::try_from(time.nanos).ok()?);
     seconds.checked_mul(1_000)?.checked_add(nanos / 1_000_000)
 }
@@ -130,6 +155,7 @@ fn read(message: proto::SubmitResponseRequest) -> Result<Submit, Fault> {
         team: message.team,
         ticket: optional(&message.ticket_id)?,
         interaction: optional(&message.interaction_id)?,
+        invitation: None,
         language: message.language,
     };
     let at_of = |at: Option<prost_types::Timestamp>| at.as_ref().and_then(|at| instant(at).ok());
@@ -154,7 +180,7 @@ fn read(message: proto::SubmitResponseRequest) -> Result<Submit, Fault> {
         started_at: at_of(message.started_at),
         answered_at: at_of(message.answered_at),
     };
-    Ok(Submit { request_id, customer, new })
+    Ok(Submit { request_id, customer, new, token: Private::new(message.invitation_token) })
 }
 
 pub(super) fn said(answers: Vec<proto::Answer>) -> Vec<Said> {

@@ -7,13 +7,13 @@ use rapport_api::feedback::v1 as proto;
 use rapport_api::{check, common};
 use rapport_kernel::{Fault, RequestId, Violations};
 
-use super::{customer, id, question, request_id, time};
+use super::{asking, customer, id, question, request_id, time};
 use crate::domain::drop_off::{Asked, DropOff, Step};
 use crate::domain::survey::{Change, Form, LIBRARY, Statement, Text, Versioned, Which};
 use crate::domain::{SurveyId, SurveyKind, SurveyState, etag};
 
 /// What can be changed of a survey.
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "name",
     "description",
     "kind",
@@ -26,6 +26,7 @@ const FIELDS: [&str; 12] = [
     "anonymous",
     "welcome",
     "thanks",
+    "asking",
 ];
 
 /// A survey to make. What is output only is passed over.
@@ -40,6 +41,7 @@ pub fn create(message: proto::CreateSurveyRequest) -> Result<(Option<RequestId>,
         add(&mut out, "survey.kind", "enum.not_in", "must be set, and not to the unspecified value");
     }
     check_name(&survey.name, &mut out);
+    asking::note(survey.asking.as_ref(), &mut out);
     let every = FIELDS.into_iter().collect();
     let change = change(survey, &every);
     // What the questions must be is looked at together with how they were written: one answer names all.
@@ -80,6 +82,7 @@ fn change(survey: proto::Survey, fields: &BTreeSet<&str>) -> Change {
     let welcome = question::text(survey.welcome, survey.welcome_translations);
     let thanks = question::text(survey.thanks, survey.thanks_translations);
     let questions = survey.questions.into_iter().filter_map(question::question).collect();
+    let asking = survey.asking.map(asking::parse).unwrap_or_default();
     let hidden = survey.hidden_fields.into_iter().map(question::hidden).collect();
     Change {
         name: is("name").then_some(survey.name),
@@ -94,6 +97,7 @@ fn change(survey: proto::Survey, fields: &BTreeSet<&str>) -> Change {
         anonymous: is("anonymous").then_some(survey.anonymous),
         welcome: is("welcome").then_some(welcome),
         thanks: is("thanks").then_some(thanks),
+        asking: is("asking").then_some(asking),
     }
 }
 
@@ -136,6 +140,9 @@ pub fn update(message: proto::UpdateSurveyRequest) -> Result<Update, Fault> {
     }
     if fields.contains("kind") && kind(survey.kind()).is_none() {
         add(&mut out, "survey.kind", "enum.not_in", "must be set, and not to the unspecified value");
+    }
+    if fields.contains("asking") {
+        asking::note(survey.asking.as_ref(), &mut out);
     }
     out.check()?;
     let (survey_id, etag) = (id(&survey.survey_id)?, survey.etag.clone());
@@ -361,5 +368,6 @@ pub fn render(versioned: &Versioned) -> proto::Survey {
         welcome_translations: translations(&definition.welcome),
         thanks: definition.thanks.text.clone(),
         thanks_translations: translations(&definition.thanks),
+        asking: asking::render(&survey.asking),
     }
 }

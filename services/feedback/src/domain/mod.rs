@@ -2,6 +2,7 @@
 //! no I/O.
 
 pub mod answer;
+pub mod asking;
 pub mod customer;
 pub mod drop_off;
 pub mod erased;

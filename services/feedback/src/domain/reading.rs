@@ -216,7 +216,8 @@ impl Reading {
     /// About how many bytes it is on the wire.
     #[must_use]
     pub fn weight(&self) -> usize {
-        let words = |span: &Span| (span.end.saturating_sub(span.start) as usize).min(LONGEST_WORDS) * 2 + span.part.len();
+        let words =
+            |span: &Span| (span.end.saturating_sub(span.start) as usize).min(LONGEST_WORDS) * 2 + span.part.len();
         let evidence = self.evidence.iter().map(|one| 40 + words(&one.span));
         let efforts = self.efforts.iter().map(|one| 40 + words(&one.span));
         let named = self.topics.iter().chain(&self.competitors);

@@ -37,6 +37,7 @@ fn surveys() -> TableCreateStatement {
         .col(ColumnDef::new("updated_at").big_integer().not_null())
         .col(ColumnDef::new("published_at").big_integer())
         .col(ColumnDef::new("closed_at").big_integer())
+        .col(ColumnDef::new("asking").text().not_null())
         .primary_key(Index::create().col("tenant").col("survey_id"))
         .to_owned()
 }

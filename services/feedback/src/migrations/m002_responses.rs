@@ -63,6 +63,7 @@ fn responses() -> TableCreateStatement {
         .col(ColumnDef::new("language").text().not_null())
         .col(ColumnDef::new("ticket_id").uuid())
         .col(ColumnDef::new("interaction_id").uuid())
+        .col(ColumnDef::new("invitation_id").uuid())
         .col(ColumnDef::new("source").text().not_null())
         .col(ColumnDef::new("external_id").text().not_null())
         .col(ColumnDef::new("source_version").big_integer().not_null())

@@ -4,6 +4,7 @@ mod m001_surveys;
 mod m002_responses;
 mod m003_tags_and_keys;
 mod m004_tickets;
+mod m005_asking;
 mod m006_text;
 mod m007_mentions;
 mod m008_loop;
@@ -19,6 +20,7 @@ pub fn all() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m002_responses::Migration),
         Box::new(m003_tags_and_keys::Migration),
         Box::new(m004_tickets::Migration),
+        Box::new(m005_asking::Migration),
         Box::new(m006_text::Migration),
         Box::new(m007_mentions::Migration),
         Box::new(m008_loop::Migration),

@@ -23,8 +23,9 @@ use super::bulk::{Acks, Import, Intake};
 use crate::convert::{response as convert, search, submission};
 use crate::domain;
 use crate::domain::Customer;
+use crate::domain::asking::token::{Scope, Token};
 use crate::domain::response::NewResponse;
-use crate::service::Responses;
+use crate::service::{Asking, Responses};
 
 /// What the token of a watch is bound to.
 const WATCH: &str = "WatchResponses";
@@ -33,6 +34,8 @@ const WATCH: &str = "WatchResponses";
 pub struct ResponseRpc {
     /// What it works on.
     pub responses: Responses,
+    /// By whose invitations some come.
+    pub asking: Asking,
     /// Seals the tokens of watches.
     pub page_key: PageKey,
     /// A stream goes on for longer than an instant: each of its items is judged by the time it came.
@@ -71,7 +74,18 @@ impl ResponseService for ResponseRpc {
             let bytes = message.encode_to_vec();
             let submit = submission::submit(message, call.now)?;
             let receipt = Receipt::new("SubmitResponse", submit.request_id, &bytes, encode);
-            answered(self.responses.submit(&call, receipt, submit.customer, submit.new).await?, convert::render)
+            let token = submit.token.expose();
+            let answer = if token.is_empty() {
+                self.responses.submit(&call, receipt, submit.customer, submit.new).await?
+            } else {
+                let token = Token::expect(token, Scope::Invitation, call.tenant());
+                self.asking.submit(&call, receipt, submit.request_id, &token, submit.new).await?
+            };
+            let mut response = answered(answer, convert::render)?;
+            if !submit.token.expose().is_empty() {
+                response.erasure_code = self.asking.code(&call, &response);
+            }
+            Ok(response)
         })
         .await
     }

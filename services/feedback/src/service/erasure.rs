@@ -48,7 +48,8 @@ impl Erasures {
                     let followed = this.follow_ups.erase(&tx, &some).await?;
                     let told = this.tickets.erase(&tx, &some).await? + this.mentions.erase(&tx, &some).await?;
                     let readings = store::text_reading::erase(&tx, &some).await?;
-                    Ok(responses + promises + followed + told + readings)
+                    let asking = store::asking::code::erase(&tx, &some).await?;
+                    Ok(asking + responses + promises + followed + told + readings)
                 }
             };
             deleted_rows += self.db.until(call.deadline).write_erasing(call.tenant(), unit).await?;

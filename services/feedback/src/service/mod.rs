@@ -1,5 +1,6 @@
 //! What feedback does, a file for each noun.
 
+pub mod asking;
 pub mod erasure;
 pub mod follow_ups;
 pub mod forms;
@@ -14,6 +15,7 @@ pub mod surveys;
 pub mod tickets;
 pub mod topics;
 
+pub use asking::Asking;
 pub use erasure::Erasures;
 pub use follow_ups::FollowUps;
 pub use forms::Forms;

@@ -217,6 +217,7 @@ impl Surveys {
                         break;
                     }
                 }
+                delete_asking(&tx, id).await?;
                 store::survey_version::delete(tx.conn(), tx.tenant(), id).await?;
                 store::survey::delete(tx.conn(), tx.tenant(), id).await?;
                 Ok(deleted)
@@ -238,10 +239,26 @@ async fn delete_some(tx: &Tx, id: SurveyId, etag: &str) -> Result<u64, Fault> {
     let items: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
     store::search::delete(tx, store::search::Kind::Response, &items).await?;
     store::response_key::delete(tx.conn(), tx.tenant(), &ids).await?;
+    store::asking::code::delete(tx, &ids).await?;
     for response in &doomed {
         tx.publish(events::deleted(response, response.revision + 1)).await?;
     }
     u64::try_from(doomed.len()).map_err(Fault::internal)
+}
+
+/// Deletes the invitations to a survey that is deleted, and what else is held of its asking.
+async fn delete_asking(tx: &Tx, id: SurveyId) -> Result<(), Fault> {
+    let which = store::asking::invitation::Which { survey: Some(id), ..Default::default() };
+    loop {
+        let doomed = store::asking::invitation::page(tx, &which, None, RESPONSES).await?;
+        if doomed.is_empty() {
+            return store::asking::code::delete_survey(tx, id).await;
+        }
+        store::asking::invitation::delete(tx, &doomed.iter().map(|it| it.id).collect::<Vec<_>>()).await?;
+        for invitation in &doomed {
+            tx.publish(events::invitations::deleted(invitation)).await?;
+        }
+    }
 }
 
 /// A survey and one of its versions; 0: the newest.

@@ -1,5 +1,6 @@
 //! Feedback's tables. Every query names its tenant; nothing outside sees a row.
 
+pub mod asking;
 pub mod follow_up;
 pub mod improvement;
 pub mod loop_due;

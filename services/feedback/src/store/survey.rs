@@ -5,6 +5,7 @@ use rapport_kernel::{Fault, TenantId, Timestamp};
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, IntoActiveModel as _, QueryOrder as _, QuerySelect as _};
 
+use super::text::FreeText;
 use super::{column, revision, small, time, version};
 use crate::domain::survey::Which;
 use crate::domain::{Party, Survey, SurveyId, SurveyKind, SurveyState};
@@ -28,6 +29,8 @@ pub struct Model {
     updated_at: i64,
     published_at: Option<i64>,
     closed_at: Option<i64>,
+    /// JSON: it may name personal data.
+    asking: FreeText,
 }
 
 /// None.
@@ -85,6 +88,7 @@ pub async fn update(conn: &impl ConnectionTrait, tenant: TenantId, survey: &Surv
         updated_at: Set(survey.updated_at.micros()),
         published_at: Set(survey.published_at.map(Timestamp::micros)),
         closed_at: Set(survey.closed_at.map(Timestamp::micros)),
+        asking: Set(asking(survey)?),
         ..Default::default()
     };
     let change = Entity::update_many().set(changes);
@@ -147,7 +151,12 @@ fn row(tenant: TenantId, survey: &Survey) -> Result<Model, Fault> {
         updated_at: survey.updated_at.micros(),
         published_at: survey.published_at.map(Timestamp::micros),
         closed_at: survey.closed_at.map(Timestamp::micros),
+        asking: asking(survey)?,
     })
+}
+
+fn asking(survey: &Survey) -> Result<FreeText, Fault> {
+    serde_json::to_string(&survey.asking).map(FreeText).map_err(Fault::internal)
 }
 
 fn survey(row: Model) -> Result<Survey, Fault> {
@@ -165,5 +174,7 @@ fn survey(row: Model) -> Result<Survey, Fault> {
         updated_at: Timestamp::from_column(row.updated_at),
         published_at: time(row.published_at),
         closed_at: time(row.closed_at),
+        // What is wrong in it is not told.
+        asking: serde_json::from_str(&row.asking.0).map_err(|_| unknown("way of asking"))?,
     })
 }

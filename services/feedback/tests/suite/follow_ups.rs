@@ -187,6 +187,8 @@ async fn it_is_worked_on_resolved_and_linked_to_the_next_score(#[case] engine: E
     .map(i32::from)
     .to_vec();
     assert_eq!(kinds[..6], first);
+    // What calls are proved by has a time.
+    let mut calls = follow_ups(&ground, tenant);
     let late = AssignFollowUpRequest {
         follow_up_id: one.follow_up_id.clone(),
         owner: Some(String::new()),
@@ -324,8 +326,8 @@ async fn in_whatever_order_the_same_happens_the_same_is_followed_up(#[case] engi
             .flat_map(|customer| [(customer, 0, 1), (customer, 1, 5), (customer, 0, 9), (customer, 1, 2)])
             .collect();
         let shift = 5 * usize::try_from(turn).expect("small");
-        let by = shift % said.len();
-        said.rotate_left(by);
+        let places = said.len();
+        said.rotate_left(shift % places);
         if turn % 2 == 1 {
             said.reverse();
         }
@@ -366,7 +368,11 @@ async fn nothing_of_who_was_erased_is_followed_up(#[case] engine: Engine) {
     let one = until(&ground, tenant, "it is opened", |found| found.len() == 1).await.remove(0);
     let given = promise(&ground, &customer, "p", Some(60));
     crate::loops::expectations(&ground, tenant).record_promise(given.clone()).await.expect("given");
-    let request = EraseSubjectsRequest { subject_ids: vec![subject.to_string()], ..EraseSubjectsRequest::default() };
+    let request = EraseSubjectsRequest {
+        erasure_id: RequestId::new().to_string(),
+        subject_ids: vec![subject.to_string()],
+        requested_at: Some(timestamp(ground.clock.now())),
+    };
     ground.erasures(tenant).erase_subjects(request).await.expect("forgotten");
     assert!(list(&ground, tenant, ListFollowUpsRequest::default()).await.is_empty());
     assert_eq!(reason(follow_ups(&ground, tenant).resolve_follow_up(resolve(&one, "")).await), "RESOURCE_NOT_FOUND");

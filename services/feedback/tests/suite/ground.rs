@@ -17,6 +17,7 @@ use rapport_api::feedback::v1::{CreateSurveyRequest, PublishSurveyRequest, Submi
 use rapport_api::google::longrunning::operation::Result as Ended;
 use rapport_api::google::longrunning::operations_client::OperationsClient;
 use rapport_api::google::longrunning::{Operation, WaitOperationRequest};
+use rapport_api::personalisation::v1::contact_policy_service_server::ContactPolicyServiceServer;
 use rapport_api::profiles::v1::context_service_server::{ContextService, ContextServiceServer};
 use rapport_api::profiles::v1::{GetContextRequest, GetContextResponse};
 use rapport_bus::{Bus, BusConfig, MemoryBus, Subscription};
@@ -30,6 +31,8 @@ use rapport_platform::stack::stack;
 use rapport_platform::{Call, Contract, PeerChannel, Platform, PlatformConfig};
 use tonic::{Request, Response, Status};
 use tonic_types::StatusExt as _;
+
+use crate::ledger::Ledger;
 
 /// Several platforms trust each other by it.
 fn config() -> PlatformConfig {
@@ -49,7 +52,10 @@ pub struct Ground {
     /// Of the Postgres database.
     pub url: String,
     /// Where SQLite's files lie.
-    pub folder: tempfile::TempDir,
+    pub folder: Arc<tempfile::TempDir>,
+    /// What is said of contacts.
+    pub ledger: Ledger,
+    database: DatabaseConfig,
 }
 
 impl Ground {
@@ -65,14 +71,36 @@ impl Ground {
         let platform = platform.expect("a platform");
         let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new(&BusConfig::default()));
         let profiles = Profiles::default();
+        let ledger = Ledger::default();
+        Self::built(platform, (clock, profiles, ledger, bus), (address.unwrap_or_default(), Arc::new(folder)), database)
+            .await
+    }
+
+    /// Another instance on the same database, beside the same peers.
+    pub async fn beside(&self) -> Self {
+        let platform = Platform::new(&config(), Arc::clone(&self.clock) as Arc<_>, self.platform.contract.clone());
+        let platform = platform.expect("a platform");
+        let around = (Arc::clone(&self.clock), self.profiles.clone(), self.ledger.clone(), Arc::clone(&self.bus));
+        let place = (self.url.clone(), Arc::clone(&self.folder));
+        Self::built(platform, around, place, self.database.clone()).await
+    }
+
+    async fn built(
+        platform: Platform,
+        (clock, profiles, ledger, bus): (Arc<ManualClock>, Profiles, Ledger, Arc<dyn Bus>),
+        (url, folder): (String, Arc<tempfile::TempDir>),
+        database: DatabaseConfig,
+    ) -> Self {
         let routes = rapport_platform::Routes::new(ContextServiceServer::new(profiles.clone()));
         platform.peers.link("profiles", stack(routes, &platform));
-        let module = rapport_feedback::build(&platform, Arc::clone(&bus), Config { database }).await;
+        let contacts = rapport_platform::Routes::new(ContactPolicyServiceServer::new(ledger.clone()));
+        platform.peers.link("personalisation", stack(contacts, &platform));
+        let module = rapport_feedback::build(&platform, Arc::clone(&bus), Config { database: database.clone() }).await;
         // A door of its own: what the service holds would else hold the service, and its connections for ever.
         let door = Platform::new(&config(), Arc::clone(&clock) as Arc<_>, platform.contract.clone());
         let door = door.expect("a platform");
         door.peers.link("feedback", stack(module.expect("feedback builds").routes, &platform));
-        Self { clock, platform, door, profiles, bus, url: address.unwrap_or_default(), folder }
+        Self { clock, platform, door, profiles, ledger, bus, url, folder, database }
     }
 
     pub fn channel(&self, tenant: TenantId) -> PeerChannel {
@@ -256,8 +284,15 @@ impl ContextService for Profiles {
                 granted: *granted,
             };
             let consents = known.consents.iter().map(consent).collect();
-            let context =
-                CustomerContext { customer_id, subject_ids, party, traits, consents, ..CustomerContext::default() };
+            let context = CustomerContext {
+                customer_id,
+                subject_ids,
+                party,
+                traits,
+                consents,
+                identifier_namespaces: vec!["email".to_owned()],
+                ..CustomerContext::default()
+            };
             let subject_id = known.subject.to_string();
             Ok(GetContextResponse { context: Some(context), subject_id, dimensions: known.dimensions })
         })

@@ -2,6 +2,7 @@
 
 mod abuse;
 mod anonymous;
+mod asking;
 mod branching;
 mod desk;
 mod drop_off;
@@ -10,6 +11,8 @@ mod follow_ups;
 mod ground;
 mod histories;
 mod import;
+mod invited;
+mod ledger;
 mod lists;
 mod loops;
 mod mentions;

@@ -47,6 +47,8 @@ async fn a_promise_is_broken_when_its_due_passes_and_mended_by_word_of_its_havin
     let event = told.until("promise", &id, stands("broken")).await;
     assert_eq!((event.subject_id.clone(), event.revision), (subject.to_string(), 2));
     ground.clock.advance(Duration::from_secs(600));
+    // What calls are proved by has a time.
+    let mut calls = expectations(&ground, tenant);
     let kept = |seconds: u64| ResolvePromiseRequest {
         resolution: PromiseResolution::Kept.into(),
         resolve_time: Some(timestamp(begun.plus(Duration::from_secs(seconds)))),
@@ -95,11 +97,11 @@ async fn an_improvement_knows_the_follow_ups_that_named_its_cause(#[case] engine
         submit(&ground, tenant, &survey, &customer, 1).await;
     }
     let found = until(&ground, tenant, "three", |found| found.len() == 3).await;
-    let mut calls = improvements(&ground, tenant);
     for (one, cause) in found.iter().zip(["Late delivery", " LATE DELIVERY", "price"]) {
         follow_ups(&ground, tenant).resolve_follow_up(resolve(one, cause)).await.expect("resolved");
         ground.clock.advance(Duration::from_secs(100));
     }
+    let mut calls = improvements(&ground, tenant);
     let improvement = Improvement {
         title: "Two shifts".to_owned(),
         cause: "late delivery".to_owned(),

@@ -4,6 +4,7 @@
 pub mod erasure;
 pub mod key;
 pub mod operation;
+pub mod respondent;
 pub mod tenant;
 
 use rapport_kernel::{Fault, Id, RequestId, Timestamp};

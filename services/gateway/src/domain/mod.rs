@@ -1,9 +1,11 @@
-//! Tenants, keys and erasures: pure, no clock, no randomness, no I/O.
+//! Tenants, keys, erasures and what respondents fill in: pure, no clock, no randomness, no I/O.
 
 pub mod audit;
 pub mod customer;
 pub mod erasure;
+pub mod fields;
 pub mod key;
+pub mod questionnaire;
 pub mod tenant;
 
 pub use audit::{Action, AuditEntry};

@@ -51,6 +51,8 @@ pub struct Instance {
     pub platform: Platform,
     pub gateway: Gateway,
     pub channel: Channel,
+    /// host:port.
+    pub address: String,
 }
 
 /// A client's way in, with a key.
@@ -152,8 +154,9 @@ async fn instance(
     }
     let gateway = rapport_gateway::build(&platform, config.clone()).await.expect("the gateway builds");
     let address = serve(&platform, "gateway", gateway.service.clone(), stop).await;
-    let channel = Channel::from_shared(address).expect("an address").connect_lazy();
-    Instance { platform, gateway, channel }
+    let channel = Channel::from_shared(address.clone()).expect("an address").connect_lazy();
+    let address = address.trim_start_matches("http://").to_owned();
+    Instance { platform, gateway, channel, address }
 }
 
 /// Serves until the ground is left.
@@ -163,7 +166,8 @@ pub async fn serve(
     service: rapport_platform::stack::Stacked,
     stop: &CancellationToken,
 ) -> String {
-    let config = HostConfig { listen: "127.0.0.1:0".to_owned(), notice: Period::millis(0), ..HostConfig::default() };
+    let (listen, notice) = ("127.0.0.1:0".to_owned(), Period::millis(0));
+    let config = HostConfig { listen, notice, http1: name == "gateway", ..HostConfig::default() };
     let host = Host::bind(&config, platform).await.expect("a free port");
     let address = format!("http://{}", host.address().expect("an address"));
     let stop = stop.clone().cancelled_owned();

@@ -13,6 +13,7 @@ use rapport_api::common::v1::{
     value::Kind,
 };
 use rapport_api::events::v1::CustomerContext;
+use rapport_api::feedback::v1::respondent_service_server::RespondentServiceServer;
 use rapport_api::google::longrunning::operations_server::{Operations, OperationsServer};
 use rapport_api::google::longrunning::{
     CancelOperationRequest, DeleteOperationRequest, GetOperationRequest, ListOperationsRequest, ListOperationsResponse,
@@ -33,9 +34,15 @@ use rapport_platform::rpc::{call_of, unary};
 use rapport_platform::status;
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::respondents::Desk;
+
 /// What the services behind the gateway know and have been asked, over all of them.
 #[derive(Clone, Default)]
-pub struct World(Arc<Mutex<Told>>);
+pub struct World {
+    told: Arc<Mutex<Told>>,
+    /// Who takes respondents' answers.
+    pub desk: Desk,
+}
 
 #[derive(Default)]
 struct Told {
@@ -51,13 +58,13 @@ struct Told {
 
 impl World {
     pub fn customer(&self, email: &str, subjects: Vec<SubjectId>) {
-        self.0.lock().expect("no panic").customers.insert(email.to_owned(), subjects);
+        self.told.lock().expect("no panic").customers.insert(email.to_owned(), subjects);
     }
     pub fn asked(&self) -> Vec<&'static str> {
-        self.0.lock().expect("no panic").asked.clone()
+        self.told.lock().expect("no panic").asked.clone()
     }
     pub fn fail(&self, service: &'static str, fails: bool) {
-        let failing = &mut self.0.lock().expect("no panic").failing;
+        let failing = &mut self.told.lock().expect("no panic").failing;
         if fails {
             failing.insert(service)
         } else {
@@ -65,7 +72,7 @@ impl World {
         };
     }
     pub fn not_clear(&self, service: &'static str, times: u32) {
-        self.0.lock().expect("no panic").not_clear.insert(service, times);
+        self.told.lock().expect("no panic").not_clear.insert(service, times);
     }
 
     /// The routes of a role.
@@ -76,6 +83,7 @@ impl World {
             "profiles" => routes
                 .add_service(ContextServiceServer::new(self.clone()))
                 .add_service(InteractionServiceServer::new(Probe)),
+            "feedback" => routes.add_service(RespondentServiceServer::new(self.desk.clone())),
             _ => routes,
         }
     }
@@ -94,7 +102,7 @@ pub fn by_email(email: &str) -> CustomerRef {
 impl ContextService for World {
     async fn get_context(&self, request: Request<GetContextRequest>) -> Result<Response<GetContextResponse>, Status> {
         unary(request, async |_, message| {
-            let told = self.0.lock().expect("no panic");
+            let told = self.told.lock().expect("no panic");
             let found = match message.customer.and_then(|customer| customer.r#ref).expect("the contract requires it") {
                 Ref::Identifier(identifier) => told.customers.get(&identifier.value),
                 Ref::CustomerId(id) => {
@@ -124,7 +132,7 @@ impl ErasureService for Forgets {
         request: Request<EraseSubjectsRequest>,
     ) -> Result<Response<EraseSubjectsResponse>, Status> {
         unary(request, async |_, message| {
-            let mut told = self.world.0.lock().expect("no panic");
+            let mut told = self.world.told.lock().expect("no panic");
             told.asked.push(self.role);
             if told.failing.contains(self.role) {
                 return Err(Fault::unavailable("the database", "a test took it away"));

@@ -2,6 +2,7 @@
 //! gathered, and one answer names them all.
 
 pub mod action;
+pub mod contact;
 pub mod customer;
 pub mod datum;
 pub mod decision;

@@ -9,7 +9,8 @@ use rapport_api::events::v1::{ContextFeedback, CustomerContext};
 use rapport_kernel::{Fault, SubjectId, Timestamp};
 
 use super::{datum, id, instant};
-use crate::domain::{Consents, Party, Profile, Standing};
+use crate::domain::contact::Hours;
+use crate::domain::{Consents, LastScore, Party, Profile, Standing};
 
 /// A customer's context, decoded, and the bytes it came in, which are kept with each decision made from it.
 pub struct Context {
@@ -58,7 +59,7 @@ fn parse(context: CustomerContext) -> Result<Profile, Fault> {
     subjects.sort_unstable();
     subjects.dedup();
     Ok(Profile {
-        standing: standing(&context),
+        standing: standing(&context)?,
         customer,
         revision: context.revision,
         party,
@@ -83,19 +84,33 @@ fn feedback(told: &ContextFeedback) -> BTreeMap<String, f64> {
     numbers.into_iter().filter_map(|(name, number)| Some((name.to_owned(), number?))).collect()
 }
 
-fn standing(context: &CustomerContext) -> Standing {
+fn standing(context: &CustomerContext) -> Result<Standing, Fault> {
     let objected = |processing| match processing {
         common::Processing::Unspecified => None,
         common::Processing::Marketing => Some("marketing".to_owned()),
         common::Processing::Profiling => Some("profiling".to_owned()),
         common::Processing::AutomatedDecisions => Some("automated_decisions".to_owned()),
     };
-    Standing {
+    let preferences = context.preferences.clone().unwrap_or_default();
+    let mut last_scores = Vec::new();
+    for last in &context.scores {
+        let at = instant(last.time.as_ref())?.unwrap_or(Timestamp::MIN);
+        last_scores.push(LastScore { kind: last.kind.clone(), score: last.score, at });
+    }
+    let mut flag_ends = Vec::new();
+    for flag in &context.flags {
+        flag_ends.push((flag.name.clone(), instant(flag.expire_time.as_ref())?));
+    }
+    Ok(Standing {
         segments: context.segments.iter().map(|segment| segment.name.clone()).collect(),
         lifecycle_stage: context.lifecycle_stage.clone(),
         scores: context.scores.iter().map(|last| (last.kind.clone(), f64::from(last.score))).collect(),
         feedback: context.feedback.as_ref().map(feedback).unwrap_or_default(),
         flags: context.flags.iter().map(|flag| flag.name.clone()).collect(),
         restrictions: context.restrictions().filter_map(objected).collect(),
-    }
+        last_scores,
+        flag_ends,
+        zone: preferences.zone,
+        quiet_hours: preferences.quiet_hours.and_then(|hours| Hours::parse(&hours.start, &hours.end)),
+    })
 }

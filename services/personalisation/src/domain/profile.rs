@@ -6,6 +6,8 @@ use std::fmt;
 use rapport_conditions::{AsValue, Map, Object, Value};
 use rapport_kernel::{CustomerId, SubjectId, Timestamp};
 
+use super::contact::Hours;
+
 /// A customer as a decision sees it. It holds personal data: there is no `Debug`.
 pub struct Profile {
     /// The customer.
@@ -41,6 +43,38 @@ pub struct Standing {
     pub flags: Vec<String>,
     /// What it objected to.
     pub restrictions: Vec<String>,
+    /// The last score of each kind of survey, with its time.
+    pub last_scores: Vec<LastScore>,
+    /// Its flags, and when each ends by itself.
+    pub flag_ends: Vec<(String, Option<Timestamp>)>,
+    /// Its time zone (IANA); empty: unknown.
+    pub zone: String,
+    /// When it wants to be left alone.
+    pub quiet_hours: Option<Hours>,
+}
+
+/// A score that a customer gave last.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LastScore {
+    /// The kind of survey, as "nps".
+    pub kind: String,
+    /// The score, on the survey's scale.
+    pub score: i32,
+    /// When it was given.
+    pub at: Timestamp,
+}
+
+impl LastScore {
+    /// Whether it is low: tNPS and NPS up to 6, CSAT's bottom two, CES' bottom three.
+    #[must_use]
+    pub fn is_low(&self) -> bool {
+        match self.kind.as_str() {
+            "nps" | "tnps" => self.score <= 6,
+            "csat" => self.score <= 2,
+            "ces" => self.score <= 3,
+            _ => false,
+        }
+    }
 }
 
 /// What a party is to the company.
@@ -126,6 +160,12 @@ impl Consents {
             *granted = *granted && !general.is_some_and(|general| refused.iter().any(|key| key == general));
         }
         Self(consents)
+    }
+
+    /// What was said of a purpose on a channel: the channel's own answer, else the general one; `None`: nothing.
+    #[must_use]
+    pub fn granted(&self, purpose: &str, channel: &str) -> Option<bool> {
+        self.0.get(&format!("{purpose}/{channel}")).or_else(|| self.0.get(purpose)).copied()
     }
 }
 

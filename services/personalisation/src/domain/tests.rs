@@ -54,6 +54,7 @@ fn profile() -> Profile {
             flags: vec!["vulnerable".to_owned()],
             restrictions: vec!["profiling".to_owned()],
             feedback: BTreeMap::from([("sentiment".to_owned(), -0.4), ("open_complaints".to_owned(), 1.0)]),
+            ..Standing::default()
         },
         customer: id(1),
         revision: 7,

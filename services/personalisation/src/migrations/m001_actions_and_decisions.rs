@@ -21,10 +21,18 @@ const TABLES: &[&str] = &[
     // How often the ledger of a subject changed; -1: the subject was erased.
     "CREATE TABLE contact_state (tenant {id} NOT NULL, subject_id {id} NOT NULL, version BIGINT NOT NULL, \
      PRIMARY KEY (tenant, subject_id))",
-    // Which subject got which action when.
+    // Which subject got which action when, and what else it was contacted with: of that the action is nil, and the
+    // decision's id is the contact's. What is only reserved stops to count at `until_at`.
     "CREATE TABLE ledger (tenant {id} NOT NULL, subject_id {id} NOT NULL, action_id {id} NOT NULL, \
-     entered_at BIGINT NOT NULL, decision_id {id} NOT NULL, \
+     entered_at BIGINT NOT NULL, decision_id {id} NOT NULL, kind {text} NOT NULL, channel {text} NOT NULL, \
+     purpose {text} NOT NULL, topic {text} NOT NULL, until_at BIGINT, reference {text} NOT NULL, \
      PRIMARY KEY (tenant, subject_id, action_id, entered_at, decision_id))",
+    "CREATE INDEX ledger_entry ON ledger (tenant, decision_id)",
+    // What a subject was contacted with lately, whatever it was.
+    "CREATE INDEX ledger_subject ON ledger (tenant, subject_id, entered_at)",
+    // A tenant's rules of restraint; none: the usual ones.
+    "CREATE TABLE contact_policy (tenant {id} NOT NULL PRIMARY KEY, revision BIGINT NOT NULL, \
+     updated_at BIGINT NOT NULL, body {text} NOT NULL)",
     "CREATE INDEX ledger_age ON ledger (tenant, entered_at)",
     // Every committed decision, as it was answered, with all that it was made from.
     "CREATE TABLE decision (tenant {id} NOT NULL, decision_id {id} NOT NULL, subject_id {id} NOT NULL, \
@@ -41,8 +49,16 @@ const TABLES: &[&str] = &[
      PRIMARY KEY (tenant, decision_id))",
 ];
 
-const OF_TENANTS: &[&str] =
-    &["policy", "action", "contact_state", "ledger", "decision", "decision_source", "erased_decision"];
+const OF_TENANTS: &[&str] = &[
+    "policy",
+    "action",
+    "contact_state",
+    "ledger",
+    "contact_policy",
+    "decision",
+    "decision_source",
+    "erased_decision",
+];
 
 /// The first migration.
 pub struct Migration;

@@ -1,6 +1,7 @@
 //! Personalisation's calls: parse, do, render.
 
 mod action;
+mod contact;
 mod decision;
 mod erasure;
 
@@ -9,6 +10,7 @@ use rapport_data::Answer;
 use rapport_kernel::Fault;
 
 pub use action::ActionRpc;
+pub use contact::ContactRpc;
 pub use decision::DecisionRpc;
 pub use erasure::ErasureRpc;
 

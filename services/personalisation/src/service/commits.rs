@@ -176,7 +176,10 @@ async fn erased(tx: &Tx, batch: &[Arc<Made>]) -> Result<std::collections::BTreeS
 
 fn entries(made: &Made) -> impl Iterator<Item = Entry> {
     let (subject, at, decision) = (made.decision.subject, made.decision.at, made.decision.id);
-    made.decision.chosen.iter().map(move |chosen| Entry { subject, action: chosen.action, at, decision })
+    made.decision.chosen.iter().map(move |chosen| {
+        let channel = made.decision.channel.clone();
+        Entry { subject, action: chosen.action, at, decision, channel }
+    })
 }
 
 fn lost() -> Fault {

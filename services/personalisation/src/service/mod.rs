@@ -2,6 +2,7 @@
 
 pub mod actions;
 mod commits;
+pub mod contacts;
 pub mod decisions;
 pub mod erasure;
 mod ledgers;
@@ -10,6 +11,7 @@ pub mod retention;
 mod turns;
 
 pub use actions::Actions;
+pub use contacts::Contacts;
 pub use decisions::{Decisions, Made, Replayed};
 pub use erasure::Erasures;
 pub use policies::Policies;

@@ -48,7 +48,8 @@ async fn prune(db: &Database, tenant: TenantId, keep: Duration) -> Result<(), Fa
             // An erasure deletes the same rows, in another order.
             tx.hold_erasures().await?;
             // What a cap may count is needed longer than what explains a decision.
-            let longest = store::action::longest_window(&tx).await?;
+            let policy = store::contact_policy::get(&tx).await?;
+            let longest = store::action::longest_window(&tx).await?.max(policy.longest_window());
             let entries = store::contact::prune(&tx, tx.now().minus(keep.max(longest)), BITE).await?;
             let decisions = store::decision::prune(&tx, tx.now().minus(keep), BITE).await?;
             Ok(entries.max(decisions))

@@ -11,12 +11,13 @@ use sea_orm::{ConnectionTrait as _, QueryResult, Value};
 use uuid::Uuid;
 
 use super::{list, places, sql};
+use crate::domain::contact::ContactKind;
 use crate::domain::{ActionId, Cap, DecisionId};
 
 /// The version of an erased subject's state: it is never read as one to decide on.
 const ERASED: i64 = -1;
 /// Subjects of one statement.
-const CHUNK: usize = 500;
+pub(super) const CHUNK: usize = 500;
 /// Up to so many changes a subject's whole ledger is read with its state; of a longer one the capped actions' entries.
 const SHORT: i64 = 64;
 
@@ -62,7 +63,11 @@ pub async fn read(rx: &Rx, subjects: &[SubjectId], caps: &[(ActionId, Cap)], at:
     Ok(read)
 }
 
-async fn states(rx: &Rx, versions: &mut [(SubjectId, i64)]) -> Result<(), Fault> {
+/// Reads the state of subjects alone, each noted beside it.
+///
+/// # Errors
+/// As the database's.
+pub(super) async fn states(rx: &Rx, versions: &mut [(SubjectId, i64)]) -> Result<(), Fault> {
     let text = format!(
         "SELECT subject_id, version FROM contact_state WHERE tenant = $1 AND subject_id IN ({})",
         list(1, versions.len())
@@ -109,7 +114,7 @@ fn note(versions: &mut [(SubjectId, i64)], row: &QueryResult) -> Result<(), Faul
 }
 
 /// The tenant, then the subjects.
-fn of_subjects(rx: &Rx, subjects: impl Iterator<Item = SubjectId>) -> Vec<Value> {
+pub(super) fn of_subjects(rx: &Rx, subjects: impl Iterator<Item = SubjectId>) -> Vec<Value> {
     std::iter::once(rx.tenant().uuid()).chain(subjects.map(SubjectId::uuid)).map(Value::from).collect()
 }
 
@@ -159,11 +164,25 @@ const RAISE: Bulk = Bulk {
     suffix: "ON CONFLICT (tenant, subject_id) DO UPDATE SET version = excluded.version \
              WHERE contact_state.version = excluded.version - 1 AND contact_state.version >= 0 RETURNING subject_id",
 };
-const ENTER: Bulk =
-    Bulk { table: "ledger", columns: &["tenant", "subject_id", "action_id", "entered_at", "decision_id"], suffix: "" };
+const ENTER: Bulk = Bulk {
+    table: "ledger",
+    columns: &[
+        "tenant",
+        "subject_id",
+        "action_id",
+        "entered_at",
+        "decision_id",
+        "kind",
+        "channel",
+        "purpose",
+        "topic",
+        "reference",
+    ],
+    suffix: "",
+};
 
 /// What enters the ledger: a subject got an action by a decision.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Entry {
     /// Who.
     pub subject: SubjectId,
@@ -173,6 +192,8 @@ pub struct Entry {
     pub at: Timestamp,
     /// By which decision.
     pub decision: DecisionId,
+    /// On which channel.
+    pub channel: String,
 }
 
 /// Enters what subjects got.
@@ -181,12 +202,18 @@ pub struct Entry {
 /// As the database's.
 pub async fn enter(tx: &Tx, entries: &[Entry]) -> Result<(), Fault> {
     let id = |of: fn(&Entry) -> Uuid| Column::Ids(entries.iter().map(of).collect());
+    let text = |of: fn(&Entry) -> String| Column::Texts(entries.iter().map(of).collect());
     let columns = vec![
         Column::same_id(tx.tenant().uuid(), entries.len()),
         id(|entry| entry.subject.uuid()),
         id(|entry| entry.action.uuid()),
         Column::Numbers(entries.iter().map(|entry| entry.at.micros()).collect()),
         id(|entry| entry.decision.uuid()),
+        text(|_| ContactKind::Decision.name().to_owned()),
+        text(|entry| entry.channel.clone()),
+        text(|_| String::new()),
+        text(|_| String::new()),
+        text(|_| String::new()),
     ];
     ENTER.insert(tx.conn(), columns).await
 }

@@ -2,8 +2,10 @@
 
 pub mod action;
 pub mod contact;
+pub mod contact_policy;
 pub mod decision;
 pub mod policy;
+pub mod reservation;
 
 use sea_orm::{ConnectionTrait, Statement, Value};
 

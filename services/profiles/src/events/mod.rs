@@ -38,6 +38,8 @@ pub const CONTEXT_GROUP: &str = "context";
 pub const DERIVE_GROUP: &str = "derive";
 /// The topic of feedback, which tells of scores.
 pub const FEEDBACK: &str = "feedback";
+/// The group of feedback that asks customers after what happened.
+pub const ASKING_GROUP: &str = "asking";
 /// The group that infers what customers prefer.
 pub const CHANNELS_GROUP: &str = "channels";
 /// The topic of this service.
@@ -70,7 +72,15 @@ pub fn context(profile: &Profile) -> CustomerContext {
         feedback: Some(feedback(&profile.derived.memory)),
         persona: profile.persona.as_ref().map(|has| has.persona.to_string()).unwrap_or_default(),
         accounts: profile.accounts.iter().map(|(membership, _)| context_account(membership)).collect(),
+        identifier_namespaces: namespaces(profile),
     }
+}
+
+/// The namespaces of a customer's identifiers, each once.
+fn namespaces(profile: &Profile) -> Vec<String> {
+    let mut names: Vec<String> = profile.identifiers.iter().map(|(it, _)| it.namespace.to_string()).collect();
+    names.dedup();
+    names
 }
 
 fn context_account(membership: &Membership) -> ContextAccount {

@@ -65,7 +65,7 @@ impl Profiles {
         let scored = told.scored.iter().map(|given| (given.subject, Touched::by_score()));
         let mut touched = BTreeMap::<SubjectId, Touched>::new();
         let remembered: Vec<SubjectId> = told.remembered.iter().map(|item| item.subject).collect();
-        let left = self.remember_told(tenant, told.remembered.into()).await?;
+        let left = self.keep_items(tenant, told.remembered.into()).await?;
         let remembered = remembered.into_iter().chain(left).map(|subject| (subject, Touched::by_score()));
         for (subject, by) in moved.chain(scored).chain(remembered) {
             touched.entry(subject).or_default().join(by);
@@ -81,7 +81,7 @@ impl Profiles {
     }
 
     /// Keeps what was told; answers whose items were taken from them.
-    async fn remember_told(&self, tenant: TenantId, items: Arc<[Item]>) -> Result<Vec<SubjectId>, Fault> {
+    async fn keep_items(&self, tenant: TenantId, items: Arc<[Item]>) -> Result<Vec<SubjectId>, Fault> {
         if items.is_empty() {
             return Ok(Vec::new());
         }

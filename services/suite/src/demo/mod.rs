@@ -4,6 +4,7 @@
 
 mod cdnow;
 mod febrl;
+mod page;
 mod reviews;
 mod synthetic;
 mod tickets;
@@ -64,6 +65,8 @@ pub struct Loaded {
     pub reviews: usize,
     /// Actions.
     pub actions: usize,
+    /// The token of an invitation to a survey that can be opened in a browser; none where nobody is to be asked now.
+    pub invitation: Option<String>,
     /// A customer to try things with.
     pub example: String,
     /// How long it took.
@@ -95,12 +98,13 @@ pub async fn load(address: &str, key: &str) -> Result<Loaded, Status> {
     let (purchases, responses, (tickets, reviews)) =
         tokio::try_join!(buy(&client, &bar), ask(&client, &people, &bar), said)?;
     let actions = offer(&client).await?;
-    bar.finish_and_clear();
     let example = people.first().map(|person| person.number.to_owned()).unwrap_or_default();
+    let invitation = page::invite(&client, &example).await?;
+    bar.finish_and_clear();
     let seconds = started.elapsed().as_secs_f64();
     let records = febrl::records().count();
     let people = people.len();
-    Ok(Loaded { purchases, people, records, responses, tickets, reviews, actions, example, seconds })
+    Ok(Loaded { purchases, people, records, responses, tickets, reviews, actions, invitation, example, seconds })
 }
 
 /// Declares the trait by which the demo's figures can be grouped.

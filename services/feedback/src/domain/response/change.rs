@@ -334,6 +334,7 @@ impl Touch {
         }
         self.ticket = told.ticket.or(self.ticket);
         self.interaction = told.interaction.or(self.interaction);
+        self.invitation = told.invitation.or(self.invitation);
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Touch {
     pub ticket: Option<Uuid>,
     /// The interaction it is about.
     pub interaction: Option<Uuid>,
+    /// The invitation it was given by.
+    pub invitation: Option<Uuid>,
     /// The language it was answered in.
     pub language: String,
 }

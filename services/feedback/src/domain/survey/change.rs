@@ -7,6 +7,7 @@ use super::definition::{Definition, HiddenField, Question, Scale, Text};
 use super::form::Form;
 use super::{SurveyKind, check, standard};
 use crate::domain::Party;
+use crate::domain::asking::Asking;
 
 /// What is said of a survey; `None` stays as it is, or is as usual.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +36,8 @@ pub struct Change {
     pub welcome: Option<Text>,
     /// What is said last.
     pub thanks: Option<Text>,
+    /// Whom it asks, how many of them and how often.
+    pub asking: Option<Asking>,
 }
 
 impl Change {

@@ -20,6 +20,7 @@ pub use form::{Form, OTHER};
 pub use standard::top_box;
 pub use statements::{LIBRARY, Statement};
 
+use super::asking::Asking;
 use super::{Party, etag};
 
 /// A survey's id.
@@ -106,7 +107,7 @@ impl SurveyState {
 }
 
 /// A survey, but for what it asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Survey {
     /// Its id.
     pub id: SurveyId,
@@ -132,6 +133,8 @@ pub struct Survey {
     pub published_at: Option<Timestamp>,
     /// When it was closed.
     pub closed_at: Option<Timestamp>,
+    /// Whom it asks, how many of them and how often.
+    pub asking: Asking,
 }
 
 /// A version of a survey.
@@ -196,6 +199,7 @@ impl Versioned {
             updated_at: now,
             published_at: None,
             closed_at: None,
+            asking: change.asking.clone().unwrap_or_default(),
         };
         let version = Version { number: 1, definition, created_at: now };
         Ok(Self::whole(survey, version))
@@ -223,6 +227,12 @@ impl Versioned {
         let held = &mut self.survey;
         change.name.iter().for_each(|name| held.name.clone_from(name));
         change.description.iter().for_each(|text| held.description.clone_from(text));
+        if let Some(asking) = change.asking.as_ref().filter(|asking| **asking != held.asking) {
+            if held.state == SurveyState::Closed {
+                held.require(SurveyState::Open, "of a closed survey only the name can be changed")?;
+            }
+            held.asking.clone_from(asking);
+        }
         held.revision += 1;
         held.updated_at = now;
         Ok(self)

@@ -6,8 +6,10 @@ mod import;
 mod list;
 mod reread;
 mod search;
-mod submit;
+pub(in crate::service) mod submit;
 mod watch;
+
+use std::collections::BTreeMap;
 
 use rapport_data::{Answer, Database, Receipt, Rx, Tx};
 use rapport_kernel::{Fault, PageKey, Timestamp};
@@ -20,9 +22,11 @@ use search::Indexer;
 
 use super::Forms;
 use super::reading::{Reader, Readers};
+use crate::domain::answer::Answers;
+use crate::domain::facts::{Facts, Known};
 use crate::domain::reading::Reading;
 use crate::domain::survey::Form;
-use crate::domain::{Correction, Response, ResponseId, Tagging, Versioned};
+use crate::domain::{Correction, Response, ResponseId, SurveyId, Tagging, Touch, Versioned};
 use crate::peers::Profiles;
 use crate::store::text_reading::{self, Entry, Source};
 use crate::{events, store};
@@ -124,13 +128,8 @@ impl Responses {
                 // An erasure took the response before, or waits: no event of it follows its erasure.
                 tx.hold_erasures().await?;
                 let held = store::response::lock(tx.conn(), tx.tenant(), id).await?;
-                let revision = held.delete(&etag)?;
-                store::response::delete(tx.conn(), tx.tenant(), &[id]).await?;
-                store::response_tag::delete(tx.conn(), tx.tenant(), &[id]).await?;
-                store::response_key::delete(tx.conn(), tx.tenant(), &[id]).await?;
-                text_reading::delete(&tx, Source::Response, &[id.uuid()]).await?;
-                search::forget(&tx, &[id.uuid()]).await?;
-                tx.publish(events::deleted(&held, revision)).await
+                held.delete(&etag)?;
+                remove(&tx, &held).await
             }
         };
         self.db.until(call.deadline).write_once(call.tenant(), receipt, unit).await
@@ -182,6 +181,60 @@ impl Responses {
         };
         self.db.until(call.deadline).read(call.tenant(), read).await
     }
+
+    /// The same of a response that was not begun: what is shown of the newest version, in the order that a response of this id
+    /// (none: any) sees.
+    ///
+    /// # Errors
+    /// NOT_FOUND.
+    pub async fn first_questionnaire(
+        &self,
+        call: &Call,
+        survey: SurveyId,
+        id: Option<ResponseId>,
+        (known, touch): (Option<Known>, Touch),
+        language: String,
+    ) -> Result<(Versioned, Vec<String>, Vec<String>), Fault> {
+        let forms = self.forms.clone();
+        let read = move |rx: Rx| {
+            let (forms, language, known, touch) = (forms.clone(), language.clone(), known.clone(), touch.clone());
+            async move {
+                let survey = store::survey::get(rx.conn(), rx.tenant(), survey).await?;
+                survey.admit()?;
+                let (form, number) = forms.of(&rx, &survey, 0).await?;
+                let version = store::survey_version::get(rx.conn(), rx.tenant(), survey.id, number).await?;
+                let home = form.definition().language.clone();
+                let language = if language.is_empty() { home } else { language };
+                let mut told = Versioned::whole(survey, version).told(&language);
+                let mut order: Vec<usize> = (0..form.definition().questions.len()).collect();
+                if let Some(id) = id {
+                    told.version.definition = form.arranged(told.version.definition, id.uuid());
+                    order = form.order(id.uuid());
+                }
+                let known = known.map(|known| form.reads().of(&known));
+                let facts = Facts { hidden: BTreeMap::new(), known, touch };
+                let answers = Answers::default();
+                let shown = form.shown(&answers, &facts);
+                let missing = form.missing(&answers, &shown).cloned().collect();
+                let name = |place: usize| form.definition().questions[place].id.clone();
+                let shown = order.into_iter().filter(|place| shown.contains(place)).map(name).collect();
+                Ok((told, shown, missing))
+            }
+        };
+        self.db.until(call.deadline).read(call.tenant(), read).await
+    }
+}
+
+/// Deletes a response that was locked, and tells of it.
+pub(super) async fn remove(tx: &Tx, held: &Response) -> Result<(), Fault> {
+    let id = held.id;
+    store::response::delete(tx.conn(), tx.tenant(), &[id]).await?;
+    store::response_tag::delete(tx.conn(), tx.tenant(), &[id]).await?;
+    store::response_key::delete(tx.conn(), tx.tenant(), &[id]).await?;
+    store::asking::code::delete(tx, &[id]).await?;
+    text_reading::delete(tx, Source::Response, &[id.uuid()]).await?;
+    search::forget(tx, &[id.uuid()]).await?;
+    tx.publish(events::deleted(held, held.revision + 1)).await
 }
 
 /// The form of the version that a response answers.

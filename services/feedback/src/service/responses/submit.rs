@@ -37,20 +37,38 @@ impl Responses {
         };
         self.db.until(call.deadline).write_once(call.tenant(), receipt, unit).await
     }
+
+    /// Takes a response within a unit: a new one, or one that is gone on with.
+    ///
+    /// # Errors
+    /// As [`Responses::submit`].
+    pub(in crate::service) async fn take(
+        &self,
+        tx: &Tx,
+        ids: Ids,
+        resolved: Option<&Resolved>,
+        new: NewResponse,
+    ) -> Result<Response, Fault> {
+        take(tx, (&self.forms, &self.words), ids, resolved, new).await
+    }
 }
 
 /// The ids of a response that is new: those of one that may be known to have been given when, and those of one to an
 /// anonymous survey, which hold no time.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ids {
+pub(in crate::service) struct Ids {
     known: (ResponseId, SubjectId),
     timeless: (ResponseId, SubjectId),
 }
 
 impl Ids {
-    pub(super) fn new() -> Self {
+    pub(in crate::service) fn new() -> Self {
         let (response, subject) = (ResponseId::from_uuid(Uuid::new_v4()), SubjectId::from_uuid(Uuid::new_v4()));
         Self { known: (ResponseId::new(), SubjectId::new()), timeless: (response, subject) }
+    }
+    /// The same, but that a response that may be known to be somebody's has this id.
+    pub(in crate::service) const fn with(self, id: ResponseId) -> Self {
+        Self { known: (id, self.known.1), ..self }
     }
     pub(super) const fn of(self, anonymous: bool) -> (ResponseId, SubjectId) {
         if anonymous { self.timeless } else { self.known }

@@ -204,6 +204,24 @@ pub async fn of_ids(rx: &Rx, ids: &[TicketId]) -> Result<Vec<Ticket>, Fault> {
     among(rx, Column::TicketId, &uuids(ids)).await
 }
 
+/// Whether a complaint or claim of subjects is open.
+pub async fn has_open_complaint(rx: &Rx, subjects: &[SubjectId]) -> Result<bool, Fault> {
+    for some in subjects.chunks(CHUNK) {
+        let query = Entity::find()
+            .select_only()
+            .column(Column::TicketId)
+            .filter(Column::Tenant.eq(rx.tenant().uuid()))
+            .filter(Column::SubjectId.is_in(some.iter().map(|subject| subject.uuid())))
+            .filter(Column::Kind.is_in(["complaint", "claim"]))
+            .filter(Column::Status.is_not_in(["solved", "closed"]))
+            .filter(Column::MergedInto.is_null());
+        if query.limit(1).into_tuple::<Uuid>().one(rx.conn()).await.stored()?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The tickets merged into some.
 pub async fn merged_into(rx: &Rx, ids: &[TicketId]) -> Result<Vec<Ticket>, Fault> {
     among(rx, Column::MergedInto, &uuids(ids)).await

@@ -1,0 +1,125 @@
+//! What a respondent's page asks on behalf of whoever holds a token.
+
+use prost::Message as _;
+use rapport_api::feedback::v1 as proto;
+use rapport_data::{Answer, Receipt, Rx};
+use rapport_kernel::{Fault, Reason, RequestId};
+use rapport_platform::Call;
+
+use super::Asking;
+use super::answer::encode;
+use crate::convert::respondent::Asked;
+use crate::domain::asking::Invitation;
+use crate::domain::asking::token::{Token, unknown};
+use crate::domain::response::NewResponse;
+use crate::domain::{Response, ResponseId, Touch, Versioned};
+use crate::store;
+
+/// What the holder of a token is asked.
+pub struct InvitedForm {
+    /// The invitation.
+    pub invitation: Invitation,
+    /// The partial answer.
+    pub response: Option<Response>,
+    /// The language that it, else the invitation, names; empty: neither does.
+    pub language: String,
+    /// The survey told in one language.
+    pub told: Versioned,
+    /// The questions that are shown.
+    pub shown: Vec<String>,
+    /// Those of them that are required and missing.
+    pub missing: Vec<String>,
+}
+
+/// An answer by a token.
+pub struct Submission {
+    /// Makes a retry harmless.
+    pub request: Option<RequestId>,
+    /// The request as it was sent.
+    pub bytes: Vec<u8>,
+    /// The token.
+    pub token: Token,
+    /// What is answered; the survey is the invitation's.
+    pub new: NewResponse,
+}
+
+impl Asking {
+    /// Returns what the holder of a token is asked.
+    ///
+    /// # Errors
+    /// NOT_FOUND for a token that is none of the tenant's; FAILED_PRECONDITION where it can no longer be used.
+    pub async fn questionnaire(&self, call: &Call, asked: Asked) -> Result<InvitedForm, Fault> {
+        let invitation = self.bearer(call, &asked.token).await?;
+        let (id, survey, anonymous) = (invitation.id, invitation.survey, invitation.anonymous);
+        let claims = move |rx: Rx| async move { store::asking::spent::claims(&rx, survey, id).await };
+        let claims = self.db.until(call.deadline).read(call.tenant(), claims).await?.len();
+        invitation.admit(u32::try_from(claims).unwrap_or(u32::MAX), self.clock.now())?;
+        let begun = if anonymous { asked.response } else { invitation.response };
+        let response = match begun {
+            Some(id) => match self.responses.get(call, id).await {
+                // Of an anonymous survey whoever knows the id of a partial answer began it.
+                Ok(response) => Some(response).filter(|it| !it.complete && it.survey == survey),
+                Err(gone) if gone.reason == Reason::ResourceNotFound => None,
+                Err(fault) => return Err(fault),
+            },
+            None => None,
+        };
+        let begun_in = response.as_ref().map(|response| response.touch.language.clone());
+        let named = begun_in.filter(|language| !language.is_empty()).unwrap_or_else(|| invitation.language.clone());
+        let language = if asked.language.is_empty() { named.clone() } else { asked.language };
+        let (told, shown, missing) = match &response {
+            Some(response) => self.responses.questionnaire(call, response.id, language).await?,
+            None => {
+                let resolved = if anonymous {
+                    None
+                } else {
+                    let customer = crate::domain::Customer::Id(invitation.subject());
+                    Some(self.profiles.resolve(call, &customer).await?)
+                };
+                let touch = invitation.touch(Touch::default());
+                let seed = (!anonymous).then(|| ResponseId::from_uuid(id.uuid()));
+                let known = resolved.map(|resolved| resolved.known);
+                self.responses.first_questionnaire(call, survey, seed, (known, touch), language).await?
+            }
+        };
+        Ok(InvitedForm { invitation, response, language: named, told, shown, missing })
+    }
+
+    /// Takes the answer of the holder of a token.
+    ///
+    /// # Errors
+    /// As [`Asking::submit`].
+    pub async fn submit_invited(&self, call: &Call, mut submission: Submission) -> Result<proto::Response, Fault> {
+        let invitation = self.bearer(call, &submission.token).await?;
+        submission.new.survey = invitation.survey;
+        if !invitation.anonymous {
+            submission.new.response = None;
+        }
+        let receipt = Receipt::new("SubmitInvitedResponse", submission.request, &submission.bytes, encode);
+        let answer = self.submit(call, receipt, submission.request, &submission.token, submission.new).await?;
+        let mut response = match answer {
+            Answer::Fresh(response) => crate::convert::response::render(&response),
+            Answer::Replayed(bytes) => proto::Response::decode(bytes.as_slice()).map_err(Fault::internal)?,
+        };
+        response.erasure_code = self.code(call, &response);
+        Ok(response)
+    }
+
+    /// Withdraws the consent of a token's holder to be asked on its channel; answers the channel and what consents call asking.
+    ///
+    /// # Errors
+    /// NOT_FOUND for a token that is none of the tenant's; UNAVAILABLE where profiles cannot be reached.
+    pub async fn unsubscribe(&self, call: &Call, token: &Token) -> Result<(String, String), Fault> {
+        let invitation = self.bearer(call, token).await?;
+        let (subject, purpose, channel) = (invitation.subject(), invitation.purpose, invitation.channel);
+        self.profiles.refuse(call, subject, &purpose, &channel).await?;
+        Ok((channel, purpose))
+    }
+
+    /// The invitation of a token.
+    async fn bearer(&self, call: &Call, token: &Token) -> Result<Invitation, Fault> {
+        let hash = token.hash();
+        let read = move |rx: Rx| async move { store::asking::invitation::of_token(&rx, hash).await };
+        self.db.until(call.deadline).read(call.tenant(), read).await?.ok_or_else(unknown)
+    }
+}
