@@ -56,12 +56,14 @@ pub enum Part {
     Search,
     /// Following membership of segments, and finding a new one's members.
     Segments,
+    /// Reading texts.
+    Text,
     /// From acknowledged to visible.
     Visibility,
 }
 
 impl Part {
-    const ALL: [(&str, Self); 11] = [
+    const ALL: [(&str, Self); 12] = [
         ("asking", Self::Asking),
         ("reads", Self::Reads),
         ("decisions", Self::Decisions),
@@ -72,6 +74,7 @@ impl Part {
         ("merges", Self::Merges),
         ("search", Self::Search),
         ("segments", Self::Segments),
+        ("text", Self::Text),
         ("visibility", Self::Visibility),
     ];
 }
@@ -177,9 +180,9 @@ impl Scale {
 
     /// Whether anything is measured in rounds.
     pub fn has_rounds(&self) -> bool {
-        Part::ALL.iter().any(|(_, part)| {
-            !matches!(part, Part::Asking | Part::Growth | Part::Matching | Part::Search) && self.has(*part)
-        })
+        let others =
+            |part: &Part| matches!(part, Part::Asking | Part::Growth | Part::Matching | Part::Search | Part::Text);
+        Part::ALL.iter().any(|(_, part)| !others(part) && self.has(*part))
     }
 
     /// Whether a part is measured.

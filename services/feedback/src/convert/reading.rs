@@ -3,7 +3,7 @@
 use rapport_api::events::v1::TextReading;
 use rapport_api::feedback::v1 as proto;
 
-use crate::domain::reading::{Named, Polarity, Reading, Span};
+use crate::domain::reading::{LONGEST_WORDS, Named, Polarity, Reading, Span};
 
 /// A figure in thousandths.
 fn real(thousandths: i32) -> f64 {
@@ -31,16 +31,13 @@ pub const fn polarity(polarity: proto::TextPolarity) -> Option<Polarity> {
     }
 }
 
-/// How much of the words that decided is shown: a row of ten thousand emoji is one such word.
-const MOST_CHARS: usize = 100;
-
 /// What was read, with the words of the texts, each by its name, where they are at hand.
 #[must_use]
 pub fn analysis(read: &Reading, texts: &[(&str, &str)]) -> proto::TextAnalysis {
     let words = |span: &Span| {
         let text = texts.iter().find(|(part, _)| *part == span.part).map_or("", |(_, text)| text);
         let (start, end) = (span.start as usize, span.end as usize);
-        text.chars().skip(start).take(end.saturating_sub(start).min(MOST_CHARS)).collect::<String>()
+        text.chars().skip(start).take(end.saturating_sub(start).min(LONGEST_WORDS)).collect::<String>()
     };
     let place = |at: u32| i32::try_from(at).unwrap_or(i32::MAX);
     let named = |all: &[Named]| {

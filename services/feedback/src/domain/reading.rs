@@ -11,6 +11,8 @@ pub const ONE: i32 = 1_000;
 const MOST_EVIDENCE: usize = 16;
 /// How many effort cues are kept.
 const MOST_EFFORTS: usize = 32;
+/// How many characters of words that were found are told.
+pub const LONGEST_WORDS: usize = 100;
 /// From which sentiment on several texts together lean one way.
 const LEANS: i32 = 100;
 
@@ -214,8 +216,13 @@ impl Reading {
     /// About how many bytes it is on the wire.
     #[must_use]
     pub fn weight(&self) -> usize {
-        let spans = self.topics.iter().chain(&self.competitors).map(|one| 40 + one.spans.len() * 40);
-        120 + self.evidence.len() * 100 + self.efforts.len() * 80 + self.emotions.len() * 24 + spans.sum::<usize>()
+        let words =
+            |span: &Span| (span.end.saturating_sub(span.start) as usize).min(LONGEST_WORDS) * 2 + span.part.len();
+        let evidence = self.evidence.iter().map(|one| 40 + words(&one.span));
+        let efforts = self.efforts.iter().map(|one| 40 + words(&one.span));
+        let named = self.topics.iter().chain(&self.competitors);
+        let named = named.map(|one| 20 + one.name.len() + one.spans.iter().map(|span| 4 + words(span)).sum::<usize>());
+        120 + self.emotions.len() * 24 + evidence.chain(efforts).chain(named).sum::<usize>()
     }
 }
 

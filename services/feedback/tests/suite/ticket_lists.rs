@@ -257,6 +257,8 @@ async fn tickets_are_taken_merged_and_erased_without_reading_whole_tables() {
         "follow_up_version",
         "follow_up_rule",
         "follow_up_resolved",
+        "topic_version",
+        "operation",
     ];
     let found = scans(&ground.folder.path().join("feedback.db"), &said, &small).await;
     assert!(found.is_empty(), "{found:#?}");

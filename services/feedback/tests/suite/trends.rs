@@ -72,7 +72,7 @@ async fn topics_are_counted_by_period_and_against_the_time_before(#[case] engine
     assert!(delivery.growth.is_some_and(|growth| (growth - 6.5).abs() < 1e-9));
     assert!(delivery.significant && delivery.p_value.is_some_and(|p| p < 0.001));
     assert!(delivery.sentiment.is_some_and(|mean| mean < 0.0));
-    // The time asked for begins and ends within a day: the first and the last period are parts of one.
+    // The ground begins in the afternoon: the first and the last day are cut.
     assert_eq!((told.periods.len(), delivery.periods.len()), (5, 5));
     assert_eq!(told.periods.iter().map(|period| period.texts).sum::<i64>(), 20);
     assert_eq!(delivery.periods.iter().map(|period| period.count).sum::<i64>(), 15);
