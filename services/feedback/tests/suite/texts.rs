@@ -72,8 +72,8 @@ async fn many_texts_are_read_as_each_alone() {
         alone.push(texts.analyze_text(one).await.expect("read").into_inner());
     }
     assert!(together == alone);
-    let heavy = BatchAnalyzeTextsRequest { texts: vec![text(&"слово ".repeat(9_300)); 10] };
-    assert_eq!(fields(texts.batch_analyze_texts(heavy).await), ["texts"]);
+    let none = BatchAnalyzeTextsRequest { texts: Vec::new() };
+    assert_eq!(fields(texts.batch_analyze_texts(none).await), ["texts"]);
 }
 
 #[rstest]
