@@ -59,15 +59,6 @@ impl Describe for Config {
     }
 }
 
-/// A generated server that takes and answers messages of the suite's sizes.
-macro_rules! sized {
-    ($server:ident, $service:expr) => {
-        $server::new($service)
-            .max_decoding_message_size(MAX_REQUEST_BYTES)
-            .max_encoding_message_size(MAX_RESPONSE_BYTES)
-    };
-}
-
 /// Builds the service: opens its database and starts its relay, its clocks and what it hears of others.
 ///
 /// # Errors
@@ -76,7 +67,7 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     let db = Database::open(&config.database, "feedback", migrations::all(), platform).await?;
     let readiness = Readiness::new();
     db.watch(&readiness);
-    db.relay(platform, Arc::clone(&bus), vec!["derive", "metrics", events::loops::GROUP, service::asking::GROUP]);
+    db.relay(platform, Arc::clone(&bus), vec!["derive", "metrics", events::loops::GROUP, events::asking::GROUP]);
     let (page_key, profiles) = (platform.page_key.clone(), peers::Profiles::new(platform.peers.clone()));
     let readers = service::Readers::new(Analyser::new());
     let compiled = service::sla::Compiled::default();
@@ -90,7 +81,7 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     follow_ups.keep_time(platform);
     asking.keep_time(platform);
     let heard = Arc::new(asking.clone());
-    db.consume(platform, Arc::clone(&bus), service::asking::GROUP, &service::asking::TOPICS, heard);
+    db.consume(platform, Arc::clone(&bus), events::asking::GROUP, &events::asking::TOPICS, heard);
     db.follow(platform, bus, events::loops::GROUP, &[events::TOPIC], events::loops::follow(follow_ups.clone()));
     let rereading = service::Rereading::new(db.clone(), responses.clone(), tickets.clone(), mentions.clone());
     db.run_operations(platform, rpc::jobs::all(rereading));
@@ -107,17 +98,50 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     let levels = rpc::SlaRpc(service::ServiceLevels::new(db.clone(), page_key.clone(), compiled));
     let improvements = rpc::ImprovementRpc(service::Improvements::new(db.clone(), page_key.clone()));
     let texts = rpc::TextRpc(service::Topics::new(db.clone(), page_key, readers));
-    let routes = Routes::new(sized!(SurveyServiceServer, surveys))
-        .add_service(sized!(RespondentServiceServer, respondents))
-        .add_service(sized!(ResponseServiceServer, responses))
-        .add_service(sized!(TicketServiceServer, tickets))
-        .add_service(sized!(SlaServiceServer, levels))
-        .add_service(sized!(MentionServiceServer, mentions))
-        .add_service(sized!(TextServiceServer, texts))
-        .add_service(sized!(FollowUpServiceServer, follow_ups))
-        .add_service(sized!(ImprovementServiceServer, improvements))
-        .add_service(sized!(ExpectationServiceServer, rpc::ExpectationRpc(promises)))
-        .add_service(sized!(ErasureServiceServer, rpc::ErasureRpc(erasures)))
+    let surveys = SurveyServiceServer::new(surveys)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let respondents = RespondentServiceServer::new(respondents)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let responses = ResponseServiceServer::new(responses)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let tickets = TicketServiceServer::new(tickets)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let levels = SlaServiceServer::new(levels)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let mentions = MentionServiceServer::new(mentions)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let texts = TextServiceServer::new(texts)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let follow_ups = FollowUpServiceServer::new(follow_ups)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let improvements = ImprovementServiceServer::new(improvements)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let expectations = ExpectationServiceServer::new(rpc::ExpectationRpc(promises))
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let erasures = ErasureServiceServer::new(rpc::ErasureRpc(erasures))
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    let routes = Routes::new(surveys)
+        .add_service(respondents)
+        .add_service(responses)
+        .add_service(tickets)
+        .add_service(levels)
+        .add_service(mentions)
+        .add_service(texts)
+        .add_service(follow_ups)
+        .add_service(improvements)
+        .add_service(expectations)
+        .add_service(erasures)
         .add_service(rapport_operations::server("feedback", db, platform));
     Ok(Module { name: "feedback", routes, readiness })
 }

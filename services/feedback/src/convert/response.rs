@@ -311,6 +311,13 @@ pub fn render(response: &Response) -> proto::Response {
     }
 }
 
+/// The id of an answer that its author can erase by a code: a complete one to an anonymous survey.
+#[must_use]
+pub fn erasable(response: &proto::Response) -> Option<ResponseId> {
+    let complete = response.state() == proto::ResponseState::Complete;
+    response.response_id.parse().ok().filter(|_| response.anonymous && complete)
+}
+
 /// What was said to each question in words.
 fn words(response: &Response) -> Vec<(&str, &str)> {
     response.texts().collect()

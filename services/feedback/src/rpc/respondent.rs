@@ -9,7 +9,8 @@ use rapport_api::feedback::v1::{
 use rapport_platform::rpc::unary;
 use tonic::{Request, Response, Status};
 
-use crate::convert::respondent as convert;
+use super::answered;
+use crate::convert::{respondent as convert, response};
 use crate::service::Asking;
 
 /// The service.
@@ -39,7 +40,11 @@ impl RespondentService for RespondentRpc {
         unary(request, async |call, message| {
             let bytes = message.encode_to_vec();
             let submission = convert::submit(message, bytes, call.tenant())?;
-            Ok(convert::taken(self.0.submit_invited(&call, submission).await?))
+            let mut taken = answered(self.0.submit_invited(&call, submission).await?, response::render)?;
+            if let Some(id) = response::erasable(&taken) {
+                taken.erasure_code = self.0.code(&call, id);
+            }
+            Ok(convert::taken(taken))
         })
         .await
     }

@@ -82,8 +82,10 @@ impl ResponseService for ResponseRpc {
                 self.asking.submit(&call, receipt, submit.request_id, &token, submit.new).await?
             };
             let mut response = answered(answer, convert::render)?;
-            if !submit.token.expose().is_empty() {
-                response.erasure_code = self.asking.code(&call, &response);
+            if !submit.token.expose().is_empty()
+                && let Some(id) = convert::erasable(&response)
+            {
+                response.erasure_code = self.asking.code(&call, id);
             }
             Ok(response)
         })

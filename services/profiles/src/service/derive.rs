@@ -9,13 +9,12 @@ use rapport_data::{Rx, Tx};
 use rapport_kernel::{CustomerId, Fault, SubjectId, TenantId, Timestamp};
 
 use super::component::{Component, lock_customers};
-use super::evidence::{histories, history, subjects};
+use super::evidence::{Last, histories, history, subjects};
 use super::{Profiles, Written, again, apply, rules};
 use crate::domain::claims::Statement;
 use crate::domain::definitions::{Compiled, Definitions, Parts};
-use crate::domain::derived::{Derivation, Derived, Flip, Inputs, Score, derive};
+use crate::domain::derived::{Derivation, Derived, Flip, Inputs, derive};
 use crate::domain::happened::History;
-use crate::domain::memory::Memory;
 use crate::domain::profile::{Profile, Record, fold};
 use crate::domain::reads::{Reads, Touched};
 use crate::domain::relink::{Changes, Held};
@@ -23,7 +22,7 @@ use crate::domain::rules::Rules;
 use crate::events;
 use crate::store::observation::{self, Observation};
 use crate::store::profile::Place;
-use crate::store::{memory, persona_member, profile, score, segment_interval};
+use crate::store::{persona_member, profile, segment_interval};
 
 /// How many customers are looked at together, and how many are changed by one unit.
 const LOOK: usize = 100;
@@ -40,20 +39,6 @@ pub(crate) enum Cause {
     Clock,
     /// What is derived has changed.
     Definitions,
-}
-
-/// What feedback told of customers last.
-pub(crate) struct Last {
-    pub(crate) scores: BTreeMap<String, Score>,
-    pub(crate) memory: Memory,
-}
-
-impl Last {
-    /// Of subjects, by an instant.
-    pub(crate) async fn of(rx: &Rx, subjects: &[SubjectId], until: Timestamp) -> Result<Self, Fault> {
-        let scores = score::last(rx, subjects, until).await?;
-        Ok(Self { scores, memory: Memory::of(&memory::of(rx, subjects, until).await?) })
-    }
 }
 
 /// A customer's new state: its profile with what is derived, and what it entered and left.

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use rapport_data::Rx;
 use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
 
+use crate::domain::derived::Score;
 use crate::domain::happened::{History, MOST};
 use crate::domain::interaction::Interaction;
+use crate::domain::memory::Memory;
 use crate::domain::profile::Profile;
 use crate::domain::reads::Reads;
-use crate::store::interaction;
+use crate::store::{interaction, memory, score};
 
 /// How many interactions of several customers are read at once.
 const TOGETHER: u64 = 20_000;
@@ -84,4 +86,18 @@ fn subjects_of(profile: &Profile, by_subject: &mut BTreeMap<SubjectId, Vec<Inter
 /// The types to ask for; `None`: all.
 fn kinds(reads: &Reads) -> Option<Vec<String>> {
     (!reads.timeline).then(|| reads.kinds.iter().cloned().collect())
+}
+
+/// What feedback told of customers last.
+pub(crate) struct Last {
+    pub(crate) scores: BTreeMap<String, Score>,
+    pub(crate) memory: Memory,
+}
+
+impl Last {
+    /// Of subjects, by an instant.
+    pub(crate) async fn of(rx: &Rx, subjects: &[SubjectId], until: Timestamp) -> Result<Self, Fault> {
+        let scores = score::last(rx, subjects, until).await?;
+        Ok(Self { scores, memory: Memory::of(&memory::of(rx, subjects, until).await?) })
+    }
 }

@@ -8,8 +8,7 @@ use rapport_data::Rx;
 use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp};
 use rapport_platform::Call;
 
-use super::derive::Last;
-use super::evidence::history;
+use super::evidence::{Last, history};
 use super::hot::Known;
 use super::{Profiles, rules};
 use crate::domain::claims::Claims;

@@ -14,8 +14,8 @@ use crate::domain::{Customer, SurveyId};
 use crate::service::asking::Order;
 
 pub use render::{
-    Results, change, reason_message, render, render_batch, render_checked, render_invited, render_not, status_message,
-    with_token,
+    Judged, Results, change, encode_invited, judged, reason_message, render, render_batch, render_checked,
+    render_invited, render_not, status_message, with_token,
 };
 
 /// Whom to check.

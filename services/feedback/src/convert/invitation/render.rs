@@ -1,6 +1,8 @@
 //! Invitations and what became of them, as the contract has them.
 
+use prost::Message as _;
 use rapport_api::feedback::v1 as proto;
+use rapport_data::Answer;
 use rapport_kernel::{Fault, PageKey, Timestamp};
 use uuid::Uuid;
 
@@ -112,9 +114,29 @@ pub fn with_token(
     Ok(invitation)
 }
 
+/// What became of one, as the contract has it.
+pub type Judged = proto::InviteCustomerResponse;
+
+/// What became of one, be it now or when it was first asked.
+///
+/// # Errors
+/// INTERNAL where what was kept cannot be read.
+pub fn judged(answer: Answer<Invited>) -> Result<Judged, Fault> {
+    match answer {
+        Answer::Fresh(invited) => Ok(render_invited(&invited)),
+        Answer::Replayed(bytes) => Judged::decode(bytes.as_slice()).map_err(Fault::internal),
+    }
+}
+
+/// What is kept of it.
+#[must_use]
+pub fn encode_invited(invited: &Invited) -> Vec<u8> {
+    render_invited(invited).encode_to_vec()
+}
+
 /// What became of many, in their order.
 #[derive(Clone)]
-pub struct Results(pub Vec<proto::InviteCustomerResponse>);
+pub struct Results(pub Vec<Judged>);
 
 /// What became of one, as the contract has it.
 #[must_use]

@@ -178,12 +178,10 @@ impl Asking {
         self.db.until(call.deadline).write(call.tenant(), unit).await
     }
 
-    /// The code by which the author of an anonymous answer can erase it; none of another.
+    /// The code by which the author of an anonymous answer can erase it.
     #[must_use]
-    pub fn code(&self, call: &Call, response: &rapport_api::feedback::v1::Response) -> String {
-        let complete = response.state() == rapport_api::feedback::v1::ResponseState::Complete;
-        let id: Option<ResponseId> = response.response_id.parse().ok().filter(|_| response.anonymous && complete);
-        id.map(|id| Token::of(&self.page_key, Scope::Erasure, call.tenant(), id.uuid()).text()).unwrap_or_default()
+    pub fn code(&self, call: &Call, id: ResponseId) -> String {
+        Token::of(&self.page_key, Scope::Erasure, call.tenant(), id.uuid()).text()
     }
 }
 

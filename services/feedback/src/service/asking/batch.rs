@@ -3,14 +3,12 @@
 use std::collections::BTreeSet;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use prost::Message as _;
-use rapport_api::feedback::v1::InviteCustomerResponse;
 use rapport_data::{Answer, Receipt};
 use rapport_kernel::{CustomerId, Fault, Reason as Cause};
 use rapport_platform::Call;
 
 use super::{Asking, Invited, Order, replayed};
-use crate::convert::invitation::{Results, render_invited};
+use crate::convert::invitation::{Judged, Results, encode_invited, judged, render_invited};
 use crate::domain::asking::Reason;
 use crate::domain::{Customer, SurveyId};
 use crate::store;
@@ -52,12 +50,10 @@ impl Asking {
         self.db.until(call.deadline).write_once(call.tenant(), receipt, unit).await
     }
 
-    async fn one(&self, call: &Call, order: Order) -> Result<InviteCustomerResponse, Fault> {
-        let encode = |invited: &Invited| render_invited(invited).encode_to_vec();
-        let receipt = Receipt::new("BatchInvite item", order.request, order.survey.uuid().as_bytes(), encode);
+    async fn one(&self, call: &Call, order: Order) -> Result<Judged, Fault> {
+        let receipt = Receipt::new("BatchInvite item", order.request, order.survey.uuid().as_bytes(), encode_invited);
         match self.invite(call, receipt, order).await {
-            Ok(Answer::Fresh(invited)) => Ok(render_invited(&invited)),
-            Ok(Answer::Replayed(bytes)) => InviteCustomerResponse::decode(bytes.as_slice()).map_err(Fault::internal),
+            Ok(answer) => judged(answer),
             Err(fault) => match fault.reason {
                 Cause::ResourceNotFound => Ok(render_invited(&Invited::No(Reason::UnknownCustomer.into()))),
                 Cause::Erased => Ok(render_invited(&Invited::No(Reason::Erased.into()))),

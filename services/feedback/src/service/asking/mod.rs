@@ -28,7 +28,7 @@ use crate::peers::{Contacts, Profiles};
 use crate::{events, store};
 
 pub use respondent::{InvitedForm, Submission};
-pub use told::{GROUP, TOPICS};
+pub use told::Occasion;
 pub use watch::{Change, Told, Watch};
 
 /// Asking, of all tenants. Cheap to clone.

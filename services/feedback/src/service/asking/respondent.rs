@@ -1,7 +1,5 @@
 //! What a respondent's page asks on behalf of whoever holds a token.
 
-use prost::Message as _;
-use rapport_api::feedback::v1 as proto;
 use rapport_data::{Answer, Receipt, Rx};
 use rapport_kernel::{Fault, Reason, RequestId};
 use rapport_platform::Call;
@@ -89,20 +87,14 @@ impl Asking {
     ///
     /// # Errors
     /// As [`Asking::submit`].
-    pub async fn submit_invited(&self, call: &Call, mut submission: Submission) -> Result<proto::Response, Fault> {
+    pub async fn submit_invited(&self, call: &Call, mut submission: Submission) -> Result<Answer<Response>, Fault> {
         let invitation = self.bearer(call, &submission.token).await?;
         submission.new.survey = invitation.survey;
         if !invitation.anonymous {
             submission.new.response = None;
         }
         let receipt = Receipt::new("SubmitInvitedResponse", submission.request, &submission.bytes, encode);
-        let answer = self.submit(call, receipt, submission.request, &submission.token, submission.new).await?;
-        let mut response = match answer {
-            Answer::Fresh(response) => crate::convert::response::render(&response),
-            Answer::Replayed(bytes) => proto::Response::decode(bytes.as_slice()).map_err(Fault::internal)?,
-        };
-        response.erasure_code = self.code(call, &response);
-        Ok(response)
+        self.submit(call, receipt, submission.request, &submission.token, submission.new).await
     }
 
     /// Withdraws the consent of a token's holder to be asked on its channel; answers the channel and what consents call asking.
