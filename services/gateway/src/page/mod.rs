@@ -113,7 +113,7 @@ impl Page {
         let place = place(head.uri.path());
         match head.method {
             Method::GET | Method::HEAD => match place {
-                Place::Survey(token) => self.survey(&asked, token, None).await,
+                Place::Survey(token) => Box::pin(self.survey(&asked, token, None)).await,
                 Place::Unsubscribe(token) => asked.page(StatusCode::OK, |tongue| html::unsubscribe(tongue, token)),
                 Place::Erase => asked.page(StatusCode::OK, |tongue| html::erase(tongue, false)),
                 Place::Nowhere => asked.notice(StatusCode::NOT_FOUND, |words| words.senseless),
@@ -128,7 +128,7 @@ impl Page {
                     asked.chosen = tag(fields.one("lang"));
                 }
                 match place {
-                    Place::Survey(token) => self.survey(&asked, token, Some((&fields, &sent))).await,
+                    Place::Survey(token) => Box::pin(self.survey(&asked, token, Some((&fields, &sent)))).await,
                     Place::Unsubscribe(token) => self.unsubscribe(&asked, token).await,
                     Place::Erase => self.erase(&asked, &fields).await,
                     Place::Nowhere => asked.notice(StatusCode::NOT_FOUND, |words| words.senseless),
@@ -147,8 +147,8 @@ impl Page {
             let holder = self.holder(asked, token).await?;
             let visit = survey::Visit { respondents: &self.respondents, holder: &holder, asked, token };
             match sent {
-                None => visit.open().await,
-                Some((fields, bytes)) => visit.go_on(fields, bytes).await,
+                None => Box::pin(visit.open()).await,
+                Some((fields, bytes)) => Box::pin(visit.go_on(fields, bytes)).await,
             }
         };
         asked.patiently(survey).await
@@ -288,7 +288,8 @@ impl Inner for Page {
     type End = ();
 
     async fn answer(&self, request: Request<Body>) -> (Response<Body>, ()) {
-        let told = self.told(request).await;
+        // On the heap: the layers around it hand their futures on by value, and this one holds a respondent's whole way.
+        let told = Box::pin(self.told(request)).await;
         let mut answer = Response::new(Body::new(Full::new(Bytes::from(told.html.into_string()))));
         *answer.status_mut() = told.status;
         let headers = answer.headers_mut();
