@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use futures::stream;
+use rapport_api::common::v1::CustomerRef;
 use rapport_api::metrics::v1::QueryMetricRequest;
 use rapport_api::metrics::v1::metric_service_client::MetricServiceClient;
 use rapport_api::profiles::v1::RecordInteractionsRequest;
@@ -20,10 +21,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Sends so many purchases under a source's name, of the customers from a number on; answers how long it took until
 /// the last was acknowledged.
 pub async fn send(client: &Client, source: &str, first_customer: u32, rows: u32) -> Outcome<Duration> {
+    send_of(client, source, rows, |number| by_number(first_customer + number)).await
+}
+
+/// As [`send`], of the customers that `of` names by their place.
+pub async fn send_of(client: &Client, source: &str, rows: u32, of: impl Fn(u32) -> CustomerRef) -> Outcome<Duration> {
     // Made before the clock starts: the baseline's rows lie ready, too.
     let items: Vec<_> = (0..rows)
         .map(|number| {
-            let customer = by_number(first_customer + number / PER_CUSTOMER);
+            let customer = of(number / PER_CUSTOMER);
             let interaction = purchase(customer, source, number, long_ago(number), String::new());
             RecordInteractionsRequest::from(interaction)
         })

@@ -1,12 +1,13 @@
 //! The suite's benchmark: `cargo bench -p rapport-tests`, with `-- --engine sqlite|postgres`, `-- --quick` and
-//! `-- --only reads|decisions|growth|identify|imports|matching|merges|search|segments|visibility`; `-- --full` measures up to a
-//! million records.
+//! `-- --only asking|reads|decisions|growth|identify|imports|matching|merges|search|segments|text|visibility`; `-- --full`
+//! measures up to a million records.
 //!
 //! Every figure stands beside a baseline that was measured in the same round, on the same machine, with the same client:
 //! a call beside a call of a bare tonic server, an import beside the bare insert of the same rows. What counts is the
 //! ratio; the absolute figures say more about the machine. All roles run in this process, on a runtime of their own, each
 //! behind its own TCP port; the client has another runtime. Both share the machine's cores.
 
+mod asking;
 mod decisions;
 mod growth;
 mod import;
@@ -23,6 +24,7 @@ mod scale;
 mod search;
 mod segments;
 mod suite;
+mod text;
 mod visibility;
 
 use std::process::ExitCode;
@@ -70,6 +72,12 @@ fn run(options: &Options) -> Outcome<()> {
         }
         if scale.has(scale::Part::Search) {
             client.block_on(search::measure(&suite, scale.matched, &mut report))?;
+        }
+        if scale.has(scale::Part::Text) {
+            client.block_on(text::measure(&suite, scale.window, &mut report))?;
+        }
+        if scale.has(scale::Part::Asking) {
+            client.block_on(asking::measure(&suite, &mut report))?;
         }
         suite.stop(&house);
     }

@@ -10,7 +10,7 @@ use rapport_api::profiles::v1::{IdentifyRequest, MergeProfilesRequest, SourceRec
 
 use crate::Outcome;
 use crate::load::{IN_FLIGHT, Measured, Until, drive, quantile};
-use crate::people::{self, by_number};
+use crate::people::{self, by_id};
 use crate::suite::Client;
 
 /// Interactions of each customer that is merged.
@@ -56,27 +56,43 @@ pub fn changed(customer: u32, value: u32) -> IdentifyRequest {
     IdentifyRequest { traits, ..people::identify(customer) }
 }
 
-/// Two customers with a history each: told of, and what they bought.
-pub async fn prepare(client: &Client) -> Outcome<()> {
-    people::introduce(std::slice::from_ref(client), 2).await?;
-    for round in 0..HISTORY.div_ceil(PER_CUSTOMER) {
-        crate::import::send(client, &format!("history-{round}"), 0, 2 * PER_CUSTOMER).await?;
+/// The customers that are merged, two by two: each knows its own address only, so that nothing forbids it.
+pub struct Pairs(Vec<[String; 2]>);
+
+/// So many pairs of customers with a history each: told of, and what they bought.
+pub async fn prepare(client: &Client, pairs: u32) -> Outcome<Pairs> {
+    let mut profiles = ProfileServiceClient::new(client.clone());
+    let mut made = Vec::new();
+    for pair in 0..pairs {
+        let mut both = [String::new(), String::new()];
+        for (side, id) in both.iter_mut().enumerate() {
+            let number = 2 * pair + u32::try_from(side)?;
+            let mut told = people::identify(number);
+            told.identifiers.retain(|identifier| identifier.namespace == "email");
+            *id = profiles.identify(told).await?.into_inner().subject_id;
+        }
+        made.push(both);
     }
-    Ok(())
+    let of = |number: u32| by_id(&made[number as usize / 2][number as usize % 2]);
+    for round in 0..HISTORY.div_ceil(PER_CUSTOMER) {
+        crate::import::send_of(client, &format!("history-{round}"), 2 * pairs * PER_CUSTOMER, of).await?;
+    }
+    Ok(Pairs(made))
 }
 
-/// Merges them and splits them again, so many times, one after the other.
-pub async fn measure(client: &Client, times: u32) -> Outcome<Took> {
+/// Merges the customers of every pair and splits them again, one after the other.
+pub async fn measure(client: &Client, pairs: &Pairs) -> Outcome<Took> {
     let mut profiles = ProfileServiceClient::new(client.clone());
     let (mut merges, mut splits) = (Vec::new(), Vec::new());
-    for _ in 0..times {
-        let (target, sources) = (Some(by_number(0)), vec![by_number(1)]);
+    for (number, [one, other]) in (0_u32..).zip(&pairs.0) {
+        let (target, sources) = (Some(by_id(one)), vec![by_id(other)]);
         let merge = MergeProfilesRequest { target, sources, ..MergeProfilesRequest::default() };
         let sent = Instant::now();
         profiles.merge_profiles(merge).await?;
         merges.push(sent.elapsed());
-        let record = SourceRecord { source: people::SOURCE.to_owned(), external_id: "1".to_owned() };
-        let customer = Some(by_number(0));
+        let external_id = (2 * number + 1).to_string();
+        let record = SourceRecord { source: people::SOURCE.to_owned(), external_id };
+        let customer = Some(by_id(one));
         let split = SplitProfileRequest { customer, source_records: vec![record], ..SplitProfileRequest::default() };
         let sent = Instant::now();
         profiles.split_profile(split).await?;

@@ -27,6 +27,8 @@ pub enum Target {
     Ratio(f64),
     /// This or less.
     AtMost(f64),
+    /// This or more.
+    AtLeast(f64),
 }
 
 /// A figure of the table.
@@ -95,6 +97,9 @@ impl Report {
             Target::Ratio(least) => (format!("≥ {least}"), ratio.map(|ratio| ratio >= least)),
             Target::AtMost(most) => {
                 (format!("≤ {}", figure.unit.show(most)), measured.map(|measured| measured <= most))
+            }
+            Target::AtLeast(least) => {
+                (format!("≥ {}", figure.unit.show(least)), measured.map(|measured| measured >= least))
             }
         };
         let show = |value: Option<f64>| value.map(|value| figure.unit.show(value)).unwrap_or_default();

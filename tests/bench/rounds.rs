@@ -78,7 +78,7 @@ struct Bench<'a> {
     many: Deciding,
     importing: Importing,
     telling: Telling,
-    merging: Client,
+    merging: (Client, merges::Pairs),
     steady: Steady,
 }
 
@@ -123,7 +123,7 @@ impl<'a> Bench<'a> {
         let (few, many) = (deciding(suite, "few", FEW, scale).await?, deciding(suite, "many", MANY, scale).await?);
         let (reading, importing) = (reading(suite, scale).await?, importing(suite).await?);
         let (steady, telling) = (steady(suite).await?, telling(suite).await?);
-        let merging = merging(suite).await?;
+        let merging = merging(suite, if scale.has(Part::Merges) { scale.merges } else { 0 }).await?;
         suite.rest().await?;
         Ok(Self { suite, limit: suite.limit().await?, reading, few, many, importing, telling, merging, steady })
     }
@@ -146,7 +146,7 @@ impl<'a> Bench<'a> {
             self.suite.rest().await?;
         }
         if scale.has(Part::Merges) {
-            self.merge(scale, report).await?;
+            self.merge(report).await?;
             self.suite.rest().await?;
         }
         if scale.has(Part::Imports) {
@@ -205,8 +205,9 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    async fn merge(&self, scale: &Scale, report: &mut Report) -> Outcome<()> {
-        let (took, engine) = (merges::measure(&self.merging, scale.merges).await?, self.suite.engine);
+    async fn merge(&self, report: &mut Report) -> Outcome<()> {
+        let (client, pairs) = &self.merging;
+        let (took, engine) = (merges::measure(client, pairs).await?, self.suite.engine);
         report.note(engine, &MERGE_HALF, took.merge_p50, None);
         report.note(engine, &MERGE, took.merge_p99, None);
         report.note(engine, &SPLIT_HALF, took.split_p50, None);
@@ -282,11 +283,11 @@ async fn telling(suite: &Suite) -> Outcome<Telling> {
     Ok(Telling { clients, known: KNOWN })
 }
 
-async fn merging(suite: &Suite) -> Outcome<Client> {
+async fn merging(suite: &Suite, pairs: u32) -> Outcome<(Client, merges::Pairs)> {
     let tenant = suite.tenant("merging").await?;
     let client = suite.direct(Role::Profiles, &tenant).await?.swap_remove(0);
-    merges::prepare(&client).await?;
-    Ok(client)
+    let pairs = merges::prepare(&client, pairs).await?;
+    Ok((client, pairs))
 }
 
 async fn steady(suite: &Suite) -> Outcome<Steady> {

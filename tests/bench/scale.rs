@@ -36,6 +36,8 @@ pub struct Options {
 /// What can be measured by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
+    /// Checking who may be asked.
+    Asking,
     /// Reading profiles.
     Reads,
     /// Deciding.
@@ -54,12 +56,15 @@ pub enum Part {
     Search,
     /// Following membership of segments, and finding a new one's members.
     Segments,
+    /// Reading texts.
+    Text,
     /// From acknowledged to visible.
     Visibility,
 }
 
 impl Part {
-    const ALL: [(&str, Self); 10] = [
+    const ALL: [(&str, Self); 12] = [
+        ("asking", Self::Asking),
         ("reads", Self::Reads),
         ("decisions", Self::Decisions),
         ("growth", Self::Growth),
@@ -69,6 +74,7 @@ impl Part {
         ("merges", Self::Merges),
         ("search", Self::Search),
         ("segments", Self::Segments),
+        ("text", Self::Text),
         ("visibility", Self::Visibility),
     ];
 }
@@ -125,7 +131,7 @@ pub struct Scale {
     pub cold: u32,
     /// Customers that decisions are made for.
     pub deciding: u32,
-    /// Merges, and splits.
+    /// Pairs of customers that are merged, and split.
     pub merges: u32,
     /// The most records that one is matched against, and the most responses that are searched.
     pub matched: u32,
@@ -174,9 +180,9 @@ impl Scale {
 
     /// Whether anything is measured in rounds.
     pub fn has_rounds(&self) -> bool {
-        Part::ALL
-            .iter()
-            .any(|(_, part)| !matches!(part, Part::Growth | Part::Matching | Part::Search) && self.has(*part))
+        let others =
+            |part: &Part| matches!(part, Part::Asking | Part::Growth | Part::Matching | Part::Search | Part::Text);
+        Part::ALL.iter().any(|(_, part)| !others(part) && self.has(*part))
     }
 
     /// Whether a part is measured.

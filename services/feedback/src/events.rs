@@ -1,8 +1,11 @@
-//! What feedback publishes: each response's whole new state, or its tombstone. It consumes nothing.
+//! What feedback publishes: each response's, ticket's, mention's and invitation's whole new state, or its tombstone. What it
+//! consumes is read in `service/asking/told.rs` and in [`loops`].
 //!
 //! What the customer said besides is not in it: figures are made from scores, and what is not sent need not be erased.
 
 pub mod invitations;
+pub mod loops;
+pub mod mentions;
 pub mod tickets;
 
 use rapport_api::convert::instant;
@@ -12,6 +15,7 @@ use rapport_kernel::Timestamp;
 
 use crate::convert::answer::measure;
 use crate::convert::customer::party_message;
+use crate::convert::reading::event as text_reading;
 use crate::domain::{Response, ResponseId, SurveyId};
 
 /// The topic.
@@ -39,7 +43,7 @@ pub fn changed(response: &Response) -> NewEvent {
         measures: response.content.measures.iter().map(measure).collect(),
         weight: response.weight,
         is_test: response.is_test,
-        reading: None,
+        reading: response.content.reading.as_ref().map(text_reading),
         campaign: touch.campaign.clone(),
         agent: touch.agent.clone(),
         team: touch.team.clone(),

@@ -1,4 +1,5 @@
-//! Feedback: what customers say. Surveys, and the responses to them.
+//! Feedback: what customers say. Surveys and the responses to them, tickets, mentions elsewhere, and what is read in their
+//! words.
 //!
 //! - A response hangs on a subject for ever; merges and splits of customers change nothing here. An anonymous one has a
 //!   subject of its own, which nothing ties to a person.
@@ -6,6 +7,8 @@
 //!   dimensions, which stay with the response.
 //! - Every change of a response leaves, in the same transaction, an event with its whole new state. What the customer
 //!   said besides never leaves this service but to whoever asks for the response.
+//! - Words are masked before anything else looks at them, and read in the unit that writes them, by the tenant's taxonomy
+//!   as that unit sees it; where the taxonomy changes, what is stored is read again.
 //! - Only an open survey takes responses; corrections and deletions are taken for ever.
 //! - A response belongs to the version of its survey that it answers. A version that was published never changes, and what
 //!   it measures, those after it measure in the same way.
@@ -23,10 +26,15 @@ pub mod store;
 use std::sync::Arc;
 
 use rapport_api::common::v1::erasure_service_server::ErasureServiceServer;
+use rapport_api::feedback::v1::expectation_service_server::ExpectationServiceServer;
+use rapport_api::feedback::v1::follow_up_service_server::FollowUpServiceServer;
+use rapport_api::feedback::v1::improvement_service_server::ImprovementServiceServer;
+use rapport_api::feedback::v1::mention_service_server::MentionServiceServer;
 use rapport_api::feedback::v1::respondent_service_server::RespondentServiceServer;
 use rapport_api::feedback::v1::response_service_server::ResponseServiceServer;
 use rapport_api::feedback::v1::sla_service_server::SlaServiceServer;
 use rapport_api::feedback::v1::survey_service_server::SurveyServiceServer;
+use rapport_api::feedback::v1::text_service_server::TextServiceServer;
 use rapport_api::feedback::v1::ticket_service_server::TicketServiceServer;
 use rapport_api::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES};
 use rapport_bus::Bus;
@@ -51,7 +59,16 @@ impl Describe for Config {
     }
 }
 
-/// Builds the service: opens its database and starts its relay.
+/// A generated server that takes and answers messages of the suite's sizes.
+macro_rules! sized {
+    ($server:ident, $service:expr) => {
+        $server::new($service)
+            .max_decoding_message_size(MAX_REQUEST_BYTES)
+            .max_encoding_message_size(MAX_RESPONSE_BYTES)
+    };
+}
+
+/// Builds the service: opens its database and starts its relay, its clocks and what it hears of others.
 ///
 /// # Errors
 /// Where the database cannot be opened.
@@ -59,44 +76,49 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     let db = Database::open(&config.database, "feedback", migrations::all(), platform).await?;
     let readiness = Readiness::new();
     db.watch(&readiness);
-    db.relay(platform, Arc::clone(&bus), vec!["derive", "metrics", service::asking::GROUP]);
-    let profiles = peers::Profiles::new(platform.peers.clone());
-    let page_key = platform.page_key.clone();
-    let surveys = service::Surveys::new(db.clone(), page_key.clone());
-    let responses = service::Responses::new(db.clone(), profiles.clone(), page_key.clone(), Analyser::new());
-    let asking = service::Asking::new(platform, db.clone(), profiles.clone(), responses.clone());
-    db.consume(platform, bus, service::asking::GROUP, &service::asking::TOPICS, Arc::new(asking.clone()));
-    asking.keep_time(platform);
-    let respondents = RespondentServiceServer::new(rpc::RespondentRpc(asking.clone()))
-        .max_decoding_message_size(MAX_REQUEST_BYTES)
-        .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let surveys = rpc::SurveyRpc { surveys, responses: responses.clone(), asking: asking.clone() };
-    let clock = Arc::clone(&platform.clock);
-    let responses = rpc::ResponseRpc { responses, asking, page_key: page_key.clone(), clock: Arc::clone(&clock) };
+    db.relay(platform, Arc::clone(&bus), vec!["derive", "metrics", events::loops::GROUP, service::asking::GROUP]);
+    let (page_key, profiles) = (platform.page_key.clone(), peers::Profiles::new(platform.peers.clone()));
+    let readers = service::Readers::new(Analyser::new());
     let compiled = service::sla::Compiled::default();
-    let held = service::Tickets::new(db.clone(), profiles, platform, compiled.clone());
-    held.keep_time(platform);
+    let responses = service::Responses::new(db.clone(), profiles.clone(), page_key.clone(), readers.clone());
+    let tickets = service::Tickets::new(db.clone(), profiles.clone(), platform, compiled.clone(), readers.clone());
+    let mentions = service::Mentions::new(db.clone(), profiles.clone(), readers.clone(), page_key.clone());
+    let promises = service::Promises::new(db.clone(), profiles.clone(), page_key.clone());
+    let follow_ups = service::FollowUps::new(db.clone(), profiles.clone(), platform, promises.clone());
+    let asking = service::Asking::new(platform, db.clone(), profiles, responses.clone());
+    tickets.keep_time(platform);
+    follow_ups.keep_time(platform);
+    asking.keep_time(platform);
+    let heard = Arc::new(asking.clone());
+    db.consume(platform, Arc::clone(&bus), service::asking::GROUP, &service::asking::TOPICS, heard);
+    db.follow(platform, bus, events::loops::GROUP, &[events::TOPIC], events::loops::follow(follow_ups.clone()));
+    let rereading = service::Rereading::new(db.clone(), responses.clone(), tickets.clone(), mentions.clone());
+    db.run_operations(platform, rpc::jobs::all(rereading));
+    let erasures = service::Erasures::new(db.clone(), tickets.clone(), mentions.clone(), follow_ups.clone());
+
+    let clock = Arc::clone(&platform.clock);
+    let surveys = service::Surveys::new(db.clone(), page_key.clone());
+    let surveys = rpc::SurveyRpc { surveys, responses: responses.clone(), asking: asking.clone() };
+    let respondents = rpc::RespondentRpc(asking.clone());
+    let responses = rpc::ResponseRpc { responses, asking, page_key: page_key.clone(), clock: Arc::clone(&clock) };
+    let mentions = rpc::MentionRpc { mentions, page_key: page_key.clone(), clock: Arc::clone(&clock) };
+    let tickets = rpc::TicketRpc { tickets, page_key: page_key.clone(), clock };
+    let follow_ups = rpc::FollowUpRpc { follow_ups, page_key: page_key.clone() };
     let levels = rpc::SlaRpc(service::ServiceLevels::new(db.clone(), page_key.clone(), compiled));
-    let tickets = rpc::TicketRpc { tickets: held.clone(), page_key, clock };
-    let erasures = rpc::ErasureRpc(service::Erasures::new(db.clone(), held));
-    let surveys = SurveyServiceServer::new(surveys)
-        .max_decoding_message_size(MAX_REQUEST_BYTES)
-        .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let responses = ResponseServiceServer::new(responses)
-        .max_decoding_message_size(MAX_REQUEST_BYTES)
-        .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let erasures = ErasureServiceServer::new(erasures)
-        .max_decoding_message_size(MAX_REQUEST_BYTES)
-        .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let levels = SlaServiceServer::new(levels)
-        .max_decoding_message_size(MAX_REQUEST_BYTES)
-        .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let tickets = TicketServiceServer::new(tickets)
-        .max_decoding_message_size(MAX_REQUEST_BYTES)
-        .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    let routes =
-        Routes::new(surveys).add_service(responses).add_service(erasures).add_service(tickets).add_service(levels);
-    let routes = routes.add_service(respondents).add_service(rapport_operations::server("feedback", db, platform));
+    let improvements = rpc::ImprovementRpc(service::Improvements::new(db.clone(), page_key.clone()));
+    let texts = rpc::TextRpc(service::Topics::new(db.clone(), page_key, readers));
+    let routes = Routes::new(sized!(SurveyServiceServer, surveys))
+        .add_service(sized!(RespondentServiceServer, respondents))
+        .add_service(sized!(ResponseServiceServer, responses))
+        .add_service(sized!(TicketServiceServer, tickets))
+        .add_service(sized!(SlaServiceServer, levels))
+        .add_service(sized!(MentionServiceServer, mentions))
+        .add_service(sized!(TextServiceServer, texts))
+        .add_service(sized!(FollowUpServiceServer, follow_ups))
+        .add_service(sized!(ImprovementServiceServer, improvements))
+        .add_service(sized!(ExpectationServiceServer, rpc::ExpectationRpc(promises)))
+        .add_service(sized!(ErasureServiceServer, rpc::ErasureRpc(erasures)))
+        .add_service(rapport_operations::server("feedback", db, platform));
     Ok(Module { name: "feedback", routes, readiness })
 }
 

@@ -7,8 +7,8 @@ use rapport_api::personalisation::v1::{
 };
 use rapport_api::profiles::v1::context_service_client::ContextServiceClient;
 use rapport_api::profiles::v1::profile_service_client::ProfileServiceClient;
-use rapport_api::profiles::v1::{Consent, ConsentState, GetContextRequest, SetConsentRequest};
-use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
+use rapport_api::profiles::v1::{Consent, ConsentState, GetContextRequest, GetContextResponse, SetConsentRequest};
+use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp};
 use rapport_platform::{Call, PeerChannel, Peers};
 use uuid::Uuid;
 
@@ -43,16 +43,36 @@ impl Profiles {
         Self(peers)
     }
 
+    /// What a customer says to something being done for a purpose, whatever the channel: `None` where it said nothing, or is
+    /// not there any more.
+    ///
+    /// # Errors
+    /// UNAVAILABLE where profiles cannot be reached.
+    pub async fn consents(&self, call: &Call, customer: &Customer, purpose: &str) -> Result<Option<bool>, Fault> {
+        let context = match self.context(call, customer).await {
+            Ok(answer) => answer.context.unwrap_or_default(),
+            Err(fault) if matches!(fault.reason, Reason::ResourceNotFound | Reason::Erased) => return Ok(None),
+            Err(fault) => return Err(fault),
+        };
+        let said = context.consents.iter().filter(|consent| consent.purpose == purpose);
+        // The most restrictive word holds.
+        Ok(said.map(|consent| consent.granted).min())
+    }
+
+    async fn context(&self, call: &Call, customer: &Customer) -> Result<GetContextResponse, Fault> {
+        let mut client = ContextServiceClient::new(self.0.channel("profiles", call))
+            .max_decoding_message_size(rapport_api::MAX_RESPONSE_BYTES);
+        let request = GetContextRequest { customer: Some(customer::render(customer)), ..GetContextRequest::default() };
+        let answer = client.get_context(request).await.map_err(|status| rapport_platform::fault(&status))?;
+        Ok(answer.into_inner())
+    }
+
     /// Finds a customer.
     ///
     /// # Errors
     /// NOT_FOUND where there is none; UNAVAILABLE where profiles cannot be reached.
     pub async fn resolve(&self, call: &Call, customer: &Customer) -> Result<Resolved, Fault> {
-        let mut client = ContextServiceClient::new(self.0.channel("profiles", call))
-            .max_decoding_message_size(rapport_api::MAX_RESPONSE_BYTES);
-        let request = GetContextRequest { customer: Some(customer::render(customer)), ..GetContextRequest::default() };
-        let answer = client.get_context(request).await.map_err(|status| rapport_platform::fault(&status))?;
-        let answer = answer.into_inner();
+        let answer = self.context(call, customer).await?;
         let subject = answer.subject_id.parse().map_err(Fault::internal)?;
         let context = answer.context.unwrap_or_default();
         let party = customer::party(context.party());
@@ -142,7 +162,7 @@ impl Contacts {
             topic: wanted.topic.to_owned(),
             kind: ContactKind::Survey.into(),
             at: at.map(timestamp),
-            open_complaint: wanted.open_complaint,
+            open_complaint: Some(wanted.open_complaint),
         };
         let answer =
             self.client(call).check_contact(request).await.map_err(|status| rapport_platform::fault(&status))?;
@@ -166,7 +186,7 @@ impl Contacts {
             topic: wanted.topic.to_owned(),
             kind: ContactKind::Survey.into(),
             reference: reference.to_owned(),
-            open_complaint: wanted.open_complaint,
+            open_complaint: Some(wanted.open_complaint),
             ..ReserveContactRequest::default()
         };
         let answer =

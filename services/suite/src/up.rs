@@ -95,8 +95,16 @@ fn greet(data: &Path, address: &str, tenant: TenantId, key: Option<&str>, ready:
     let Some(loaded) = loaded else { return };
     println!(
         "demo, loaded in {:.1} s: {} real purchases (CDNOW 1997–98), {} customers with made-up particulars, {} made-up \
-         NPS answers, {} offers, {} records of people to be matched (FEBRL 1)",
-        loaded.seconds, loaded.purchases, loaded.people, loaded.responses, loaded.actions, loaded.records
+         NPS answers, {} made-up tickets in four languages, {} real reviews, {} offers, {} records of people to be matched \
+         (FEBRL 1)",
+        loaded.seconds,
+        loaded.purchases,
+        loaded.people,
+        loaded.responses,
+        loaded.tickets,
+        loaded.reviews,
+        loaded.actions,
+        loaded.records
     );
     let program = program();
     let key = key.unwrap_or("YOUR_KEY");
@@ -111,6 +119,8 @@ fn greet(data: &Path, address: &str, tenant: TenantId, key: Option<&str>, ready:
         format!(r#"{{"customer":{{"identifier":{{"namespace":"customer_number","value":"{}"}}}}"#, loaded.example);
     call("rapport.profiles.v1.ProfileService/GetProfile", &format!("{example}}}"));
     call("rapport.metrics.v1.MetricService/QueryMetric", r#"{"metric":"nps","groupBy":["trait.region"]}"#);
+    let said = r#"{"text":"The delivery was awfully late, but your colleague was wonderful!"}"#;
+    call("rapport.feedback.v1.TextService/AnalyzeText", said);
     call(
         "rapport.personalisation.v1.DecisionService/Decide",
         &format!(r#"{example},"channel":"web","explain":true}}"#),

@@ -91,7 +91,7 @@ impl Page {
     pub fn tags(&self, name: &str) -> Vec<Tag> {
         let opening = format!("<{name}");
         let parts = self.body.split(&opening).skip(1);
-        parts.filter(|part| part.starts_with([' ', '>'])).map(|part| attributes(part)).collect()
+        parts.filter(|part| part.starts_with([' ', '>'])).map(attributes).collect()
     }
 
     /// What the form carries besides what is filled in: the values of its hidden fields.

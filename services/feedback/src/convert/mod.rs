@@ -5,17 +5,27 @@ pub mod answer;
 pub mod asking;
 pub mod customer;
 pub mod erasure;
+pub mod expectation;
+pub mod follow_up;
+pub mod improvement;
 pub mod invitation;
+pub mod mention;
 pub mod question;
+pub mod reading;
 pub mod respondent;
 pub mod response;
 pub mod search;
 pub mod sla;
 pub mod submission;
 pub mod survey;
+pub mod text;
 pub mod ticket;
+pub mod topic;
 
-use rapport_kernel::{Fault, Id, RequestId, Timestamp, Violations};
+use std::borrow::Cow;
+
+use rapport_kernel::{Fault, Id, OperationId, Private, RequestId, Timestamp, Violations};
+use rapport_operations::Name;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -43,6 +53,19 @@ fn note(out: &mut Violations, field: &str, rule: &'static str, text: impl Into<S
     if !out.as_slice().iter().any(|known| known.field == field) {
         out.add(field, rule, text);
     }
+}
+
+/// What somebody wrote, without what must not be stored.
+fn masked(text: String) -> Private<String> {
+    match rapport_text::mask(&text) {
+        Cow::Borrowed(_) => Private::new(text),
+        Cow::Owned(masked) => Private::new(masked),
+    }
+}
+
+/// The name of an operation of this service.
+fn operation(id: OperationId) -> String {
+    Name { service: "feedback", id }.to_string()
 }
 
 /// Tells contents apart.

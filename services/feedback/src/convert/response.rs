@@ -7,7 +7,7 @@ use rapport_kernel::{Fault, Private, RequestId, Timestamp, Violations};
 use uuid::Uuid;
 
 use super::submission::{hidden, note_ahead, said};
-use super::{answer, customer, id, optional, request_id, survey, time};
+use super::{answer, customer, id, masked, optional, reading, request_id, survey, time};
 use crate::domain::response::{Change, Filter, Telling, TouchFilter, Which};
 use crate::domain::{Correction, Response, ResponseId, SurveyId, Tagging, Versioned, etag};
 
@@ -69,7 +69,7 @@ pub fn update(message: proto::UpdateResponseRequest, now: Timestamp) -> Result<U
     let link = |field: &str, text: &str| is(field, !text.is_empty()).then(|| optional(text)).transpose();
     let comment = match message.comment {
         None if is("comment", false) => Some(Private::default()),
-        comment => comment.filter(|_| is("comment", true)).map(Private::new),
+        comment => comment.filter(|_| is("comment", true)).map(masked),
     };
     let answers = if is("answers", true) { said(message.answers) } else { Vec::new() };
     let correction = Correction {
@@ -307,7 +307,13 @@ pub fn render(response: &Response) -> proto::Response {
         etag: etag::of(response.revision),
         create_time: time(response.created_at),
         update_time: time(response.updated_at),
+        analysis: content.reading.as_ref().map(|read| reading::analysis(read, &words(response))),
     }
+}
+
+/// What was said to each question in words.
+fn words(response: &Response) -> Vec<(&str, &str)> {
+    response.texts().collect()
 }
 
 fn duration(millis: u64) -> prost_types::Duration {

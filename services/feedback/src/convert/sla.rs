@@ -13,6 +13,7 @@ use super::ticket::refuse;
 use super::{id, note, request_id, time};
 use crate::domain::etag;
 use crate::domain::sla::{Calendar, CalendarId, DayOfYear, Holiday, Policy, PolicyId, Shift, Span, policy};
+use crate::domain::ticket::Windows;
 use crate::service::sla::Change;
 use crate::store::sla_rule::Kept;
 
@@ -318,6 +319,36 @@ pub fn policy_message(kept: &Kept<Policy>) -> proto::SlaPolicy {
         etag: etag::of(kept.revision),
         create_time: time(kept.created_at),
         update_time: time(kept.updated_at),
+    }
+}
+
+/// Lengths by which tickets are judged.
+type Lengths = (Option<u64>, Option<u64>);
+
+/// By which lengths tickets are to be judged: the call's id, the etag, and the lengths that are said.
+///
+/// # Errors
+/// As [`create_calendar`].
+pub fn update_windows(
+    message: &proto::UpdateTicketWindowsRequest,
+) -> Result<(Option<RequestId>, String, Lengths), Fault> {
+    let mut out = check(message);
+    let windows = message.windows.clone().unwrap_or_default();
+    let repetition = seconds(windows.repetition, "windows.repetition", &mut out);
+    let lengths = (repetition, seconds(windows.first_contact, "windows.first_contact", &mut out));
+    out.check()?;
+    Ok((request_id(&message.request_id)?, windows.etag, lengths))
+}
+
+/// The lengths, as the contract has them.
+pub fn windows(kept: &Kept<Windows>) -> proto::TicketWindows {
+    let duration = |seconds: u64| Some(Duration { seconds: seconds.cast_signed(), nanos: 0 });
+    proto::TicketWindows {
+        repetition: duration(kept.rule.repetition),
+        first_contact: duration(kept.rule.first_contact),
+        revision: kept.revision,
+        etag: etag::of(kept.revision),
+        update_time: (kept.revision > 0).then(|| time(kept.updated_at)).flatten(),
     }
 }
 

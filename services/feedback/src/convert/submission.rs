@@ -8,7 +8,7 @@ use rapport_api::convert::instant;
 use rapport_api::feedback::v1 as proto;
 use rapport_kernel::{Fault, Private, RequestId, Timestamp, Violations};
 
-use super::{answer, customer, id, optional, request_id};
+use super::{answer, customer, id, masked, optional, request_id};
 use crate::domain::answer::Said;
 use crate::domain::response::{NewResponse, Origin, Telling};
 use crate::domain::{Customer, ResponseId, Touch};
@@ -167,7 +167,7 @@ fn read(message: proto::SubmitResponseRequest) -> Result<Submit, Fault> {
         telling: Telling {
             score: message.score,
             elsewhere: None,
-            comment: Some(message.comment).filter(|comment| !comment.is_empty()).map(Private::new),
+            comment: Some(message.comment).filter(|comment| !comment.is_empty()).map(masked),
             answers: said(message.answers),
         },
         hidden: hidden(message.hidden),

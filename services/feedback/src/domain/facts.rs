@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use rapport_conditions::{Activation, Keys, Map, Object, Program, Value};
+use rapport_conditions::{Activation, Keys, Map, Object, Program, Type, Value};
 use rapport_kernel::{Private, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -132,7 +132,7 @@ pub struct Facts {
 pub struct Reading<'a> {
     answers: Shown<'a>,
     hidden: Hidden<'a>,
-    customer: Option<KnownCustomer<'a>>,
+    customer: Option<Customer<'a>>,
     touch: Where<'a>,
 }
 
@@ -144,7 +144,7 @@ impl<'a> Reading<'a> {
         Self {
             answers: Shown { answers, questions, shown: vec![false; questions.len()] },
             hidden: Hidden { declared: hidden, given: &facts.hidden },
-            customer: facts.known.as_ref().map(KnownCustomer::new),
+            customer: facts.known.as_ref().map(Customer::new),
             touch: Where(&facts.touch),
         }
     }
@@ -198,21 +198,32 @@ impl Object for Hidden<'_> {
     }
 }
 
-/// A customer as conditions read it.
-pub struct KnownCustomer<'a> {
+/// A customer, as conditions read it.
+pub(crate) struct Customer<'a> {
     known: &'a Known,
     traits: Traits<'a>,
 }
 
-impl<'a> KnownCustomer<'a> {
-    /// Of what is known of it.
-    #[must_use]
-    pub const fn new(known: &'a Known) -> Self {
+impl<'a> Customer<'a> {
+    /// As far as it is known.
+    pub(crate) const fn new(known: &'a Known) -> Self {
         Self { known, traits: Traits(&known.traits) }
     }
 }
 
-impl Object for KnownCustomer<'_> {
+/// What conditions may read of a customer, in the order of [`Customer`]'s fields.
+pub(crate) fn customer_fields() -> [(&'static str, Type); 6] {
+    [
+        ("traits", Type::map(Type::Dyn)),
+        ("party", Type::String),
+        ("segments", Type::list(Type::String)),
+        ("lifecycle_stage", Type::String),
+        ("language", Type::String),
+        ("persona", Type::String),
+    ]
+}
+
+impl Object for Customer<'_> {
     fn field(&self, index: usize) -> Option<Value<'_>> {
         match index {
             0 => Some(Value::Map(&self.traits)),

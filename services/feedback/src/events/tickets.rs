@@ -6,6 +6,7 @@ use rapport_data::NewEvent;
 use rapport_kernel::{SubjectId, Timestamp};
 
 use crate::convert::customer::party_message;
+use crate::convert::reading::event as text_reading;
 use crate::domain::sla::Target;
 use crate::domain::ticket::{Deletion, Field, Ticket, TicketId};
 
@@ -48,7 +49,7 @@ pub fn changed(ticket: &Ticket) -> NewEvent {
         resolution_seconds: seconds(standing.resolution_seconds),
         first_response_target: standing.first_response.as_ref().map(target),
         resolution_target: standing.resolution.as_ref().map(target),
-        reading: None,
+        reading: ticket.derived.reading.as_ref().map(text_reading),
         contained: story.contained,
         asked: story.asked,
         answered: story.answered,

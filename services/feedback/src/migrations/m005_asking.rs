@@ -20,6 +20,8 @@ const TABLES: &[&str] = &[
     // word of the answer. The claim tells a retry of the same request.
     "CREATE TABLE invitation_use (tenant {id} NOT NULL, survey_id {id} NOT NULL, invitation_id {id} NOT NULL, \
      claim {bytes} NOT NULL, PRIMARY KEY (tenant, survey_id, invitation_id, claim))",
+    // Those of an invitation, where it is deleted or erased.
+    "CREATE INDEX invitation_use_of ON invitation_use (tenant, invitation_id)",
     // Whom an event will ask, and whom it asked.
     "CREATE TABLE asking_task (tenant {id} NOT NULL, task_id {id} NOT NULL, survey_id {id} NOT NULL, \
      subject_id {id} NOT NULL, cause {text} NOT NULL, due_at BIGINT NOT NULL, body {text} NOT NULL, done SMALLINT NOT NULL, \

@@ -11,6 +11,7 @@ use super::answered;
 use crate::convert::sla as convert;
 use crate::convert::ticket::{self, render};
 use crate::domain::sla::{Calendar, Policy};
+use crate::domain::ticket::Windows;
 use crate::service::ServiceLevels;
 use crate::store::sla_rule::Kept;
 
@@ -147,6 +148,29 @@ impl SlaService for SlaRpc {
             let receipt = Receipt::new("DeleteSlaPolicy", request, &message.encode_to_vec(), |()| Vec::new());
             let answer = self.0.delete_policy(&call, receipt, id, message.etag).await?;
             answered(answer, |()| proto::DeleteSlaPolicyResponse {})
+        })
+        .await
+    }
+
+    async fn get_ticket_windows(
+        &self,
+        request: Request<proto::GetTicketWindowsRequest>,
+    ) -> Result<Response<proto::TicketWindows>, Status> {
+        unary(request, async |call, _: proto::GetTicketWindowsRequest| {
+            Ok(convert::windows(&self.0.windows(&call).await?))
+        })
+        .await
+    }
+
+    async fn update_ticket_windows(
+        &self,
+        request: Request<proto::UpdateTicketWindowsRequest>,
+    ) -> Result<Response<proto::TicketWindows>, Status> {
+        unary(request, async |call, message: proto::UpdateTicketWindowsRequest| {
+            let (request, etag, lengths) = convert::update_windows(&message)?;
+            let bytes = |kept: &Kept<Windows>| convert::windows(kept).encode_to_vec();
+            let receipt = Receipt::new("UpdateTicketWindows", request, &message.encode_to_vec(), bytes);
+            answered(self.0.judge(&call, receipt, etag, lengths).await?, convert::windows)
         })
         .await
     }

@@ -196,7 +196,7 @@ impl SurveyService for SurveyRpc {
         unary(request, async |call, message| {
             let bytes = message.encode_to_vec();
             let (request_id, survey, orders) = invitation::batch(message)?;
-            let encode = |results: &Vec<_>| invitation::render_batch(results).encode_to_vec();
+            let encode = |results: &invitation::Results| invitation::render_batch(results).encode_to_vec();
             let receipt = Receipt::new("BatchInvite", request_id, &bytes, encode);
             let answer = self.asking.batch(&call, receipt, survey, orders).await?;
             let mut answer = answered(answer, invitation::render_batch)?;

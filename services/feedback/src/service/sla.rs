@@ -12,7 +12,8 @@ use uuid::Uuid;
 use super::Page;
 use crate::domain::etag;
 use crate::domain::sla::{Calendar, Policies, Policy};
-use crate::domain::ticket::{Derived, Push, Ticket, TicketId, TicketKey};
+use crate::domain::ticket::{Derived, Push, Ticket, TicketId, TicketKey, Windows};
+use crate::store::follow_up;
 use crate::store::sla_rule::{self, Kept, Rule};
 use crate::store::ticket::due;
 
@@ -39,7 +40,7 @@ impl Compiled {
             return Ok(policies);
         }
         let all = sla_rule::all(rx).await?;
-        let policies = Arc::new(Policies::new(&all.policies, &all.calendars));
+        let policies = Arc::new(Policies::new(&all.policies, &all.calendars).judging(all.windows));
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.insert(rx.tenant(), (version, Arc::clone(&policies)));
         Ok(policies)
@@ -82,6 +83,11 @@ impl Bound for Calendar {
     }
 
     async fn release(tx: &Tx, id: Id<Self>) -> Result<(), Fault> {
+        let follow_ups = follow_up::rule::all(tx).await?;
+        if let Some(rule) = follow_ups.iter().find(|kept| kept.rule.calendar == Some(id)) {
+            let text = "a rule of follow-ups is measured by this calendar: give it another one first";
+            return Err(Fault::new(Reason::InvalidState, text).precondition("CALENDAR_UNUSED", rule.id.to_string()));
+        }
         let all = sla_rule::all(tx).await?;
         match all.policies.iter().find(|(_, policy)| policy.calendar == Some(id)) {
             Some((policy, _)) => {
@@ -109,6 +115,11 @@ impl Bound for Policy {
 
 fn missing<T: Rule>(id: Id<T>) -> Fault {
     Fault::not_found(T::KIND, id.to_string())
+}
+
+/// The lengths of a tenant that has not said any.
+fn unsaid(now: Timestamp) -> Kept<Windows> {
+    Kept { id: Id::from_uuid(Uuid::nil()), revision: 0, created_at: now, updated_at: now, rule: Windows::default() }
 }
 
 /// Locks the rules of a tenant, and has what they are for looked at once the unit is committed.
@@ -306,6 +317,44 @@ impl ServiceLevels {
         self.delete(call, receipt, id, etag).await
     }
 
+    /// By which lengths tickets are judged; of revision 0 where nobody has said.
+    ///
+    /// # Errors
+    /// As the database's.
+    pub async fn windows(&self, call: &Call) -> Result<Kept<Windows>, Fault> {
+        let read = move |rx: Rx| async move { sla_rule::find(&rx, Id::from_uuid(Uuid::nil())).await };
+        Ok(self.db.until(call.deadline).read(call.tenant(), read).await?.unwrap_or_else(|| unsaid(call.now)))
+    }
+
+    /// Says by which lengths tickets are judged from now on; what is `None` stays as it is.
+    ///
+    /// # Errors
+    /// ABORTED for a stale etag.
+    pub async fn judge(
+        &self,
+        call: &Call,
+        receipt: Receipt<Kept<Windows>>,
+        etag: String,
+        (repetition, first_contact): (Option<u64>, Option<u64>),
+    ) -> Result<Answer<Kept<Windows>>, Fault> {
+        let unit = move |tx: Tx| {
+            let etag = etag.clone();
+            async move {
+                change(&tx).await?;
+                let held = sla_rule::find(&tx, Id::from_uuid(Uuid::nil())).await?.unwrap_or_else(|| unsaid(tx.now()));
+                etag::check(held.revision, &etag)?;
+                let rule = Windows {
+                    repetition: repetition.unwrap_or(held.rule.repetition),
+                    first_contact: first_contact.unwrap_or(held.rule.first_contact),
+                };
+                let kept = Kept { revision: held.revision + 1, updated_at: tx.now(), rule, ..held };
+                sla_rule::put(&tx, &kept).await?;
+                Ok(kept)
+            }
+        };
+        self.db.until(call.deadline).write_once(call.tenant(), receipt, unit).await
+    }
+
     /// What a ticket would come to that was pushed so, as of an instant.
     ///
     /// # Errors
@@ -316,6 +365,6 @@ impl ServiceLevels {
         let policies = self.db.until(call.deadline).read(call.tenant(), read).await?;
         let mut ticket = Ticket::new(TicketId::new(), key, SubjectId::new(), at);
         ticket.told.hear(push)?;
-        Ok(ticket.derive(&[], &policies, at))
+        Ok(ticket.derive(&[], &policies, None, at))
     }
 }

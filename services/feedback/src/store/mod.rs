@@ -1,15 +1,23 @@
 //! Feedback's tables. Every query names its tenant; nothing outside sees a row.
 
 pub mod asking;
+pub mod follow_up;
+pub mod improvement;
+pub mod loop_due;
+pub mod mention;
+pub mod promise;
 pub mod response;
 pub mod response_key;
 pub mod response_tag;
 pub mod search;
 pub mod sla_rule;
+mod sql;
 pub mod survey;
 pub mod survey_version;
 mod text;
+pub mod text_reading;
 pub mod ticket;
+pub mod topic;
 
 use rapport_kernel::{Fault, Timestamp};
 

@@ -108,6 +108,19 @@ pub async fn after(
     rows.into_iter().map(response).collect()
 }
 
+/// Responses by their ids.
+///
+/// # Errors
+/// As the database's.
+pub async fn of_ids(conn: &impl ConnectionTrait, tenant: TenantId, ids: &[Uuid]) -> Result<Vec<Response>, Fault> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = Entity::find().filter(Column::Tenant.eq(tenant.uuid()));
+    let rows = query.filter(Column::ResponseId.is_in(ids.iter().copied())).all(conn).await.stored()?;
+    rows.into_iter().map(response).collect()
+}
+
 /// Reads a response in order to change it: nobody else changes it meanwhile.
 ///
 /// # Errors

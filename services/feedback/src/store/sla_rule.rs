@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::{column, revision};
 use crate::domain::sla::{Calendar, CalendarId, Policy, PolicyId};
+use crate::domain::ticket::Windows;
 
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sla_rule")]
@@ -41,7 +42,7 @@ impl std::fmt::Debug for Model {
     }
 }
 
-/// What is kept here: a calendar or a policy.
+/// What is kept here: a calendar, a policy, or the lengths by which tickets are judged.
 pub trait Rule: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The name of its kind.
     const KIND: &'static str;
@@ -63,6 +64,14 @@ impl Rule for Policy {
 
     fn name(&self) -> &str {
         &self.name
+    }
+}
+
+impl Rule for Windows {
+    const KIND: &'static str = "windows";
+
+    fn name(&self) -> &str {
+        Self::KIND
     }
 }
 
@@ -150,15 +159,18 @@ pub struct All {
     pub policies: Vec<(PolicyId, Policy)>,
     /// The calendars.
     pub calendars: BTreeMap<CalendarId, Calendar>,
+    /// By which lengths tickets are judged.
+    pub windows: Windows,
 }
 
 /// All rules of a tenant.
 pub async fn all(rx: &Rx) -> Result<All, Fault> {
     let policies = of_kind::<Policy>(rx).all(rx.conn()).await.stored()?;
     let calendars = of_kind::<Calendar>(rx).all(rx.conn()).await.stored()?;
+    let windows = find::<Windows>(rx, Id::from_uuid(Uuid::nil())).await?.map(|kept| kept.rule).unwrap_or_default();
     let policies = policies.iter().map(|row| kept::<Policy>(row).map(|kept| (kept.id, kept.rule)));
     let calendars = calendars.iter().map(|row| kept::<Calendar>(row).map(|kept| (kept.id, kept.rule)));
-    Ok(All { policies: policies.collect::<Result<_, _>>()?, calendars: calendars.collect::<Result<_, _>>()? })
+    Ok(All { policies: policies.collect::<Result<_, _>>()?, calendars: calendars.collect::<Result<_, _>>()?, windows })
 }
 
 /// The version of a tenant's rules: 0 where it never had any.

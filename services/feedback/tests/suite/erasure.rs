@@ -72,8 +72,19 @@ async fn an_erasure_reads_no_whole_table() {
     ground.erasures(tenant).erase_subjects(erase(&ground, subject)).await.expect("erased");
     let said = said.take();
     assert!(said.iter().any(|text| text.contains("response")), "{said:#?}");
-    let small =
-        ["relay", "lease", "known_tenant", "outbox_pending", "batch", "numbered", "oldest", "json_each", "sla_version"];
+    let small = [
+        "relay",
+        "lease",
+        "known_tenant",
+        "outbox_pending",
+        "batch",
+        "numbered",
+        "oldest",
+        "json_each",
+        "sla_version",
+        "topic_version",
+        "operation",
+    ];
     let found = scans(&ground.folder.path().join("feedback.db"), &said, &small).await;
     assert!(found.is_empty(), "{found:#?}");
 }

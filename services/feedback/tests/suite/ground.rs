@@ -8,10 +8,15 @@ use std::time::Duration;
 use prost::Message as _;
 use rapport_api::common::v1::erasure_service_client::ErasureServiceClient;
 use rapport_api::common::v1::{CustomerRef, Identifier, Party, Value, customer_ref::Ref, value::Kind};
-use rapport_api::events::v1::{CustomerContext, Event, ResponseChanged, event::Payload};
+use rapport_api::events::v1::{ContextConsent, CustomerContext, Event, ResponseChanged, event::Payload};
+use rapport_api::feedback::v1::mention_service_client::MentionServiceClient;
 use rapport_api::feedback::v1::response_service_client::ResponseServiceClient;
 use rapport_api::feedback::v1::survey_service_client::SurveyServiceClient;
+use rapport_api::feedback::v1::text_service_client::TextServiceClient;
 use rapport_api::feedback::v1::{CreateSurveyRequest, PublishSurveyRequest, SubmitResponseRequest, Survey, SurveyKind};
+use rapport_api::google::longrunning::operation::Result as Ended;
+use rapport_api::google::longrunning::operations_client::OperationsClient;
+use rapport_api::google::longrunning::{Operation, WaitOperationRequest};
 use rapport_api::personalisation::v1::contact_policy_service_server::ContactPolicyServiceServer;
 use rapport_api::profiles::v1::context_service_server::{ContextService, ContextServiceServer};
 use rapport_api::profiles::v1::{GetContextRequest, GetContextResponse};
@@ -106,6 +111,21 @@ impl Ground {
     }
     pub fn responses(&self, tenant: TenantId) -> ResponseServiceClient<PeerChannel> {
         ResponseServiceClient::new(self.channel(tenant)).max_decoding_message_size(rapport_api::MAX_RESPONSE_BYTES)
+    }
+    pub fn texts(&self, tenant: TenantId) -> TextServiceClient<PeerChannel> {
+        TextServiceClient::new(self.channel(tenant)).max_decoding_message_size(rapport_api::MAX_RESPONSE_BYTES)
+    }
+    pub fn mentions(&self, tenant: TenantId) -> MentionServiceClient<PeerChannel> {
+        MentionServiceClient::new(self.channel(tenant)).max_decoding_message_size(rapport_api::MAX_RESPONSE_BYTES)
+    }
+    /// Waits until an operation has ended well.
+    pub async fn operation(&self, tenant: TenantId, name: &str) -> Operation {
+        let timeout = Some(prost_types::Duration { seconds: 60, nanos: 0 });
+        let request = WaitOperationRequest { name: name.to_owned(), timeout };
+        let mut operations = OperationsClient::new(self.channel(tenant));
+        let ended = operations.wait_operation(request).await.expect("it is there").into_inner();
+        assert!(ended.done && !matches!(ended.result, Some(Ended::Error(_))), "{ended:?}");
+        ended
     }
     pub fn erasures(&self, tenant: TenantId) -> ErasureServiceClient<PeerChannel> {
         ErasureServiceClient::new(self.channel(tenant))
@@ -206,6 +226,8 @@ pub struct Known {
     pub subjects: Vec<SubjectId>,
     pub dimensions: BTreeMap<String, String>,
     pub traits: BTreeMap<String, Value>,
+    /// By purpose, whether it is given.
+    pub consents: BTreeMap<String, bool>,
 }
 
 /// A small profiles. Customers are looked up by tenant and reference.
@@ -220,7 +242,7 @@ impl Profiles {
     pub fn customer(&self, tenant: TenantId) -> (CustomerRef, SubjectId) {
         let subject = SubjectId::new();
         let dimensions = [("region".to_owned(), "north".to_owned())].into();
-        let known = Known { subject, subjects: vec![subject], dimensions, traits: BTreeMap::new() };
+        let known = Known { subject, subjects: vec![subject], dimensions, ..Known::default() };
         self.tell(tenant, &by_id(subject), known);
         (by_id(subject), subject)
     }
@@ -256,13 +278,19 @@ impl ContextService for Profiles {
             let customer_id = subject_ids[0].clone();
             let party = Party::Partner.into();
             let traits = known.traits.clone();
-            let identifier_namespaces = vec!["email".to_owned()];
+            let consent = |(purpose, granted): (&String, &bool)| ContextConsent {
+                purpose: purpose.clone(),
+                channel: String::new(),
+                granted: *granted,
+            };
+            let consents = known.consents.iter().map(consent).collect();
             let context = CustomerContext {
                 customer_id,
                 subject_ids,
                 party,
                 traits,
-                identifier_namespaces,
+                consents,
+                identifier_namespaces: vec!["email".to_owned()],
                 ..CustomerContext::default()
             };
             let subject_id = known.subject.to_string();

@@ -82,7 +82,7 @@ impl ContactPolicyService for Ledger {
         request: Request<CheckContactRequest>,
     ) -> Result<Response<CheckContactResponse>, Status> {
         let request = request.into_inner();
-        let blocks = self.blocks(&request.channel, request.open_complaint);
+        let blocks = self.blocks(&request.channel, request.open_complaint());
         Ok(Response::new(CheckContactResponse { allowed: blocks.is_empty(), blocks, next_time: None }))
     }
     async fn reserve_contact(
@@ -90,7 +90,7 @@ impl ContactPolicyService for Ledger {
         request: Request<ReserveContactRequest>,
     ) -> Result<Response<ReserveContactResponse>, Status> {
         let request = request.into_inner();
-        let blocks = self.blocks(&request.channel, request.open_complaint);
+        let blocks = self.blocks(&request.channel, request.open_complaint());
         if !blocks.is_empty() {
             return Ok(Response::new(ReserveContactResponse { blocks, ..ReserveContactResponse::default() }));
         }

@@ -215,7 +215,7 @@ async fn one_goes_back_goes_on_later_and_takes_an_answer_back() {
     let page = browser.get(&at);
     assert!(page.says("Questions 2 to 7 of 10") && chosen(&page, "q-reason") == Some("price".to_owned()));
     let rest = [("q-easy", "1"), ("q-parts-speed", "2"), ("q-parts-tone", "2"), ("q-reason", "speed")];
-    browser.fill(&at, &page, &[&[("go", "next")], rest.as_slice()].concat());
+    drop(browser.fill(&at, &page, &[&[("go", "next")], rest.as_slice()].concat()));
     let answers = ground.world.desk.answers();
     assert!(!answers.contains_key("topics"), "nothing is ticked any more");
     assert_eq!(answers["reason"].value, Some(Value::Choice("speed".to_owned())));
@@ -227,9 +227,9 @@ async fn a_page_that_is_sent_twice_is_one_request_and_one_that_changed_is_anothe
     let browser = browser(&ground, "en");
     let page = browser.get(&at);
     for figure in ["9", "9", "8"] {
-        browser.fill(&at, &page, &[("go", "next"), ("q-nps", figure)]);
+        drop(browser.fill(&at, &page, &[("go", "next"), ("q-nps", figure)]));
     }
-    browser.fill(&at, &browser.get(&at), &[("go", "next"), ("q-nps", "9")]);
+    drop(browser.fill(&at, &browser.get(&at), &[("go", "next"), ("q-nps", "9")]));
     let ids: Vec<_> = ground.world.desk.submitted().into_iter().map(|one| one.request_id).collect();
     assert_eq!(ids.len(), 4);
     assert_eq!(ids[0], ids[1]);

@@ -1,5 +1,6 @@
 //! From the contract's question to the domain's: every broken rule is gathered, then what the catalogue lacks.
 
+use prost::Message as _;
 use rapport_api::convert::instant;
 use rapport_api::metrics::v1::{self as proto, ListFactsRequest, QueryMetricRequest};
 use rapport_kernel::page_size;
@@ -96,6 +97,13 @@ pub fn listing(request: &ListFactsRequest, now: Timestamp) -> Result<Listing, Fa
     let group = question.axes.iter().map(value).collect();
     let series = (!request.series.is_empty() && metric.reckoning().by_series()).then(|| request.series.clone());
     Ok(Listing { question, group, series, size })
+}
+
+/// What page tokens of such a list are made for.
+#[must_use]
+pub fn list(request: &ListFactsRequest) -> String {
+    let question = ListFactsRequest { page_size: 0, page_token: String::new(), ..request.clone() };
+    format!("ListFacts/{:?}", question.encode_to_vec())
 }
 
 fn filter(source: &str) -> Result<Option<Filter>, Fault> {

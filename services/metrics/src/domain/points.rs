@@ -37,6 +37,10 @@ impl Row {
     pub const fn new(place: Place, part: Part) -> Self {
         Self { place, part, immature: 0, coverage: None }
     }
+
+    fn of(&self) -> Of<'_> {
+        (&self.part.series, &self.part.of)
+    }
 }
 
 /// What was counted over a period.
@@ -209,18 +213,21 @@ fn direction(question: &Question, row: &Row) -> super::figures::Direction {
     }
 }
 
+/// A series, and what of it.
+type Of<'a> = (&'a str, &'a str);
+
 /// What points are compared with.
 enum Baseline<'a> {
     /// The same group over another period, or nothing.
-    Period(BTreeMap<(usize, &'a str, &'a str), &'a Row>),
+    Period(BTreeMap<(usize, Of<'a>), &'a Row>),
     /// The group of these values along these axes, in the same cut.
-    Group(Vec<(usize, &'a str)>, BTreeMap<(&'a [String], i64, &'a str, &'a str), &'a Row>),
+    Group(Vec<(usize, &'a str)>, BTreeMap<(&'a [String], i64, Of<'a>), &'a Row>),
 }
 
 impl<'a> Baseline<'a> {
     fn of_period(counted: &'a Counted, hidden: &[bool]) -> Self {
         let shown = counted.rows.iter().zip(hidden).filter(|(_, hidden)| !**hidden);
-        Self::Period(shown.map(|(row, _)| ((row.place.0, &*row.part.series, &*row.part.of), row)).collect())
+        Self::Period(shown.map(|(row, _)| ((row.place.0, row.of()), row)).collect())
     }
 
     fn of_group(question: &'a Question, grouping: &'a Grouping, counted: &'a Counted, hidden: &[bool]) -> Self {
@@ -230,22 +237,20 @@ impl<'a> Baseline<'a> {
         let axes = question.axes.iter().map(super::dimensions::Axis::name).enumerate();
         let values = axes.filter_map(|(at, name)| Some((at, question.compare_to_group.get(&name)?.as_str())));
         let shown = counted.rows.iter().zip(hidden).filter(|(_, hidden)| !**hidden);
-        let named = |(row, _): (&'a Row, &bool)| {
-            ((grouping.values(row.place.0), row.place.1, &*row.part.series, &*row.part.of), row)
-        };
+        let named = |(row, _): (&'a Row, &bool)| ((grouping.values(row.place.0), row.place.1, row.of()), row);
         Self::Group(values.collect(), shown.map(named).collect())
     }
 
     /// What a row of some values is compared with; nothing with itself.
     fn against(&self, values: &[String], row: &Row) -> Option<&'a Row> {
         match self {
-            Self::Period(rows) => rows.get(&(row.place.0, &*row.part.series, &*row.part.of)).copied(),
+            Self::Period(rows) => rows.get(&(row.place.0, row.of())).copied(),
             Self::Group(axes, rows) => {
                 let mut theirs = values.to_vec();
                 for (at, value) in axes {
                     (*value).clone_into(theirs.get_mut(*at)?);
                 }
-                let other = rows.get(&(&*theirs, row.place.1, &*row.part.series, &*row.part.of)).copied();
+                let other = rows.get(&(&*theirs, row.place.1, row.of())).copied();
                 other.filter(|_| theirs != values)
             }
         }
@@ -261,11 +266,11 @@ fn withheld(question: &Question, grouping: &Grouping, counted: &Counted, thresho
     }
     let mut ranks = Ranks::default();
     // Different series cannot be subtracted from one another, nor emotions: each is an answer of its own.
-    let mut apart: BTreeMap<(&str, &str), (Vec<usize>, Vec<Spot>)> = BTreeMap::new();
+    let mut apart: BTreeMap<Of<'_>, (Vec<usize>, Vec<Spot>)> = BTreeMap::new();
     for (index, row) in counted.rows.iter().enumerate() {
         let size = counted.people.get(&(row.place, row.part.series.clone())).copied().unwrap_or(0);
         let place = ranks.place(grouping.values(row.place.0), row.place.1, ADMITTED);
-        let (indexes, spots) = apart.entry((&row.part.series, &row.part.of)).or_default();
+        let (indexes, spots) = apart.entry(row.of()).or_default();
         indexes.push(index);
         spots.push(Spot { place, size });
     }

@@ -17,6 +17,7 @@ use rapport_api::convert::instant;
 use rapport_api::events::v1::Event;
 use rapport_api::events::v1::event::Payload;
 use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
+use uuid::Uuid;
 
 use crate::domain::dimensions::Dimensions;
 use crate::domain::facts::Fact;
@@ -53,10 +54,13 @@ pub fn read(event: Event) -> Result<Option<Change>, Fault> {
     let revision = i64::try_from(event.revision).map_err(|_| broken("revision"))?;
     let at = time(event.occurred_at.as_ref(), "occurred_at")?;
     let recorded_at = time(event.recorded_at.as_ref(), "recorded_at")?;
+    // Of what is no record it may be a name.
+    let id = event.aggregate_id.parse::<Uuid>();
+    let id = || id.clone().map_err(|_| broken("aggregate_id"));
     let (kind, facts) = match event.payload {
         Some(Payload::InteractionChanged(changed)) => (Kind::Interaction, interaction::facts(at, changed)?),
         Some(Payload::ResponseChanged(changed)) => (Kind::Response, response::facts(at, changed)?),
-        Some(Payload::TicketChanged(changed)) => (Kind::Ticket, ticket::facts(at, *changed)?),
+        Some(Payload::TicketChanged(changed)) => (Kind::Ticket, ticket::facts(at, id()?, *changed)?),
         Some(Payload::MentionChanged(changed)) => (Kind::Mention, mention::facts(at, changed)?),
         Some(Payload::FollowUpChanged(changed)) => (Kind::FollowUp, follow_up::facts(changed)?),
         Some(Payload::InvitationChanged(changed)) => (Kind::Invitation, invitation::facts(at, changed)?),
@@ -84,9 +88,8 @@ pub fn read(event: Event) -> Result<Option<Change>, Fault> {
         )
         | None => return Ok(None),
     };
-    let id = event.aggregate_id.parse().map_err(|_| broken("aggregate_id"))?;
     let record = Box::new(Record { revision, recorded_at, subject, facts });
-    Ok(Some(Change::Record(RecordKey { kind, id }, record)))
+    Ok(Some(Change::Record(RecordKey { kind, id: id()? }, record)))
 }
 
 /// The contract: a party that is not said is a customer.

@@ -11,7 +11,7 @@ use crate::domain::dimensions::{Dimension, Dimensions};
 use crate::domain::facts::{Fact, Family};
 use crate::domain::slots::{self, Answer, Answered, Feeling, Solution, TRANSFERRED};
 
-pub(super) fn facts(at: Timestamp, changed: TicketChanged) -> Result<Facts, Fault> {
+pub(super) fn facts(at: Timestamp, id: Uuid, changed: TicketChanged) -> Result<Facts, Fault> {
     if changed.deleted {
         return Ok(Vec::new());
     }
@@ -26,13 +26,14 @@ pub(super) fn facts(at: Timestamp, changed: TicketChanged) -> Result<Facts, Faul
         facts.push(fact(Family::SelfServices, at).saying(Answer::yes(changed.contained)));
     }
     let contacts = times(&changed.contact_times, "contact_times")?;
-    let issue: Option<Uuid> = match changed.issue_id.as_str() {
-        "" => None,
-        issue => Some(issue.parse().map_err(|_| broken("issue_id"))?),
+    // One that is about no issue is one of its own.
+    let issue: Uuid = match changed.issue_id.as_str() {
+        "" => id,
+        issue => issue.parse().map_err(|_| broken("issue_id"))?,
     };
     for contact in &contacts {
         let slot = if changed.transfers > 0 { TRANSFERRED } else { "" };
-        facts.push(Fact { thread: issue, ..fact(Family::Contacts, *contact).saying(slot) });
+        facts.push(Fact { thread: Some(issue), ..fact(Family::Contacts, *contact).saying(slot) });
     }
     facts.extend(changed.first_response_seconds.map(|seconds| fact(Family::FirstResponses, at).saying(seconds.max(0))));
     facts.extend(solved(&changed, &contacts, &fact)?);

@@ -46,7 +46,7 @@ pub(super) fn facts(said: &Said<'_>, dimensions: &Dimensions) -> Result<Facts, F
     let mut facts = spoken(said, &dimensions, plain, sentiment, &emotions);
     let by_topic = [Family::VoicesByTopic, Family::TextsByTopic, Family::UnreadTextsByTopic];
     for (topic, of_topic) in &reading.topics {
-        // What is said of the topic; where the words tell nothing of it, what the whole says.
+        // 0 where nothing tells of the topic, which is neither good nor bad.
         let of_topic = within(*of_topic, -1.0)?;
         let sentiment = sentiment.map(|_| of_topic);
         let dimensions = dimensions.clone().with(Dimension::Topic, topic);

@@ -46,8 +46,7 @@ impl MetricService for Metrics {
     async fn list_facts(&self, request: Request<ListFactsRequest>) -> Result<Response<ListFactsResponse>, Status> {
         let handle = |call: rapport_platform::Call, message: ListFactsRequest| async move {
             let listing = convert::question::listing(&message, call.now)?;
-            let asked = ListFactsRequest { page_size: 0, page_token: String::new(), ..message.clone() };
-            let list = format!("ListFacts {asked:?}");
+            let list = convert::question::list(&message);
             let after = self.page_key.open::<Cursor>(call.tenant(), &list, &message.page_token)?;
             let database = self.database.until(call.deadline);
             let behind = (&listing.question, &listing.group[..], listing.series.as_deref());

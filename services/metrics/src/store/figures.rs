@@ -176,9 +176,7 @@ pub async fn first_contacts(
         Transfers::Allow | Transfers::LeaveOut => again,
     };
     // Tickets that were opened by one contact on one issue tell of it once.
-    let columns = format!(
-        "COALESCE(counted.thread, counted.id) AS thread, occurred_at, CASE WHEN {failed} THEN 1 ELSE 0 END AS failed"
-    );
+    let columns = format!("counted.thread, occurred_at, CASE WHEN {failed} THEN 1 ELSE 0 END AS failed");
     let facts = query.facts_of_customers(&columns, &first);
     let text = format!(
         "SELECT place, cut, COUNT(*) AS whole, CAST(SUM(1 - failed) AS BIGINT) AS part, \

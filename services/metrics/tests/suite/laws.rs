@@ -135,9 +135,11 @@ fn points(answer: QueryMetricResponse) -> Vec<Point> {
 
 /// Whether every figure is what brute force finds. Facts that come after their subject's erasure are not counted as erased:
 /// where events came in `any_order`, there may be fewer of those.
-async fn holds(house: &House, events: &[Event], any_order: bool, when: &str) {
+///
+/// There are some eight hundred questions: each time a third of them is asked, the first or one after it.
+async fn holds(house: &House, events: &[Event], (any_order, first): (bool, usize), when: &str) {
     let truth = Truth::of(events);
-    for (query, admits) in questions() {
+    for (query, admits) in questions().into_iter().skip(first % 3).step_by(3) {
         let expected = truth.points(&query, &admits);
         let what = format!(
             "{when}: {} by {:?}, grain {}, filter {:?}, counting {}, latest {}, transfers {}, period {:?}",
@@ -163,16 +165,17 @@ async fn a_history(on: On, seed: u64) {
     for _ in 0..320 {
         teller.something();
     }
+    let third = usize::try_from(seed % 3).expect("small");
     let when = format!("{on:?}, seed {seed}");
     let profiles = shuffled(&teller.profiles.clone(), &mut teller.random);
     let feedback = shuffled(&teller.feedback.clone(), &mut teller.random);
     // In two halves, so that what is asked between is a history of its own.
     let (early, late) = profiles.split_at(profiles.len() / 2);
     house.deliver("profiles", early).await;
-    holds(&house, early, true, &format!("{when}, half way")).await;
+    holds(&house, early, (true, third + 1), &format!("{when}, half way")).await;
     tokio::join!(house.deliver("feedback", &feedback), house.deliver("profiles", late));
     let all: Vec<Event> = profiles.iter().chain(&feedback).cloned().collect();
-    holds(&house, &all, true, &when).await;
+    holds(&house, &all, (true, third), &when).await;
     house.close().await;
 }
 
@@ -201,18 +204,18 @@ async fn a_merge_and_its_split_leave_every_figure_as_it_was() {
         house.deliver("feedback", &teller.feedback).await;
         house.deliver("profiles", &teller.profiles).await;
         let all = |teller: &Teller| [teller.profiles.clone(), teller.feedback.clone()].concat();
-        holds(&house, &all(&teller), false, "before").await;
+        holds(&house, &all(&teller), (false, 0), "before").await;
         let (one, two) = (teller.subjects[0], teller.subjects[1]);
         for (subject, customer) in [(one, one), (two, one)] {
             let told = teller.profiles.len();
             teller.link(subject, customer);
             house.deliver("profiles", &teller.profiles[told..]).await;
         }
-        holds(&house, &all(&teller), false, "merged").await;
+        holds(&house, &all(&teller), (false, 1), "merged").await;
         let told = teller.profiles.len();
         teller.link(two, two);
         house.deliver("profiles", &teller.profiles[told..]).await;
-        holds(&house, &all(&teller), false, "split").await;
+        holds(&house, &all(&teller), (false, 2), "split").await;
         house.close().await;
     }
 }
@@ -234,11 +237,11 @@ async fn an_erasure_by_call_does_what_the_event_does_and_only_once() {
         // What was published before comes again, and late; then the event that tells of the erasure itself.
         teller.erase(subject);
         let all = [teller.profiles.clone(), teller.feedback.clone()].concat();
-        holds(&house, &all, false, "erased by call").await;
+        holds(&house, &all, (false, 0), "erased by call").await;
         let again = shuffled(&teller.profiles.clone(), &mut teller.random);
         house.deliver("profiles", &again).await;
         house.deliver("feedback", &teller.feedback).await;
-        holds(&house, &all, false, "told again").await;
+        holds(&house, &all, (false, 1), "told again").await;
         house.close().await;
     }
 }

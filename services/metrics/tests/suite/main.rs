@@ -2,6 +2,7 @@
 
 mod answers;
 mod brute;
+mod feedback;
 mod history;
 mod house;
 mod laws;

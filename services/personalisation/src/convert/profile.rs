@@ -1,9 +1,11 @@
 //! The shared context of a customer, as it lies in the cache and comes from profiles.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use prost::Message as _;
 use rapport_api::common::v1 as common;
-use rapport_api::events::v1::CustomerContext;
+use rapport_api::events::v1::{ContextFeedback, CustomerContext};
 use rapport_kernel::{Fault, SubjectId, Timestamp};
 
 use super::{datum, id, instant};
@@ -68,6 +70,20 @@ fn parse(context: CustomerContext) -> Result<Profile, Fault> {
     })
 }
 
+/// What is remembered of feedback, by the names that conditions read it by; what is not known is not there.
+fn feedback(told: &ContextFeedback) -> BTreeMap<String, f64> {
+    let numbers = [
+        ("sentiment", told.sentiment),
+        ("sentiment_trend", told.sentiment_trend),
+        ("texts", Some(told.texts.into())),
+        ("open_tickets", Some(told.open_tickets.into())),
+        ("open_complaints", Some(told.open_complaints.into())),
+        ("open_follow_ups", Some(told.open_follow_ups.into())),
+        ("broken_promises", Some(told.broken_promises.into())),
+    ];
+    numbers.into_iter().filter_map(|(name, number)| Some((name.to_owned(), number?))).collect()
+}
+
 fn standing(context: &CustomerContext) -> Result<Standing, Fault> {
     let objected = |processing| match processing {
         common::Processing::Unspecified => None,
@@ -89,6 +105,7 @@ fn standing(context: &CustomerContext) -> Result<Standing, Fault> {
         segments: context.segments.iter().map(|segment| segment.name.clone()).collect(),
         lifecycle_stage: context.lifecycle_stage.clone(),
         scores: context.scores.iter().map(|last| (last.kind.clone(), f64::from(last.score))).collect(),
+        feedback: context.feedback.as_ref().map(feedback).unwrap_or_default(),
         flags: context.flags.iter().map(|flag| flag.name.clone()).collect(),
         restrictions: context.restrictions().filter_map(objected).collect(),
         last_scores,

@@ -11,6 +11,7 @@
 //! | `customer.scores` | map of double | its last score of each kind of survey: `customer.scores.nps` |
 //! | `customer.flags` | list of strings | what those who meet it must know: `"vulnerable" in customer.flags` |
 //! | `customer.restrictions` | list of strings | what it objected to: `"marketing"`, `"profiling"`, `"automated_decisions"` |
+//! | `customer.feedback` | map of double | how it feels and what stands open: sentiment and sentiment_trend (where known), texts, open_tickets, open_complaints, open_follow_ups, broken_promises |
 //! | `context` | map of anything | what the caller said of this contact: `context.page == "pricing"` |
 //! | `channel` | string | the channel asked for |
 //! | `placement` | string | the placement asked for; empty: any |
@@ -42,6 +43,7 @@ fn environment() -> Environment {
             ("scores", Type::map(Type::Double)),
             ("flags", Type::list(Type::String)),
             ("restrictions", Type::list(Type::String)),
+            ("feedback", Type::map(Type::Double)),
         ],
     );
     Environment::builder()

@@ -37,6 +37,8 @@ pub struct Standing {
     pub lifecycle_stage: String,
     /// The last score of each kind of survey.
     pub scores: BTreeMap<String, f64>,
+    /// How it feels, and what stands open between it and the company.
+    pub feedback: BTreeMap<String, f64>,
     /// The names of its flags. One that ends by itself ends the context's validity.
     pub flags: Vec<String>,
     /// What it objected to.
@@ -192,6 +194,7 @@ impl Object for Profile {
             5 => Some(Value::Map(&self.standing.scores)),
             6 => Some(Value::List(&self.standing.flags)),
             7 => Some(Value::List(&self.standing.restrictions)),
+            8 => Some(Value::Map(&self.standing.feedback)),
             _ => None,
         }
     }

@@ -53,6 +53,7 @@ fn profile() -> Profile {
             scores: BTreeMap::from([("nps".to_owned(), 9.0)]),
             flags: vec!["vulnerable".to_owned()],
             restrictions: vec!["profiling".to_owned()],
+            feedback: BTreeMap::from([("sentiment".to_owned(), -0.4), ("open_complaints".to_owned(), 1.0)]),
             ..Standing::default()
         },
         customer: id(1),
@@ -122,6 +123,8 @@ fn conditions_read_traits_consents_party_context_channel_placement_and_now() {
         "'regulars' in customer.segments && customer.lifecycle_stage == 'active'",
         "customer.scores.nps >= 9 && !('marketing' in customer.restrictions)",
         "'profiling' in customer.restrictions && 'vulnerable' in customer.flags",
+        "customer.feedback.sentiment < -0.3 && customer.feedback.open_complaints > 0.0",
+        "!has(customer.feedback.sentiment_trend)",
         "customer.consents['marketing'] && !customer.consents['marketing/email']",
         "customer.consents['research/email']",
         "!('sales' in customer.consents) && customer.party == 'customer'",

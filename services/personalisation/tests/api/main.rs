@@ -2,6 +2,7 @@
 
 mod actions;
 mod caps;
+mod contacts;
 mod decisions;
 mod erasure;
 mod world;

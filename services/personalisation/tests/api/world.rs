@@ -13,6 +13,7 @@ use rapport_api::common::v1::erasure_service_client::ErasureServiceClient;
 use rapport_api::common::v1::{CustomerRef, Identifier, Value, customer_ref::Ref, value::Kind};
 use rapport_api::events::v1::CustomerContext;
 use rapport_api::personalisation::v1::action_service_client::ActionServiceClient;
+use rapport_api::personalisation::v1::contact_policy_service_client::ContactPolicyServiceClient;
 use rapport_api::personalisation::v1::decision_service_client::DecisionServiceClient;
 use rapport_api::personalisation::v1::{Action, ActionKind, Cap, CreateActionRequest, DecideRequest};
 use rapport_api::profiles::v1::context_service_server::{ContextService, ContextServiceServer};
@@ -95,6 +96,9 @@ impl World {
     }
     pub fn decisions(&self) -> DecisionServiceClient<PeerChannel> {
         DecisionServiceClient::new(self.channel())
+    }
+    pub fn contacts(&self) -> ContactPolicyServiceClient<PeerChannel> {
+        ContactPolicyServiceClient::new(self.channel())
     }
     pub fn erasures(&self) -> ErasureServiceClient<PeerChannel> {
         ErasureServiceClient::new(self.channel())

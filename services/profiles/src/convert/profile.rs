@@ -9,9 +9,10 @@ use super::standing;
 use super::value::{party_message, state_message, value_message};
 use crate::domain::account::Membership;
 use crate::domain::claims::Consent;
-use crate::domain::derived::Score;
+use crate::domain::derived::{Derived, Score};
+use crate::domain::memory::Mood;
 use crate::domain::profile::{InForce, InSegment, Profile, Trait};
-use crate::domain::value::SourceRecord;
+use crate::domain::value::{Number, SourceRecord};
 
 /// The etag of a revision.
 #[must_use]
@@ -41,7 +42,7 @@ pub fn profile(profile: &Profile) -> message::Profile {
         update_time: Some(timestamp(profile.updated_at)),
         segments: profile.segments.iter().map(segment).collect(),
         lifecycle_stage: profile.derived.stage.clone(),
-        scores: Some(message::ProfileScores { last_scores: profile.derived.scores.iter().map(score).collect() }),
+        scores: Some(scores(&profile.derived)),
         restrictions: profile.objections.iter().map(standing::restriction).collect(),
         preferences: standing::preferences(profile),
         flags: profile.flags.iter().map(standing::flag).collect(),
@@ -59,7 +60,32 @@ fn segment(held: &InSegment) -> message::ProfileSegment {
 }
 
 fn score((kind, score): (&String, &Score)) -> message::LastScore {
-    message::LastScore { kind: kind.clone(), score: score.score, time: Some(timestamp(score.at)) }
+    message::LastScore {
+        kind: kind.clone(),
+        score: score.score,
+        time: Some(timestamp(score.at)),
+        scale_min: score.scale.min,
+        scale_max: score.scale.max,
+        reversed: score.scale.reversed,
+    }
+}
+
+fn scores(derived: &Derived) -> message::ProfileScores {
+    let memory = &derived.memory;
+    let sentiment = |mood: &Mood| message::AccumulatedSentiment {
+        value: mood.value.get(),
+        trend: mood.trend.map(Number::get),
+        texts: mood.texts,
+        last_text_time: Some(timestamp(mood.last_at)),
+    };
+    message::ProfileScores {
+        last_scores: derived.scores.iter().map(score).collect(),
+        accumulated_sentiment: memory.mood.as_ref().map(sentiment),
+        open_tickets: memory.open_tickets,
+        open_complaints: memory.open_complaints,
+        open_follow_ups: memory.open_follow_ups,
+        broken_promises: memory.broken_promises,
+    }
 }
 
 /// A trait with its provenance.

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::computed::Calendar;
 use super::definitions::{Definitions, Parts};
-use super::facts::Facts;
+use super::facts::{Facts, Heard};
 use super::happened::History;
+use super::memory::Memory;
 use super::profile::Profile;
 use super::segment::{Purpose, SegmentId};
 use super::standing::Processing;
@@ -31,11 +32,25 @@ pub struct Computed {
     pub since: Timestamp,
 }
 
+/// The scale of a score.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scale {
+    /// The least figure.
+    pub min: i32,
+    /// The greatest figure.
+    pub max: i32,
+    /// Whether a low figure is the good one.
+    pub reversed: bool,
+}
+
 /// The last score of a kind.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Score {
     /// The score, on the survey's scale.
     pub score: i32,
+    /// Its scale.
+    #[serde(default)]
+    pub scale: Scale,
     /// When it was given.
     pub at: Timestamp,
 }
@@ -66,6 +81,9 @@ pub struct Derived {
     /// The last score of each kind.
     #[serde(rename = "q", skip_serializing_if = "BTreeMap::is_empty")]
     pub scores: BTreeMap<String, Score>,
+    /// How it feels, and what stands open.
+    #[serde(rename = "m")]
+    pub memory: Memory,
 }
 
 impl Default for Derived {
@@ -78,6 +96,7 @@ impl Default for Derived {
             traits: BTreeMap::new(),
             stage: String::new(),
             scores: BTreeMap::new(),
+            memory: Memory::default(),
         }
     }
 }
@@ -102,6 +121,7 @@ impl Derived {
         ids(self) == ids(other)
             && self.stage == other.stage
             && self.scores == other.scores
+            && self.memory == other.memory
             && values(self) == values(other)
     }
 }
@@ -127,6 +147,8 @@ pub struct Inputs<'a> {
     pub history: &'a History,
     /// The last scores.
     pub scores: &'a BTreeMap<String, Score>,
+    /// How it feels, and what stands open.
+    pub memory: &'a Memory,
     /// Where its calendar is.
     pub calendar: Calendar,
     /// What is derived.
@@ -174,12 +196,14 @@ fn step(before: &Derived, inputs: &Inputs<'_>, now: Timestamp, flips: &mut Vec<F
         valid_until: valid_until.min(inputs.profile.flag_ends_after(now)),
         changed_at: before.changed_at,
         scores: inputs.scores.clone(),
+        memory: inputs.memory.clone(),
         ..Derived::default()
     };
     compute(before, inputs, now, &mut after);
     // Whoever objects to being profiled is at no stage, and in no segment but those that do not profile.
     let objects = inputs.profile.objections.contains_key(&Processing::Profiling);
-    let mut facts = Facts::new(inputs.profile, now, &after.traits, inputs.scores, inputs.history);
+    let heard = Heard { scores: inputs.scores, memory: inputs.memory };
+    let mut facts = Facts::new(inputs.profile, now, &after.traits, heard, inputs.history);
     let mut valid_until = after.valid_until;
     let mut stage = before.stage.as_str();
     if parts.stages {

@@ -7,8 +7,9 @@ use std::sync::LazyLock;
 use rapport_kernel::Timestamp;
 
 use super::claims::ConsentState;
-use super::derived::{Computed, Score};
+use super::derived::{Computed, Derived, Score};
 use super::happened::{self, Event, History};
+use super::memory::Memory;
 use super::profile::{InForce, Profile, Trait};
 use super::standing::{Choice, Flagging, Processing, Tone};
 use super::value::{Party, Value};
@@ -45,13 +46,13 @@ fn variables() -> rapport_conditions::EnvironmentBuilder {
 }
 
 /// The places of the variables that follow the fields of the customer.
-pub(super) const EVENTS: usize = 11;
-pub(super) const TIMELINE: usize = 12;
-pub(super) const CUSTOMER: usize = 13;
-pub(super) const STAGE: usize = 14;
+pub(super) const EVENTS: usize = 12;
+pub(super) const TIMELINE: usize = 13;
+pub(super) const CUSTOMER: usize = 14;
+pub(super) const STAGE: usize = 15;
 
 /// What is read of a customer.
-pub(crate) fn fields() -> [(&'static str, Type); 11] {
+pub(crate) fn fields() -> [(&'static str, Type); 12] {
     [
         ("traits", Type::map(Type::Dyn)),
         ("consents", Type::map(Type::Bool)),
@@ -64,6 +65,7 @@ pub(crate) fn fields() -> [(&'static str, Type); 11] {
         ("flags", Type::list(Type::String)),
         ("preferences", Type::map(Type::Dyn)),
         ("sources", Type::list(Type::String)),
+        ("feedback", Type::map(Type::Double)),
     ]
 }
 
@@ -100,6 +102,23 @@ impl Activation for One<'_> {
     }
 }
 
+/// What feedback told of a customer.
+#[derive(Clone, Copy)]
+pub struct Heard<'a> {
+    /// The last score of each kind.
+    pub scores: &'a BTreeMap<String, Score>,
+    /// How it feels, and what stands open.
+    pub memory: &'a Memory,
+}
+
+impl<'a> Heard<'a> {
+    /// As it was last derived.
+    #[must_use]
+    pub const fn of(derived: &'a Derived) -> Self {
+        Self { scores: &derived.scores, memory: &derived.memory }
+    }
+}
+
 /// What one customer's conditions read.
 pub struct Facts<'a> {
     profile: &'a Profile,
@@ -112,6 +131,7 @@ pub struct Facts<'a> {
     sources: Vec<String>,
     scores: Scores<'a>,
     scored_at: ScoredAt<'a>,
+    feedback: BTreeMap<String, f64>,
     history: &'a History,
     stage: &'a str,
 }
@@ -123,7 +143,7 @@ impl<'a> Facts<'a> {
         profile: &'a Profile,
         now: Timestamp,
         computed: &'a BTreeMap<String, Computed>,
-        scores: &'a BTreeMap<String, Score>,
+        Heard { scores, memory }: Heard<'a>,
         history: &'a History,
     ) -> Self {
         let mut identifiers = BTreeMap::<String, Texts>::new();
@@ -145,6 +165,7 @@ impl<'a> Facts<'a> {
             sources: sources.into_iter().map(str::to_owned).collect(),
             scores: Scores(scores),
             scored_at: ScoredAt(scores),
+            feedback: memory.numbers(),
             history,
             stage: "",
         }
@@ -186,6 +207,7 @@ impl Object for Facts<'_> {
             8 => Some(Read::List(&self.flags)),
             9 => Some(Read::Map(&self.preferences)),
             10 => Some(Read::List(&self.sources)),
+            11 => Some(Read::Map(&self.feedback)),
             _ => None,
         }
     }

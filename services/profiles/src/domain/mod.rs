@@ -20,6 +20,7 @@ pub mod identity;
 pub mod interaction;
 pub mod linking;
 pub mod matching;
+pub mod memory;
 pub mod namespace;
 pub mod normalise;
 pub mod persona;

@@ -23,6 +23,7 @@ pub(super) const RESTRICTIONS: Field = 7;
 const FLAGS: Field = 8;
 pub(super) const PREFERENCES: Field = 9;
 const SOURCES: Field = 10;
+const FEEDBACK: Field = 11;
 
 /// What a condition reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -136,10 +137,10 @@ impl Touched {
         Self { timeline: kind.is_none(), kinds: kind.into_iter().collect(), ..Self::default() }
     }
 
-    /// The last scores did.
+    /// The last scores did, or how it feels, or what stands open.
     #[must_use]
     pub fn by_score() -> Self {
-        Self { fields: [SCORES, SCORED_AT].into(), ..Self::default() }
+        Self { fields: [SCORES, SCORED_AT, FEEDBACK].into(), ..Self::default() }
     }
 
     /// What tells one state of a customer from another, as far as conditions read it: what was said of it, not what is
@@ -220,7 +221,7 @@ mod tests {
         assert_eq!([at(TRAITS), at(CONSENTS), at(PARTY)], ["traits", "consents", "party"]);
         assert_eq!([at(SCORES), at(SCORED_AT), at(IDENTIFIERS)], ["scores", "scored_at", "identifiers"]);
         assert_eq!([at(CREATED), at(RESTRICTIONS), at(FLAGS)], ["create_time", "restrictions", "flags"]);
-        assert_eq!([at(PREFERENCES), at(SOURCES)], ["preferences", "sources"]);
+        assert_eq!([at(PREFERENCES), at(SOURCES), at(FEEDBACK)], ["preferences", "sources", "feedback"]);
     }
 
     #[test]

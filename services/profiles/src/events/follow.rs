@@ -8,12 +8,15 @@ use futures::future::BoxFuture;
 use prost::Message as _;
 use rapport_api::convert::instant;
 use rapport_api::events::v1::event::Payload;
-use rapport_api::events::v1::{Event, ProfileChanged, SegmentFlip};
+use rapport_api::events::v1::{
+    Event, Measure, ProfileChanged, ResponseChanged, SegmentFlip, TextReading, TicketChanged,
+};
 use rapport_cache::{Change, ChangeKind, ContextCache};
 use rapport_data::Follower;
 use rapport_kernel::{CustomerId, EventId, Fault, SubjectId, TenantId, Timestamp};
 
-use crate::domain::derived::Flip;
+use crate::domain::derived::{Flip, Scale};
+use crate::domain::memory::{Item, Matter, Source};
 use crate::service::Profiles;
 use crate::service::channels::Meeting;
 use crate::service::follow::Told;
@@ -119,9 +122,53 @@ pub fn flips(event: &Event) -> Option<(EventId, CustomerId, Vec<Flip>)> {
     Some((event.event_id.parse().ok()?, event.aggregate_id.parse().ok()?, flips))
 }
 
-fn tell(told: &mut Told, event: Event) {
+/// What an event tells that is remembered of its subject.
+fn item(event: &Event, source: Source, sentiment: Option<f64>, matter: Matter) -> Option<Item> {
+    let speaks = sentiment.is_some() || matter != Matter::None;
+    // Nothing of it is held that this could take back.
+    if event.revision == 1 && !speaks {
+        return None;
+    }
+    Some(Item {
+        id: event.aggregate_id.parse().ok()?,
+        subject: event.subject_id.parse().ok()?,
+        revision: event.revision,
+        at: event.occurred_at.as_ref().and_then(|at| instant(at).ok())?,
+        source,
+        sentiment,
+        matter,
+    })
+}
+
+fn sentiment(reading: &Option<TextReading>, counts: bool) -> Option<f64> {
+    reading.as_ref().filter(|_| counts).and_then(|reading| reading.sentiment).filter(|sentiment| sentiment.is_finite())
+}
+
+/// The scale of a response's score: that of the figure among its measures.
+fn scale(changed: &ResponseChanged) -> Scale {
+    let score = |measure: &&Measure| Some(measure.value) == changed.score;
+    let own = changed.measures.iter().filter(|measure| measure.kind == changed.kind).find(score);
+    let measure = own.or_else(|| changed.measures.iter().find(score));
+    measure.map_or_else(Scale::default, |measure| Scale {
+        min: measure.scale_min,
+        max: measure.scale_max,
+        reversed: measure.reversed,
+    })
+}
+
+/// What of a ticket stands open.
+fn open_ticket(changed: &TicketChanged) -> Matter {
+    match (changed.status.as_str(), changed.kind.as_str()) {
+        _ if changed.deleted => Matter::None,
+        ("solved" | "closed", _) => Matter::None,
+        (_, "complaint" | "claim") => Matter::Complaint,
+        _ => Matter::Ticket,
+    }
+}
+
+fn tell(told: &mut Told, mut event: Event) {
     let Ok(subject) = event.subject_id.parse::<SubjectId>() else { return };
-    match event.payload {
+    match event.payload.take() {
         Some(Payload::InteractionChanged(changed)) => {
             // What it was before a newer version, or its deletion, is not told: it may have been anything.
             let kind = (event.revision == 1 && !changed.deleted).then_some(changed.r#type);
@@ -131,8 +178,31 @@ fn tell(told: &mut Told, event: Event) {
             let at = event.occurred_at.as_ref().and_then(|at| instant(at).ok());
             let (Ok(response), Some(at)) = (event.aggregate_id.parse(), at) else { return };
             let counts = !changed.deleted && changed.complete && !changed.is_test && !changed.kind.is_empty();
-            let score = changed.score.filter(|_| counts).map(|score| (changed.kind, score));
+            told.remembered.extend(item(&event, Source::Survey, sentiment(&changed.reading, counts), Matter::None));
+            let score = changed.score.filter(|_| counts).map(|score| (changed.kind.clone(), score, scale(&changed)));
             told.scored.push(Given { subject, response, score, at, revision: event.revision });
+        }
+        Some(Payload::TicketChanged(changed)) => {
+            let sentiment = sentiment(&changed.reading, !changed.deleted);
+            told.remembered.extend(item(&event, Source::Ticket, sentiment, open_ticket(&changed)));
+        }
+        Some(Payload::MentionChanged(changed)) if !changed.anonymous => {
+            let source = if changed.kind == "chat" { Source::Chat } else { Source::Mention };
+            let sentiment = sentiment(&changed.reading, !changed.deleted);
+            told.remembered.extend(item(&event, source, sentiment, Matter::None));
+        }
+        Some(Payload::FollowUpChanged(changed)) => {
+            let open = !changed.deleted && matches!(changed.status.as_str(), "open" | "in_progress");
+            let matter = if open { Matter::FollowUp } else { Matter::None };
+            told.remembered.extend(item(&event, Source::Silent, None, matter));
+        }
+        Some(Payload::PromiseChanged(changed)) => {
+            // One that was broken is made good by being kept late.
+            let late = changed.resolve_time.as_ref().zip(changed.due_time.as_ref());
+            let made_good = late.is_some_and(|(done, due)| (done.seconds, done.nanos) > (due.seconds, due.nanos));
+            let broken = !changed.deleted && changed.status == "broken" && !made_good;
+            let matter = if broken { Matter::BrokenPromise } else { Matter::None };
+            told.remembered.extend(item(&event, Source::Silent, None, matter));
         }
         Some(Payload::SubjectLinked(linked)) if !linked.from_customer_id.is_empty() => told.moved.push(subject),
         _ => {}

@@ -7,8 +7,8 @@ mod rules;
 use rapport_api::convert::{instant, money, timestamp};
 use rapport_api::events::v1::event::Payload;
 use rapport_api::events::v1::{
-    ContextAccount, ContextConsent, ContextFlag, ContextPreferences, ContextScore, ContextSegment, CustomerContext,
-    Event, InteractionChanged, ProfileChanged, SegmentFlip, SubjectErased, SubjectLinked,
+    ContextAccount, ContextConsent, ContextFeedback, ContextFlag, ContextPreferences, ContextScore, ContextSegment,
+    CustomerContext, Event, InteractionChanged, ProfileChanged, SegmentFlip, SubjectErased, SubjectLinked,
 };
 use rapport_data::NewEvent;
 use rapport_kernel::{CustomerId, SubjectId, Timestamp};
@@ -19,6 +19,7 @@ use crate::domain::account::Membership;
 use crate::domain::claims::ConsentState;
 use crate::domain::derived::{Flip, Score};
 use crate::domain::interaction::{Interaction, Tombstone};
+use crate::domain::memory::Memory;
 use crate::domain::profile::{InSegment, Profile};
 use crate::domain::segment::SegmentId;
 use crate::domain::standing::{Flagging, Preference};
@@ -68,6 +69,7 @@ pub fn context(profile: &Profile) -> CustomerContext {
         segments: profile.segments.iter().map(segment).collect(),
         lifecycle_stage: profile.derived.stage.clone(),
         scores: profile.derived.scores.iter().map(score).collect(),
+        feedback: Some(feedback(&profile.derived.memory)),
         persona: profile.persona.as_ref().map(|has| has.persona.to_string()).unwrap_or_default(),
         accounts: profile.accounts.iter().map(|(membership, _)| context_account(membership)).collect(),
         identifier_namespaces: namespaces(profile),
@@ -98,7 +100,28 @@ fn segment(held: &InSegment) -> ContextSegment {
 }
 
 fn score((kind, score): (&String, &Score)) -> ContextScore {
-    ContextScore { kind: kind.clone(), score: score.score, time: Some(timestamp(score.at)) }
+    ContextScore {
+        kind: kind.clone(),
+        score: score.score,
+        time: Some(timestamp(score.at)),
+        scale_min: score.scale.min,
+        scale_max: score.scale.max,
+        reversed: score.scale.reversed,
+    }
+}
+
+fn feedback(memory: &Memory) -> ContextFeedback {
+    let mood = memory.mood.as_ref();
+    ContextFeedback {
+        sentiment: mood.map(|mood| mood.value.get()),
+        sentiment_trend: mood.and_then(|mood| mood.trend).map(Number::get),
+        texts: mood.map_or(0, |mood| mood.texts),
+        last_text_time: mood.map(|mood| timestamp(mood.last_at)),
+        open_tickets: memory.open_tickets,
+        open_complaints: memory.open_complaints,
+        open_follow_ups: memory.open_follow_ups,
+        broken_promises: memory.broken_promises,
+    }
 }
 
 fn flag(name: &str, held: &Flagging) -> ContextFlag {

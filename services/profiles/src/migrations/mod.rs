@@ -8,6 +8,7 @@ mod m0005_personas;
 mod m0006_identity;
 mod m0007_matching;
 mod m0008_accounts;
+mod m0009_memory;
 
 use rapport_data::rls;
 use sea_orm::{ConnectionTrait as _, DbBackend, DbErr};
@@ -25,6 +26,7 @@ pub fn all() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m0006_identity::Migration),
         Box::new(m0007_matching::Migration),
         Box::new(m0008_accounts::Migration),
+        Box::new(m0009_memory::Migration),
     ]
 }
 

@@ -15,6 +15,7 @@ use crate::domain::claims::Statement;
 use crate::domain::definitions::{Compiled, Definitions, Parts};
 use crate::domain::derived::{Derivation, Derived, Flip, Inputs, Score, derive};
 use crate::domain::happened::History;
+use crate::domain::memory::Memory;
 use crate::domain::profile::{Profile, Record, fold};
 use crate::domain::reads::{Reads, Touched};
 use crate::domain::relink::{Changes, Held};
@@ -22,7 +23,7 @@ use crate::domain::rules::Rules;
 use crate::events;
 use crate::store::observation::{self, Observation};
 use crate::store::profile::Place;
-use crate::store::{persona_member, profile, score, segment_interval};
+use crate::store::{memory, persona_member, profile, score, segment_interval};
 
 /// How many customers are looked at together, and how many are changed by one unit.
 const LOOK: usize = 100;
@@ -33,12 +34,26 @@ const UNIT: usize = 25;
 pub(crate) enum Cause {
     /// Something happened to them, or no longer did.
     Event,
-    /// They gave a score, or one was deleted.
+    /// They gave a score, or one was deleted; or how they feel, or what stands open, is another.
     Score,
     /// It is time: whoever is due is given its next time.
     Clock,
     /// What is derived has changed.
     Definitions,
+}
+
+/// What feedback told of customers last.
+pub(crate) struct Last {
+    pub(crate) scores: BTreeMap<String, Score>,
+    pub(crate) memory: Memory,
+}
+
+impl Last {
+    /// Of subjects, by an instant.
+    pub(crate) async fn of(rx: &Rx, subjects: &[SubjectId], until: Timestamp) -> Result<Self, Fault> {
+        let scores = score::last(rx, subjects, until).await?;
+        Ok(Self { scores, memory: Memory::of(&memory::of(rx, subjects, until).await?) })
+    }
 }
 
 /// A customer's new state: its profile with what is derived, and what it entered and left.
@@ -81,12 +96,12 @@ pub(crate) async fn of_changes(
         };
         let parts = rules.definitions.parts(&touched, &start, now);
         let mut history = BTreeMap::new();
-        let mut last = start.scores.clone();
+        let mut last = Last { scores: start.scores.clone(), memory: start.memory.clone() };
         if !all_new {
             history = histories(tx, &[&profile], &parts.reads).await?;
             if moved {
                 let ids: Vec<SubjectId> = subjects(&profile).collect();
-                last = score::last(tx, &ids, Timestamp::MAX).await?;
+                last = Last::of(tx, &ids, Timestamp::MAX).await?;
             }
         }
         let history = history.remove(customer).unwrap_or_default();
@@ -150,19 +165,20 @@ async fn wake(tx: &Tx, customer: CustomerId, before: Timestamp, after: Timestamp
 fn derived(
     before: &Derived,
     profile: &Profile,
-    (history, scores): (&History, &BTreeMap<String, Score>),
+    (history, last): (&History, &Last),
     (rules, parts): (&Rules, &Parts),
     now: Timestamp,
 ) -> Derivation {
     let (calendar, definitions) = (rules.calendar(profile), &*rules.definitions);
-    derive(before, &Inputs { profile, history, scores, calendar, definitions, parts }, now)
+    let Last { scores, memory } = last;
+    derive(before, &Inputs { profile, history, scores, memory, calendar, definitions, parts }, now)
 }
 
 /// What would be derived of a profile that only might be.
 pub(crate) async fn preview(rx: &Rx, profile: &Profile, before: &Derived, rules: &Rules) -> Result<Derived, Fault> {
     let ids: Vec<SubjectId> = subjects(profile).collect();
     let history = history(rx, &ids, rules.definitions.reads(), None).await?;
-    let last = score::last(rx, &ids, Timestamp::MAX).await?;
+    let last = Last::of(rx, &ids, Timestamp::MAX).await?;
     Ok(derived(before, profile, (&history, &last), (rules, &rules.definitions.whole()), rx.now()).derived)
 }
 
@@ -242,9 +258,9 @@ async fn look_at(
     for stored in stored {
         let profile = &stored.profile;
         let last = if cause == Cause::Score {
-            score::last(rx, &subjects(profile).collect::<Vec<_>>(), Timestamp::MAX).await?
+            Last::of(rx, &subjects(profile).collect::<Vec<_>>(), Timestamp::MAX).await?
         } else {
-            stored.before.scores.clone()
+            Last { scores: stored.before.scores.clone(), memory: stored.before.memory.clone() }
         };
         let history = happened.remove(&profile.customer).unwrap_or_default();
         let derivation = derived(&stored.before, profile, (&history, &last), (rules, &stored.parts), now);

@@ -16,7 +16,7 @@ use crate::domain::value::Identifier;
 use crate::events;
 use crate::store::identifier::Carried;
 use crate::store::{
-    account_member, assertion, candidate, identifier, interaction, link, matching, observation, persona_member,
+    account_member, assertion, candidate, identifier, interaction, link, matching, memory, observation, persona_member,
     profile, quarantine, score, search_term, segment_interval, subject, trait_value,
 };
 
@@ -100,6 +100,7 @@ async fn erase(tx: &Tx, rules: &Rules, erasure: &str, erased: &[SubjectId]) -> R
     deleted += persona_member::delete(tx, erased).await?;
     deleted += interaction::erase(tx, erased).await?;
     deleted += score::delete(tx, erased).await?;
+    deleted += memory::delete(tx, erased).await?;
     deleted += segment_interval::delete(tx, erased).await?;
     deleted += subject::delete(tx, erased).await?;
     tx.erase(erased).await?;

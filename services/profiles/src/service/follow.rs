@@ -15,9 +15,10 @@ use tokio_util::sync::CancellationToken;
 use super::Profiles;
 use super::backfill::definitions_of;
 use super::derive::{Cause, Touches};
+use crate::domain::memory::Item;
 use crate::domain::reads::Touched;
 use crate::store::score::Given;
-use crate::store::{link, score};
+use crate::store::{link, memory, score};
 
 /// How often it is looked who is due.
 const LOOK: Duration = Duration::from_millis(40);
@@ -34,6 +35,8 @@ pub struct Told {
     pub happened: Vec<(SubjectId, Option<String>)>,
     /// They gave scores.
     pub scored: Vec<Given>,
+    /// How they feel, or what stands open, is another.
+    pub remembered: Vec<Item>,
     /// They came to belong to another customer.
     pub moved: Vec<SubjectId>,
 }
@@ -61,7 +64,10 @@ impl Profiles {
         let moved = told.moved.into_iter().map(|subject| (subject, Touched::everything()));
         let scored = told.scored.iter().map(|given| (given.subject, Touched::by_score()));
         let mut touched = BTreeMap::<SubjectId, Touched>::new();
-        for (subject, by) in moved.chain(scored) {
+        let remembered: Vec<SubjectId> = told.remembered.iter().map(|item| item.subject).collect();
+        let left = self.keep_items(tenant, told.remembered.into()).await?;
+        let remembered = remembered.into_iter().chain(left).map(|subject| (subject, Touched::by_score()));
+        for (subject, by) in moved.chain(scored).chain(remembered) {
             touched.entry(subject).or_default().join(by);
         }
         if !told.scored.is_empty() {
@@ -72,6 +78,23 @@ impl Profiles {
             return Ok(());
         }
         self.derive(tenant, &touches, Cause::Score).await
+    }
+
+    /// Keeps what was told; answers whose items were taken from them.
+    async fn keep_items(&self, tenant: TenantId, items: Arc<[Item]>) -> Result<Vec<SubjectId>, Fault> {
+        if items.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keep = move |tx: Tx| {
+            let items = Arc::clone(&items);
+            async move {
+                let subjects: Vec<SubjectId> = items.iter().map(|item| item.subject).collect();
+                let erased = tx.is_entombed(&subjects).await?;
+                let items: Vec<Item> = items.iter().filter(|one| !erased.contains(&one.subject)).cloned().collect();
+                memory::put(&tx, &items).await
+            }
+        };
+        self.0.database.write(tenant, keep).await
     }
 
     async fn keep_scores(&self, tenant: TenantId, given: Arc<[Given]>) -> Result<(), Fault> {

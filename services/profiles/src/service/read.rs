@@ -8,6 +8,7 @@ use rapport_data::Rx;
 use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp};
 use rapport_platform::Call;
 
+use super::derive::Last;
 use super::evidence::history;
 use super::hot::Known;
 use super::{Profiles, rules};
@@ -18,7 +19,7 @@ use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
 use crate::domain::value::Named;
 use crate::store::observation::Observation;
-use crate::store::{identifier, link, observation, profile, score, segment_interval, subject};
+use crate::store::{identifier, link, observation, profile, segment_interval, subject};
 
 /// How often a read follows an id that moved while it was read.
 const MOST_HOPS: usize = 4;
@@ -259,9 +260,10 @@ async fn past(rx: &Rx, customer: CustomerId, at: Timestamp, rules: &Rules) -> Re
     // Segments as it was in them; computed traits and the stage as they are defined now, over what was recorded then.
     let (before, definitions) = (Derived::default(), &*rules.definitions);
     let history = history(rx, &members, definitions.reads(), Some(at)).await?;
-    let (scores, calendar) = (score::last(rx, &members, at).await?, rules.calendar(&profile));
+    let (Last { scores, memory }, calendar) = (Last::of(rx, &members, at).await?, rules.calendar(&profile));
     let parts = definitions.whole();
-    let inputs = Inputs { profile: &profile, history: &history, scores: &scores, calendar, definitions, parts: &parts };
+    let (history, scores, memory, parts) = (&history, &scores, &memory, &parts);
+    let inputs = Inputs { profile: &profile, history, scores, memory, calendar, definitions, parts };
     let segments = segment_interval::at(rx, customer, at).await?;
     let derived = Derived { segments, ..derive(&before, &inputs, at).derived };
     Ok(profile.with(Arc::new(derived), rules))

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::evidence::histories;
 use super::{Profiles, backfill};
-use crate::domain::facts::{Facts, compile};
+use crate::domain::facts::{Facts, Heard, compile};
 use crate::domain::happened::History;
 use crate::domain::profile::{Profile, fold};
 use crate::domain::reads::Reads;
@@ -278,7 +278,8 @@ impl Profiles {
                 let nothing = History::default();
                 let history = histories.get(&profile.customer).unwrap_or(&nothing);
                 let derived = &profile.derived;
-                let facts = Facts::new(profile, at, &derived.traits, &derived.scores, history).at_stage(&derived.stage);
+                let facts =
+                    Facts::new(profile, at, &derived.traits, Heard::of(derived), history).at_stage(&derived.stage);
                 preview.examined += 1;
                 preview.errors += u64::from(program.evaluate(&facts, at).is_err());
                 let objects = profile.objections.contains_key(&Processing::Profiling);

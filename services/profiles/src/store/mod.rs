@@ -17,6 +17,7 @@ pub mod lifecycle;
 pub mod link;
 pub mod match_model;
 pub mod matching;
+pub mod memory;
 pub mod namespace;
 pub mod observation;
 pub mod persona;

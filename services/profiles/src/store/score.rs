@@ -10,7 +10,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
 
 use super::{CHUNK, delete_subjects, uuids};
-use crate::domain::derived::Score;
+use crate::domain::derived::{Scale, Score};
 
 #[sea_orm::model]
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -24,6 +24,9 @@ pub(crate) struct Model {
     pub response_id: Uuid,
     pub kind: String,
     pub score: i32,
+    pub scale_min: i32,
+    pub scale_max: i32,
+    pub reversed: bool,
     pub occurred_at: i64,
     pub revision: i64,
     pub deleted: bool,
@@ -51,8 +54,8 @@ pub struct Given {
     pub subject: SubjectId,
     /// The response.
     pub response: Uuid,
-    /// The kind of survey and the score; `None` where the response was deleted.
-    pub score: Option<(String, i32)>,
+    /// The kind of survey, the score and its scale; `None` where the response was deleted.
+    pub score: Option<(String, i32, Scale)>,
     /// When it was given.
     pub at: Timestamp,
     /// The response's revision.
@@ -70,20 +73,32 @@ pub async fn put(tx: &Tx, given: &[Given]) -> Result<(), Fault> {
         }
     }
     let row = |given: &&Given| {
-        let (kind, score) = given.score.clone().unwrap_or_default();
+        let (kind, score, scale) = given.score.clone().unwrap_or_default();
         ActiveModel {
             tenant: Set(tx.tenant().uuid()),
             subject_id: Set(given.subject.uuid()),
             response_id: Set(given.response),
             kind: Set(kind),
             score: Set(score),
+            scale_min: Set(scale.min),
+            scale_max: Set(scale.max),
+            reversed: Set(scale.reversed),
             occurred_at: Set(given.at.micros()),
             revision: Set(given.revision.cast_signed()),
             deleted: Set(given.score.is_none()),
         }
     };
     for some in newest.into_values().collect::<Vec<_>>().chunks(CHUNK) {
-        let changed = [Column::Kind, Column::Score, Column::OccurredAt, Column::Revision, Column::Deleted];
+        let changed = [
+            Column::Kind,
+            Column::Score,
+            Column::ScaleMin,
+            Column::ScaleMax,
+            Column::Reversed,
+            Column::OccurredAt,
+            Column::Revision,
+            Column::Deleted,
+        ];
         let newer = OnConflict::columns([Column::Tenant, Column::SubjectId, Column::ResponseId])
             .update_columns(changed)
             .action_and_where(Expr::cust("excluded.revision > score.revision"))
@@ -102,7 +117,9 @@ pub async fn last(rx: &Rx, subjects: &[SubjectId], until: Timestamp) -> Result<B
         let query = query.filter(Column::SubjectId.is_in(uuids(some))).filter(Column::Deleted.eq(false));
         let query = query.filter(Column::OccurredAt.lte(until.micros()));
         for row in query.all(rx.conn()).await.stored()? {
-            let given = (Score { score: row.score, at: Timestamp::from_column(row.occurred_at) }, row.response_id);
+            let scale = Scale { min: row.scale_min, max: row.scale_max, reversed: row.reversed };
+            let at = Timestamp::from_column(row.occurred_at);
+            let given = (Score { score: row.score, scale, at }, row.response_id);
             let held = found.entry(row.kind).or_insert(given);
             if (held.0.at, held.1) < (given.0.at, given.1) {
                 *held = given;

@@ -23,6 +23,7 @@ mod lives;
 mod looks;
 mod matching;
 mod memberships;
+mod memory;
 mod merges;
 mod operations;
 mod orders;

@@ -234,8 +234,13 @@ impl<'a> Log<'a> {
             None => (record, kind, score.or(Some(5)), seconds, 1),
         };
         let (record, kind, score, seconds, revision) = given;
-        let changed =
-            ResponseChanged { deleted: score.is_none(), kind: kind.to_owned(), score, ..ResponseChanged::default() };
+        let changed = ResponseChanged {
+            deleted: score.is_none(),
+            kind: kind.to_owned(),
+            score,
+            complete: true,
+            ..Default::default()
+        };
         let event = Event {
             event_id: uuid::Uuid::now_v7().to_string(),
             tenant: self.tenant.to_string(),

@@ -1,10 +1,13 @@
-//! The demo: real purchases and plainly labelled synthetic feedback, loaded through the public API as any client would.
+//! The demo: real purchases and reviews, and plainly labelled synthetic feedback, loaded through the public API as any
+//! client would.
 //! Loading twice changes nothing: every item is recognised by its source record, its name or its customer.
 
 mod cdnow;
 mod febrl;
 mod page;
+mod reviews;
 mod synthetic;
+mod tickets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -56,6 +59,10 @@ pub struct Loaded {
     pub records: usize,
     /// Responses to the demo survey.
     pub responses: usize,
+    /// Tickets.
+    pub tickets: usize,
+    /// Reviews.
+    pub reviews: usize,
     /// Actions.
     pub actions: usize,
     /// The token of an invitation to a survey that can be opened in a browser; none where nobody is to be asked now.
@@ -74,7 +81,7 @@ pub async fn load(address: &str, key: &str) -> Result<Loaded, Status> {
     let started = Instant::now();
     let client = connect(address, key).await?;
     let people = synthetic::people();
-    let steps = 69_659 + 2 * people.len() as u64 + febrl::records().count() as u64;
+    let steps = 69_659 + 2 * people.len() as u64 + febrl::records().count() as u64 + (tickets::COUNT + 3_000) as u64;
     let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr());
     if let Ok(style) = ProgressStyle::with_template("  loading the demo {bar:32} {percent:>3} % {msg}") {
         bar.set_style(style);
@@ -87,14 +94,17 @@ pub async fn load(address: &str, key: &str) -> Result<Loaded, Status> {
     bar.set_message("who is one");
     match_records(&client).await?;
     bar.set_message("purchases and feedback");
-    let (purchases, responses) = tokio::try_join!(buy(&client, &bar), ask(&client, &people, &bar))?;
+    let said = async { Ok((tickets::tell(&client, &people, &bar).await?, reviews::tell(&client, &bar).await?)) };
+    let (purchases, responses, (tickets, reviews)) =
+        tokio::try_join!(buy(&client, &bar), ask(&client, &people, &bar), said)?;
     let actions = offer(&client).await?;
     let example = people.first().map(|person| person.number.to_owned()).unwrap_or_default();
     let invitation = page::invite(&client, &example).await?;
     bar.finish_and_clear();
     let seconds = started.elapsed().as_secs_f64();
     let records = febrl::records().count();
-    Ok(Loaded { purchases, people: people.len(), records, responses, actions, invitation, example, seconds })
+    let people = people.len();
+    Ok(Loaded { purchases, people, records, responses, tickets, reviews, actions, invitation, example, seconds })
 }
 
 /// Declares the trait by which the demo's figures can be grouped.

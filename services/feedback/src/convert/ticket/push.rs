@@ -9,7 +9,7 @@ use rapport_api::feedback::v1 as proto;
 use rapport_api::feedback::v1::push_tickets_request::Item;
 use rapport_kernel::{Fault, Private, RequestId, Timestamp, Violations};
 
-use super::super::{customer, digest, note, request_id};
+use super::super::{customer, digest, masked, note, request_id};
 use super::{deletion, key, kind, priority, refuse, status, which};
 use crate::domain::ticket::told::{Step, Value};
 use crate::domain::ticket::{Attachment, Author, Direction, Field, MessageId, Push, Said, Stamp, TicketKey, Which};
@@ -184,6 +184,7 @@ fn said_fields(
     let text = |text: &str| (!text.is_empty()).then(|| Value::Text(Private::new(text.to_owned())));
     let kind = kind(ticket.kind()).map_or("", crate::domain::ticket::Kind::name);
     let priority = priority(ticket.priority()).map_or("", crate::domain::ticket::Priority::name);
+    let title = masked(ticket.title.clone());
     let texts = [
         (Field::Kind, kind),
         (Field::Priority, priority),
@@ -192,7 +193,7 @@ fn said_fields(
         (Field::Stage, &ticket.stage),
         (Field::Product, &ticket.product),
         (Field::Topic, &ticket.topic),
-        (Field::Title, &ticket.title),
+        (Field::Title, title.expose()),
         (Field::Agent, &ticket.agent),
         (Field::Team, &ticket.team),
         (Field::Language, &ticket.language),
@@ -248,7 +249,8 @@ fn draft(message: &proto::TicketMessage, field: &str, now: Timestamp, out: &mut 
         media_type: one.media_type.clone(),
         size: one.size_bytes,
     };
-    let content = proto::TicketMessage { message_id: String::new(), ticket_id: String::new(), ..message.clone() };
+    let content =
+        proto::TicketMessage { message_id: String::new(), ticket_id: String::new(), analysis: None, ..message.clone() };
     let said = Said {
         stamp: Stamp { version: message.version, at: at.map_or(0, Timestamp::micros) },
         digest: digest(&prost::Message::encode_to_vec(&content)),
@@ -258,11 +260,12 @@ fn draft(message: &proto::TicketMessage, field: &str, now: Timestamp, out: &mut 
         internal: message.internal,
         agent: Private::new(message.agent.clone()),
         channel: message.channel.clone(),
+        reading: None,
     };
     Some(Draft {
         external_id: Private::new(external_id),
         said,
-        text: Private::new(message.text.clone()),
+        text: masked(message.text.clone()),
         language: message.language.clone(),
         attachments: message.attachments.iter().map(attachment).collect(),
     })

@@ -5,7 +5,7 @@ use rapport_api::convert::timestamp;
 use rapport_api::feedback::v1 as proto;
 use rapport_kernel::Timestamp;
 
-use super::super::time;
+use super::super::{reading, time};
 use crate::domain::etag;
 use crate::domain::sla::{CalendarId, PolicyId, Standing, Target};
 use crate::domain::ticket::story::Passage;
@@ -147,6 +147,7 @@ pub fn ticket(ticket: &Ticket, now: Timestamp) -> proto::Ticket {
         etag: etag::of(ticket.revision),
         record_time: time(ticket.created_at),
         change_time: time(ticket.changed_at),
+        analysis: ticket.derived.reading.as_ref().map(|read| reading::analysis(read, &[])),
     }
 }
 
@@ -209,6 +210,7 @@ pub fn message(message: &Message) -> proto::TicketMessage {
         text: message.text.expose().clone(),
         language: message.language.clone(),
         attachments: message.attachments.iter().map(attachment).collect(),
+        analysis: message.reading.as_ref().map(|read| reading::analysis(read, &[("", message.text.expose())])),
     }
 }
 

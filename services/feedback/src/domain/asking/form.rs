@@ -4,7 +4,7 @@ use rapport_conditions::{Activation, Environment, Object, Program, Type, Value};
 use rapport_kernel::{Timestamp, Violations};
 
 use super::{AskEvent, Asking, Spot};
-use crate::domain::facts::{Known, KnownCustomer};
+use crate::domain::facts::{Customer, Known, customer_fields};
 
 /// The conditions of a survey's asking.
 #[derive(Debug, Default)]
@@ -69,7 +69,7 @@ impl AskForm {
     /// Whether a customer is targeted.
     #[must_use]
     pub fn targets(&self, known: &Known, channel: &str, spot: &Spot) -> bool {
-        let reading = Targeted { customer: KnownCustomer::new(known), touch: Touch { channel, spot } };
+        let reading = Targeted { customer: Customer::new(known), touch: Touch { channel, spot } };
         self.targeting.as_ref().is_none_or(|program| program.matches(&reading, Timestamp::MAX).value)
     }
 
@@ -85,17 +85,9 @@ impl AskForm {
 }
 
 fn of_customers() -> Environment {
-    let customer = [
-        ("traits", Type::map(Type::Dyn)),
-        ("party", Type::String),
-        ("segments", Type::list(Type::String)),
-        ("lifecycle_stage", Type::String),
-        ("language", Type::String),
-        ("persona", Type::String),
-    ];
     let touch = ["channel", "touchpoint", "stage", "product", "campaign"].map(|name| (name, Type::String));
     Environment::builder()
-        .variable("customer", Type::object("customer", customer))
+        .variable("customer", Type::object("customer", customer_fields()))
         .variable("touch", Type::object("touch", touch))
         .without_now()
         .build()
@@ -119,7 +111,7 @@ fn of_happenings() -> Environment {
 }
 
 struct Targeted<'a> {
-    customer: KnownCustomer<'a>,
+    customer: Customer<'a>,
     touch: Touch<'a>,
 }
 

@@ -172,6 +172,8 @@ impl Response {
             hidden: facts.hidden,
             known: facts.known,
             times: new.times,
+            reading: None,
+            customer: None,
         };
         Ok(Self {
             id,

@@ -7,7 +7,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use rapport_kernel::{Fault, Id, Private, SubjectId, Timestamp};
+use rapport_kernel::{CustomerId, Fault, Id, Private, SubjectId, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -18,6 +18,7 @@ use super::customer::Customer;
 use super::etag;
 use super::facts::{Facts, Known};
 use super::measure::Measure;
+use super::reading::Reading;
 use super::search::Passage;
 use super::survey::{SurveyId, SurveyKind};
 
@@ -246,6 +247,12 @@ pub struct Content {
     pub known: Option<Known>,
     /// The time spent on each question, in milliseconds.
     pub times: BTreeMap<String, u64>,
+    /// What was read in its words; none where it has none.
+    #[serde(default)]
+    pub reading: Option<Reading>,
+    /// The customer that answered, as it was then; none where nobody can be tied to it.
+    #[serde(default)]
+    pub customer: Option<CustomerId>,
 }
 
 /// A change of a response, as whoever watches is told of it.
@@ -327,6 +334,17 @@ impl Response {
         words.map_or("", |words| words.expose())
     }
 
+    /// Its words, by the questions that they answer.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.content.answers.iter().filter_map(|answer| {
+            let words = match &answer.value {
+                Given::Text(text) => text.expose(),
+                _ => answer.other.expose(),
+            };
+            (!words.is_empty()).then_some((answer.question.as_str(), words.as_str()))
+        })
+    }
+
     /// All that the customer said in words of its own, in order of the questions.
     #[must_use]
     pub fn passages(&self) -> Vec<Passage<'_>> {
@@ -355,6 +373,7 @@ impl Response {
             + self.content.times.len() * 80
             + self.tags.len() * 66
             + hidden.sum::<usize>()
+            + self.content.reading.as_ref().map_or(0, Reading::weight)
     }
 
     /// Lets it be deleted, and answers the revision of its tombstone.

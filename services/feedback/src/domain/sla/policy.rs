@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::calendar::{Calendar, CalendarId};
 use super::hours::Hours;
+use crate::domain::ticket::Windows;
 
 /// A policy's id.
 pub type PolicyId = Id<Policy>;
@@ -104,7 +105,10 @@ impl Activation for Subject<'_> {
 
 /// A tenant's policies, compiled, with the hours they are measured by.
 #[derive(Clone, Debug, Default)]
-pub struct Policies(Vec<Compiled>);
+pub struct Policies {
+    compiled: Vec<Compiled>,
+    windows: Windows,
+}
 
 #[derive(Clone, Debug)]
 struct Compiled {
@@ -153,7 +157,19 @@ impl Policies {
         });
         let mut compiled: Vec<Compiled> = compiled.collect();
         compiled.sort_by_key(|one| (one.policy.position, one.id));
-        Self(compiled)
+        Self { compiled, windows: Windows::default() }
+    }
+
+    /// The same, where tickets are judged by a tenant's own lengths.
+    #[must_use]
+    pub fn judging(self, windows: Windows) -> Self {
+        Self { windows, ..self }
+    }
+
+    /// By which lengths tickets are judged.
+    #[must_use]
+    pub const fn windows(&self) -> Windows {
+        self.windows
     }
 
     /// What is promised for a ticket: by the first policy whose condition holds.
@@ -162,7 +178,7 @@ impl Policies {
         // There is no now in these conditions: any instant will do.
         let holds =
             |one: &&Compiled| one.program.as_ref().is_none_or(|program| program.matches(subject, Timestamp::MAX).value);
-        self.0.iter().find(holds).map(|one| Promise {
+        self.compiled.iter().find(holds).map(|one| Promise {
             policy: one.id,
             calendar: one.policy.calendar,
             hours: Arc::clone(&one.hours),

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::definition::{Choice, Definition, Question, QuestionType};
 use crate::domain::answer::Answers;
-use crate::domain::facts::{Facts, Reading, Reads};
+use crate::domain::facts::{Facts, Reading, Reads, customer_fields};
 
 /// The choice that is said in words.
 pub const OTHER: &str = "other";
@@ -156,19 +156,11 @@ fn draw(response: Uuid, question: &str, name: &str) -> u64 {
 fn environment(definition: &Definition, knows: usize) -> Environment {
     let answers = definition.questions[..knows].iter().map(|question| (question.id.clone(), answer_type(question)));
     let hidden = definition.hidden.iter().map(|field| (field.name.clone(), Type::String));
-    let customer = [
-        ("traits", Type::map(Type::Dyn)),
-        ("party", Type::String),
-        ("segments", Type::list(Type::String)),
-        ("lifecycle_stage", Type::String),
-        ("language", Type::String),
-        ("persona", Type::String),
-    ];
     let touch = ["channel", "touchpoint", "stage", "product", "campaign"].map(|name| (name, Type::String));
     Environment::builder()
         .variable("answers", Type::object("answers", answers))
         .variable("hidden", Type::object("hidden", hidden))
-        .variable("customer", Type::object("customer", customer))
+        .variable("customer", Type::object("customer", customer_fields()))
         .variable("touch", Type::object("touch", touch))
         .without_now()
         .build()

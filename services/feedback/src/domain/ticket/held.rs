@@ -11,6 +11,7 @@ use super::issue::Link;
 use super::story::Story;
 use super::told::{Field, Stamp, Told};
 use super::words::{Kind, Priority, Status};
+use crate::domain::reading::Reading;
 use crate::domain::response::Party;
 use crate::domain::sla::policy::Subject;
 use crate::domain::sla::{CalendarId, Policies, PolicyId, Standing};
@@ -97,6 +98,12 @@ pub struct Derived {
     pub standing: Standing,
     /// The tickets merged into it.
     pub merged: Vec<TicketId>,
+    /// What was read in its title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<Reading>,
+    /// What was read in its title and in what the customer wrote, in those merged into it too, without places.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Reading>,
 }
 
 /// A ticket.
@@ -130,7 +137,8 @@ impl Ticket {
     pub fn new(id: TicketId, key: TicketKey, stand_in: SubjectId, now: Timestamp) -> Self {
         let story = Story::of(&Told::default(), &[], now);
         let standing = Standing::default();
-        let derived = Derived { story, policy: None, calendar: None, standing, merged: Vec::new() };
+        let derived =
+            Derived { story, policy: None, calendar: None, standing, merged: Vec::new(), title: None, reading: None };
         Self {
             id,
             key,
@@ -145,18 +153,24 @@ impl Ticket {
         }
     }
 
-    /// What it comes to, with what was told of those merged into it.
+    /// What it comes to, with what was told of those merged into it; `title` is what was read in its own.
     #[must_use]
-    pub fn derive(&self, merged: &[&Self], policies: &Policies, now: Timestamp) -> Derived {
+    pub fn derive(&self, merged: &[&Self], policies: &Policies, title: Option<Reading>, now: Timestamp) -> Derived {
         let told: Vec<(Timestamp, &Told)> =
             merged.iter().map(|ticket| (ticket.derived.story.opened_at, &ticket.told)).collect();
-        let story = Story::of(&self.told, &told, self.created_at);
+        let mut story = Story::of(&self.told, &told, self.created_at);
+        story.window = policies.windows().first_contact;
         let promise = policies.promise(&self.subject_of(&story));
         let standing = Standing::of(&story.course(), promise.as_ref(), now);
         let (policy, calendar) = promise.map_or((None, None), |promise| (Some(promise.policy), promise.calendar));
         let mut ids: Vec<TicketId> = merged.iter().map(|ticket| ticket.id).collect();
         ids.sort_unstable();
-        Derived { story, policy, calendar, standing, merged: ids }
+        let titles = title.iter().chain(merged.iter().filter_map(|ticket| ticket.derived.title.as_ref()));
+        let told = std::iter::once(&self.told).chain(merged.iter().map(|ticket| &ticket.told));
+        let written = told.flat_map(|told| told.messages().filter_map(|said| said.reading.as_deref()));
+        let brief: Vec<Reading> = titles.chain(written).map(Reading::brief).collect();
+        let reading = Reading::of(brief.iter().map(|reading| ("", reading)));
+        Derived { story, policy, calendar, standing, merged: ids, title, reading }
     }
 
     /// What conditions read of it.
@@ -246,7 +260,8 @@ impl Ticket {
         let story = &self.derived.story;
         let lists = story.history.len() * 4 + story.contact_times.len() + story.solve_times.len() * 2;
         let texts = Field::NAMED.iter().map(|(_, field)| self.told.text(*field).len()).sum::<usize>();
-        FRAME + texts + (lists + self.told.tags().len() + self.derived.merged.len()) * ENTRY
+        let read = self.derived.reading.as_ref().map_or(0, Reading::weight);
+        FRAME + read + texts + (lists + self.told.tags().len() + self.derived.merged.len()) * ENTRY
     }
 }
 

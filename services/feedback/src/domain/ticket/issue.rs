@@ -9,9 +9,6 @@ use uuid::Uuid;
 
 use super::held::TicketId;
 
-/// Within how long after the last contact or solution a ticket about the same is a repetition.
-pub const WINDOW: Duration = Duration::from_secs(7 * 86_400);
-
 /// What links a ticket to others.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Link {
@@ -33,9 +30,10 @@ pub struct Link {
     pub until: Option<Timestamp>,
 }
 
-/// The issue of each ticket: the id of the first that is about it.
+/// The issue of each ticket: the id of the first that is about it. Within `window` after the last contact or solution a
+/// ticket about the same is a repetition.
 #[must_use]
-pub fn issues(links: &[Link]) -> BTreeMap<TicketId, Uuid> {
+pub fn issues(links: &[Link], window: Duration) -> BTreeMap<TicketId, Uuid> {
     let mut ordered: Vec<&Link> = links.iter().collect();
     ordered.sort_by_key(|link| (link.opened_at, link.key));
     let mut sets = Sets::of(&ordered);
@@ -54,7 +52,7 @@ pub fn issues(links: &[Link]) -> BTreeMap<TicketId, Uuid> {
     let alike = |link: &Link| link.issue.is_empty() && !(link.about.0.is_empty() && link.about.1.is_empty());
     for (at, link) in ordered.iter().enumerate().filter(|(_, link)| alike(link)) {
         let chain = chains.get(&link.about).copied();
-        let goes_on = |until: Option<Timestamp>| until.is_none_or(|until| link.opened_at <= until.plus(WINDOW));
+        let goes_on = |until: Option<Timestamp>| until.is_none_or(|until| link.opened_at <= until.plus(window));
         let until = match chain.filter(|(_, until)| goes_on(*until)) {
             Some((before, until)) => {
                 sets.join(before, at);
@@ -112,6 +110,7 @@ mod tests {
     use super::*;
 
     const DAY: i64 = 86_400_000_000;
+    const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
     fn link(day: i64, topic: &str) -> Link {
         Link {
@@ -128,7 +127,7 @@ mod tests {
 
     /// Which of them are about one issue, by their places.
     fn groups(links: &[Link]) -> BTreeSet<BTreeSet<usize>> {
-        let issues = issues(links);
+        let issues = issues(links, WEEK);
         let mut groups: BTreeMap<Uuid, BTreeSet<usize>> = BTreeMap::new();
         for (at, link) in links.iter().enumerate() {
             groups.entry(issues[&link.id]).or_default().insert(at);
@@ -144,7 +143,7 @@ mod tests {
     fn repetitions_within_the_window_of_the_last_are_one_issue() {
         let links = [link(0, "billing"), link(7, "billing"), link(15, "billing"), link(1, "app"), link(2, "")];
         assert_eq!(groups(&links), sets(&[&[0, 1], &[2], &[3], &[4]]));
-        assert_eq!(issues(&links)[&links[1].id], links[0].id.uuid(), "it is named for the first");
+        assert_eq!(issues(&links, WEEK)[&links[1].id], links[0].id.uuid(), "it is named for the first");
         let mut open = links.clone();
         open[0].until = None;
         assert_eq!(groups(&open), sets(&[&[0, 1, 2], &[3], &[4]]), "as long as it is not solved it goes on");
@@ -183,10 +182,10 @@ mod tests {
             for (at, (.., follows, _)) in tickets.iter().enumerate() {
                 links[at].follows = links.get(*follows).map(|link| link.key);
             }
-            let told = issues(&links);
+            let told = issues(&links, WEEK);
             links.rotate_left(turn % tickets.len());
             links.reverse();
-            prop_assert_eq!(told, issues(&links));
+            prop_assert_eq!(told, issues(&links, WEEK));
         }
     }
 }

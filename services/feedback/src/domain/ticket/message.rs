@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::held::TicketId;
 use super::told::Stamp;
 use super::words::{Author, Direction};
+use crate::domain::reading::Reading;
 
 /// A message's id.
 pub type MessageId = Id<Message>;
@@ -27,6 +28,9 @@ pub struct Message {
     pub language: String,
     /// What is attached.
     pub attachments: Vec<Attachment>,
+    /// What was read in it; none where it is not the customer's, or has no words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Reading>,
 }
 
 /// Something attached, by reference.
@@ -61,6 +65,9 @@ pub struct Said {
     pub agent: Private<String>,
     /// The channel it came by; empty: the ticket's.
     pub channel: String,
+    /// What was read in it, without places.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Box<Reading>>,
 }
 
 impl Said {

@@ -8,11 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::message::Said;
 use super::told::{Field, Step, Told};
+use super::windows::Windows;
 use super::words::{Author, Fcr, Status};
 use crate::domain::sla::Course;
 
-/// Within how long after its solution a ticket must stay quiet to have been solved on first contact.
-pub const WINDOW: Duration = Duration::from_secs(7 * 86_400);
 /// How long nobody says anything before a live conversation is over.
 const SILENCE: Duration = Duration::from_secs(30 * 60);
 /// Channels on which both are there at once: what the customer says next is no further contact.
@@ -62,6 +61,8 @@ pub struct Story {
     pub answered: u32,
     /// How many messages there are.
     pub messages: u32,
+    /// Within how many seconds after its solution it must stay quiet to have been solved on first contact.
+    pub window: u64,
 }
 
 impl Story {
@@ -114,6 +115,7 @@ impl Story {
             asked: 0,
             answered: 0,
             messages: 0,
+            window: Windows::default().first_contact,
         }
     }
 
@@ -225,7 +227,7 @@ impl Story {
         let Some(solved_at) = self.solve_times.first().copied() else {
             return if self.contact_times.len() > 1 { Fcr::Not } else { Fcr::Immature };
         };
-        let end = solved_at.plus(WINDOW);
+        let end = solved_at.plus(Duration::from_secs(self.window));
         let contacts = self.contact_times.iter().filter(|at| **at <= end).count();
         let reopened = self.reopen_times.first().is_some_and(|at| *at <= end);
         if contacts > 1 || reopened {

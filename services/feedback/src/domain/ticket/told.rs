@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::message::Said;
 use super::words::Status;
+use crate::domain::reading::Reading;
 
 /// How much is kept of one ticket.
 const STEPS: usize = 2_000;
@@ -205,11 +206,24 @@ impl Told {
     /// # Errors
     /// As [`Told::hear`].
     pub fn hear_message(&mut self, external_id: &str, said: Said) -> Result<bool, Fault> {
-        if self.messages.get(external_id).is_some_and(|held| !held.yields_to(&said)) {
+        if !self.would_hold(external_id, &said) {
             return Ok(false);
         }
         self.messages.insert(external_id.to_owned(), said);
         self.check().map(|()| true)
+    }
+
+    /// Whether a telling of a message would hold.
+    #[must_use]
+    pub fn would_hold(&self, external_id: &str, said: &Said) -> bool {
+        self.messages.get(external_id).is_none_or(|held| held.yields_to(said))
+    }
+
+    /// Takes what was read in a message anew.
+    pub fn read_again(&mut self, external_id: &str, reading: Option<&Reading>) {
+        if let Some(said) = self.messages.get_mut(external_id) {
+            said.reading = reading.map(|reading| Box::new(reading.brief()));
+        }
     }
 
     fn check(&self) -> Result<(), Fault> {

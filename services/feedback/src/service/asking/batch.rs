@@ -10,7 +10,7 @@ use rapport_kernel::{CustomerId, Fault, Reason as Cause};
 use rapport_platform::Call;
 
 use super::{Asking, Invited, Order, replayed};
-use crate::convert::invitation::render_invited;
+use crate::convert::invitation::{Results, render_invited};
 use crate::domain::asking::Reason;
 use crate::domain::{Customer, SurveyId};
 use crate::store;
@@ -26,10 +26,10 @@ impl Asking {
     pub async fn batch(
         &self,
         call: &Call,
-        receipt: Receipt<Vec<InviteCustomerResponse>>,
+        receipt: Receipt<Results>,
         survey: SurveyId,
         orders: Vec<Order>,
-    ) -> Result<Answer<Vec<InviteCustomerResponse>>, Fault> {
+    ) -> Result<Answer<Results>, Fault> {
         if orders.first().is_some_and(|order| order.request.is_some())
             && let Some(bytes) = replayed(&self.db, call, receipt.clone()).await?
         {
@@ -47,7 +47,7 @@ impl Asking {
         let results: Vec<_> = stream::iter(each).buffered(TOGETHER).try_collect().await?;
         let unit = move |_: rapport_data::Tx| {
             let results = results.clone();
-            async move { Ok(results) }
+            async move { Ok(Results(results)) }
         };
         self.db.until(call.deadline).write_once(call.tenant(), receipt, unit).await
     }

@@ -81,7 +81,8 @@ impl Asking {
             }
         };
         let (surveys, history, quotas) = self.db.until(call.deadline).read(call.tenant(), read).await?;
-        let mut asked: HashMap<(String, String, String), Option<Refusal>> = HashMap::new();
+        let known = HashMap::new();
+        let mut policy = Policy { asking: self, call, resolved: &resolved, history: &history, at: check.at, known };
         let mut checked = Vec::with_capacity(surveys.len());
         for (survey, quota) in surveys.iter().zip(quotas) {
             let form = self.forms.of(call.tenant(), survey)?;
@@ -94,51 +95,52 @@ impl Asking {
                 spot: &check.spot,
                 cause: &check.cause,
             };
-            let mut outcome = Err(Refusal::from(Reason::Unreachable));
-            match (judge(candidate, at), quota) {
-                (Err(refusal), _) | (Ok(_), Some(refusal)) => outcome = Err(refusal),
-                (Ok(channels), None) => {
-                    for (place, channel) in channels.into_iter().enumerate() {
-                        let key = (channel.clone(), survey.asking.purpose().to_owned(), survey.asking.topic.clone());
-                        let refused = match asked.get(&key) {
-                            Some(known) => *known,
-                            None => {
-                                let refused =
-                                    self.refused(call, &resolved, &history, survey, &channel, check.at).await?;
-                                asked.insert(key, refused);
-                                refused
-                            }
-                        };
-                        match refused {
-                            None => {
-                                outcome = Ok(channel);
-                                break;
-                            }
-                            Some(refusal) => outcome = dearest(outcome, refusal, place),
-                        }
-                    }
-                }
-            }
+            let outcome = match (judge(candidate, at), quota) {
+                (Err(refusal), _) | (Ok(_), Some(refusal)) => Err(refusal),
+                (Ok(channels), None) => policy.channel(survey, channels).await?,
+            };
             checked.push(Checked { survey: survey.id, outcome });
         }
         Ok(checked)
     }
+}
 
-    /// Whether the contact policy refuses a survey on a channel.
-    async fn refused(
-        &self,
-        call: &Call,
-        resolved: &Resolved,
-        history: &History,
-        survey: &Survey,
-        channel: &str,
-        at: Option<Timestamp>,
-    ) -> Result<Option<Refusal>, Fault> {
-        let wanted = wanted(resolved, history, survey, channel);
-        Ok(match self.contacts.check(call, &wanted, at).await? {
+/// The contact policy, as one check asks it: each contact once.
+struct Policy<'a> {
+    asking: &'a Asking,
+    call: &'a Call,
+    resolved: &'a Resolved,
+    history: &'a History,
+    at: Option<Timestamp>,
+    /// What was answered, by channel, purpose and topic.
+    known: HashMap<(String, String, String), Option<Refusal>>,
+}
+
+impl Policy<'_> {
+    /// The first of the channels that it allows; else why not.
+    async fn channel(&mut self, survey: &Survey, channels: Vec<String>) -> Result<Result<String, Refusal>, Fault> {
+        let mut outcome = Err(Refusal::from(Reason::Unreachable));
+        for (place, channel) in channels.into_iter().enumerate() {
+            match self.refuses(survey, &channel).await? {
+                None => return Ok(Ok(channel)),
+                Some(refusal) => outcome = dearest(outcome, refusal, place),
+            }
+        }
+        Ok(outcome)
+    }
+
+    async fn refuses(&mut self, survey: &Survey, channel: &str) -> Result<Option<Refusal>, Fault> {
+        let key = (channel.to_owned(), survey.asking.purpose().to_owned(), survey.asking.topic.clone());
+        if let Some(known) = self.known.get(&key) {
+            return Ok(*known);
+        }
+        let wanted = wanted(self.resolved, self.history, survey, channel);
+        let refusal = match self.asking.contacts.check(self.call, &wanted, self.at).await? {
             Contact::Allowed(_) => None,
             Contact::Refused(refusal) => Some(refusal),
-        })
+        };
+        self.known.insert(key, refusal);
+        Ok(refusal)
     }
 }
 

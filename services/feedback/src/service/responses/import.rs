@@ -5,9 +5,8 @@ use rapport_data::Tx;
 use rapport_kernel::{Fault, Reason, SubjectId};
 use rapport_platform::Call;
 
-use super::search::Indexer;
 use super::submit::{Ids, key};
-use super::{Responses, rewrite, write};
+use super::{Responses, Words, rewrite, write};
 use crate::domain::response::NewResponse;
 use crate::domain::{Customer, Respondent, Response};
 use crate::peers::Resolved;
@@ -55,10 +54,10 @@ impl Responses {
                 Err(fault) => results.push(Err(fault)),
             }
         }
-        let (forms, indexer) = (self.forms.clone(), self.indexer.clone());
+        let (forms, words) = (self.forms.clone(), self.words.clone());
         let unit = move |tx: Tx| {
-            let (forms, indexer, sound) = (forms.clone(), indexer.clone(), sound.clone());
-            async move { take_all(&tx, (&forms, &indexer), sound).await }
+            let (forms, words, sound) = (forms.clone(), words.clone(), sound.clone());
+            async move { take_all(&tx, (&forms, &words), sound).await }
         };
         for (index, result) in self.db.until(call.deadline).write(call.tenant(), unit).await? {
             results[index] = result;
@@ -69,7 +68,7 @@ impl Responses {
 
 async fn take_all(
     tx: &Tx,
-    with: (&Forms, &Indexer),
+    with: (&Forms, &Words),
     items: Vec<(usize, Imported)>,
 ) -> Result<Vec<(usize, Result<(), Fault>)>, Fault> {
     let subjects: Vec<SubjectId> =
@@ -90,7 +89,7 @@ async fn take_all(
     Ok(results)
 }
 
-async fn take(tx: &Tx, (forms, indexer): (&Forms, &Indexer), one: Imported) -> Result<(), Fault> {
+async fn take(tx: &Tx, (forms, words): (&Forms, &Words), one: Imported) -> Result<(), Fault> {
     let Imported { ids, resolved, new } = one;
     let survey = store::survey::hold(tx.conn(), tx.tenant(), new.survey).await?;
     survey.admit_past()?;
@@ -110,12 +109,13 @@ async fn take(tx: &Tx, (forms, indexer): (&Forms, &Indexer), one: Imported) -> R
         None => resolved.as_ref().map_or_else(nobody, |resolved| resolved.respondent.clone()),
     };
     let facts = resolved.as_ref().map(|resolved| &resolved.known);
-    let made = Response::begin(id, (&form, version), new, respondent, facts, tx.now())?;
+    let mut made = Response::begin(id, (&form, version), new, respondent, facts, tx.now())?;
+    made.content.customer = resolved.as_ref().map(|resolved| resolved.customer);
     match held {
-        None => write(tx, indexer, &made).await,
+        None => write(tx, words, made).await.map(drop),
         Some(held) => {
             let (id, revision, created_at) = (held.id, held.revision + 1, held.created_at);
-            rewrite(tx, indexer, &held, &Response { id, revision, created_at, ..made }).await
+            rewrite(tx, words, &held, Response { id, revision, created_at, ..made }).await.map(drop)
         }
     }
 }

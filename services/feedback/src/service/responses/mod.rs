@@ -4,6 +4,7 @@
 mod drop_off;
 mod import;
 mod list;
+mod reread;
 mod search;
 pub(in crate::service) mod submit;
 mod watch;
@@ -13,7 +14,6 @@ use std::collections::BTreeMap;
 use rapport_data::{Answer, Database, Receipt, Rx, Tx};
 use rapport_kernel::{Fault, PageKey, Timestamp};
 use rapport_platform::Call;
-use rapport_text::Analyser;
 
 pub use search::Hit;
 pub use watch::{Told, Watch};
@@ -21,11 +21,14 @@ pub use watch::{Told, Watch};
 use search::Indexer;
 
 use super::Forms;
+use super::reading::{Reader, Readers};
 use crate::domain::answer::Answers;
 use crate::domain::facts::{Facts, Known};
+use crate::domain::reading::Reading;
 use crate::domain::survey::Form;
 use crate::domain::{Correction, Response, ResponseId, SurveyId, Tagging, Touch, Versioned};
 use crate::peers::Profiles;
+use crate::store::text_reading::{self, Entry, Source};
 use crate::{events, store};
 
 /// The responses of all tenants.
@@ -34,15 +37,23 @@ pub struct Responses {
     db: Database,
     profiles: Profiles,
     forms: Forms,
+    words: Words,
     page_key: PageKey,
+}
+
+/// What becomes of what was said in words: it is read, and noted where it is searched.
+#[derive(Clone)]
+struct Words {
+    readers: Readers,
     indexer: Indexer,
 }
 
 impl Responses {
-    /// In a database, of customers that profiles knows, in languages that the analyser reads.
+    /// In a database, of customers that profiles knows; `readers` is what their words are read by.
     #[must_use]
-    pub fn new(db: Database, profiles: Profiles, page_key: PageKey, analyser: Analyser) -> Self {
-        Self { db, profiles, forms: Forms::default(), page_key, indexer: Indexer::new(analyser) }
+    pub fn new(db: Database, profiles: Profiles, page_key: PageKey, readers: Readers) -> Self {
+        let words = Words { indexer: Indexer::new(readers.analyser()), readers };
+        Self { db, profiles, forms: Forms::default(), words, page_key }
     }
 
     /// Corrects a response, also after its survey was closed.
@@ -84,9 +95,9 @@ impl Responses {
         id: ResponseId,
         change: impl Fn(Response, &Form, Timestamp) -> Result<Response, Fault> + Clone + Send + Sync + 'static,
     ) -> Result<Answer<Response>, Fault> {
-        let (forms, indexer) = (self.forms.clone(), self.indexer.clone());
+        let (forms, words) = (self.forms.clone(), self.words.clone());
         let unit = move |tx: Tx| {
-            let (forms, indexer, change) = (forms.clone(), indexer.clone(), change.clone());
+            let (forms, words, change) = (forms.clone(), words.clone(), change.clone());
             async move {
                 // An erasure took the response before, or waits: no event of it follows its erasure.
                 tx.hold_erasures().await?;
@@ -94,8 +105,7 @@ impl Responses {
                 tx.about(held.respondent.subject);
                 let form = form_of(&tx, &forms, &held).await?;
                 let changed = change(held.clone(), &form, tx.now())?;
-                rewrite(&tx, &indexer, &held, &changed).await?;
-                Ok(changed)
+                rewrite(&tx, &words, &held, changed).await
             }
         };
         self.db.until(call.deadline).write_once(call.tenant(), receipt, unit).await
@@ -222,6 +232,7 @@ pub(super) async fn remove(tx: &Tx, held: &Response) -> Result<(), Fault> {
     store::response_tag::delete(tx.conn(), tx.tenant(), &[id]).await?;
     store::response_key::delete(tx.conn(), tx.tenant(), &[id]).await?;
     store::asking::code::delete(tx, &[id]).await?;
+    text_reading::delete(tx, Source::Response, &[id.uuid()]).await?;
     search::forget(tx, &[id.uuid()]).await?;
     tx.publish(events::deleted(held, held.revision + 1)).await
 }
@@ -232,28 +243,62 @@ async fn form_of(rx: &Rx, forms: &Forms, response: &Response) -> Result<Form, Fa
     Ok(forms.of(rx, &survey, response.version).await?.0)
 }
 
-/// Writes a new response, and tells of it.
-async fn write(tx: &Tx, indexer: &Indexer, response: &Response) -> Result<(), Fault> {
-    store::response::insert(tx.conn(), tx.tenant(), response).await?;
-    store::response_tag::insert(tx.conn(), tx.tenant(), response).await?;
-    store::response_key::put(tx.conn(), tx.tenant(), response).await?;
-    indexer.note(tx, response).await?;
-    tx.publish(events::changed(response)).await
+/// What is read in the words of a response.
+fn read(reader: &Reader, response: &Response) -> Option<Reading> {
+    let language = &response.touch.language;
+    let read = |(question, text)| Some((question, reader.read(text, language, Source::Response)?));
+    let parts: Vec<(&str, Reading)> = response.texts().filter_map(read).collect();
+    Reading::of(parts.iter().map(|(question, reading)| (*question, reading)))
 }
 
-/// Writes a response over what it was, and tells of it; where nothing changed, neither.
-async fn rewrite(tx: &Tx, indexer: &Indexer, held: &Response, changed: &Response) -> Result<(), Fault> {
-    if changed.revision == held.revision {
-        return Ok(());
+/// What figures of texts are made from.
+fn entry(response: &Response) -> Entry<'_> {
+    Entry {
+        source: Source::Response,
+        item: response.id.uuid(),
+        subject: response.respondent.subject,
+        said_at: response.answered_at,
+        channel: &response.touch.channel,
+        product: &response.touch.product,
+        counts: !response.is_test,
+        reading: response.content.reading.as_ref(),
     }
-    store::response::update(tx.conn(), tx.tenant(), changed).await?;
+}
+
+/// Reads a new response, writes it, and tells of it.
+async fn write(tx: &Tx, words: &Words, mut response: Response) -> Result<Response, Fault> {
+    let reader = words.readers.of(tx).await?;
+    response.content.reading = read(&reader, &response);
+    store::response::insert(tx.conn(), tx.tenant(), &response).await?;
+    store::response_tag::insert(tx.conn(), tx.tenant(), &response).await?;
+    store::response_key::put(tx.conn(), tx.tenant(), &response).await?;
+    if response.content.reading.is_some() {
+        text_reading::put(tx, reader.version(), &[entry(&response)], true).await?;
+    }
+    words.indexer.note(tx, &response).await?;
+    tx.publish(events::changed(&response)).await?;
+    Ok(response)
+}
+
+/// Reads a response anew, writes it over what it was, and tells of it; where nothing changed, nothing of that.
+async fn rewrite(tx: &Tx, words: &Words, held: &Response, mut changed: Response) -> Result<Response, Fault> {
+    if changed.revision == held.revision {
+        return Ok(changed);
+    }
+    let reader = words.readers.of(tx).await?;
+    changed.content.reading = read(&reader, &changed);
+    store::response::update(tx.conn(), tx.tenant(), &changed).await?;
     if changed.tags != held.tags {
         store::response_tag::delete(tx.conn(), tx.tenant(), &[held.id]).await?;
-        store::response_tag::insert(tx.conn(), tx.tenant(), changed).await?;
+        store::response_tag::insert(tx.conn(), tx.tenant(), &changed).await?;
     }
     if changed.origin != held.origin {
-        store::response_key::put(tx.conn(), tx.tenant(), changed).await?;
+        store::response_key::put(tx.conn(), tx.tenant(), &changed).await?;
     }
-    indexer.note_again(tx, held, changed).await?;
-    tx.publish(events::changed(changed)).await
+    if held.content.reading.is_some() || changed.content.reading.is_some() {
+        text_reading::put(tx, reader.version(), &[entry(&changed)], false).await?;
+    }
+    words.indexer.note_again(tx, held, &changed).await?;
+    tx.publish(events::changed(&changed)).await?;
+    Ok(changed)
 }

@@ -104,7 +104,7 @@ impl Responses {
             Some(customer) => Some(self.profiles.resolve(call, customer).await?.subjects),
             None => None,
         };
-        let (indexer, size) = (self.indexer.clone(), which.page_size);
+        let (indexer, size) = (self.words.indexer.clone(), which.page_size);
         let read = move |rx: Rx| {
             let (indexer, query, which, subjects) = (indexer.clone(), query.clone(), which.clone(), subjects.clone());
             async move {

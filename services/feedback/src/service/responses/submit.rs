@@ -5,8 +5,7 @@ use rapport_kernel::{Fault, Reason, SubjectId};
 use rapport_platform::Call;
 use uuid::Uuid;
 
-use super::search::Indexer;
-use super::{Responses, form_of, rewrite, write};
+use super::{Responses, Words, form_of, rewrite, write};
 use crate::domain::response::{NewResponse, Origin};
 use crate::domain::{Customer, Respondent, Response, ResponseId};
 use crate::peers::Resolved;
@@ -31,11 +30,10 @@ impl Responses {
             Some(customer) => Some(self.profiles.resolve(call, customer).await?),
             None => None,
         };
-        let (ids, forms, indexer) = (Ids::new(), self.forms.clone(), self.indexer.clone());
+        let (ids, forms, words) = (Ids::new(), self.forms.clone(), self.words.clone());
         let unit = move |tx: Tx| {
-            let (new, resolved) = (new.clone(), resolved.clone());
-            let (forms, indexer) = (forms.clone(), indexer.clone());
-            async move { take(&tx, (&forms, &indexer), ids, resolved.as_ref(), new).await }
+            let (new, resolved, forms, words) = (new.clone(), resolved.clone(), forms.clone(), words.clone());
+            async move { take(&tx, (&forms, &words), ids, resolved.as_ref(), new).await }
         };
         self.db.until(call.deadline).write_once(call.tenant(), receipt, unit).await
     }
@@ -51,7 +49,7 @@ impl Responses {
         resolved: Option<&Resolved>,
         new: NewResponse,
     ) -> Result<Response, Fault> {
-        take(tx, (&self.forms, &self.indexer), ids, resolved, new).await
+        take(tx, (&self.forms, &self.words), ids, resolved, new).await
     }
 }
 
@@ -79,7 +77,7 @@ impl Ids {
 
 async fn take(
     tx: &Tx,
-    (forms, indexer): (&Forms, &Indexer),
+    (forms, words): (&Forms, &Words),
     ids: Ids,
     resolved: Option<&Resolved>,
     new: NewResponse,
@@ -103,8 +101,7 @@ async fn take(
         store::survey::get(tx.conn(), tx.tenant(), held.survey).await?.admit()?;
         let form = form_of(tx, forms, &held).await?;
         let changed = held.clone().go_on(&form, new, tx.now())?;
-        rewrite(tx, indexer, &held, &changed).await?;
-        return Ok(changed);
+        return rewrite(tx, words, &held, changed).await;
     }
     // Not locked: a response that meets the closing of its survey came before it.
     let survey = store::survey::get(tx.conn(), tx.tenant(), new.survey).await?;
@@ -115,9 +112,9 @@ async fn take(
     let respondent = resolved
         .map_or_else(|| Respondent::anonymous(subject, definition.party), |resolved| resolved.respondent.clone());
     let known = resolved.map(|resolved| &resolved.known);
-    let response = Response::begin(id, (&form, version), new, respondent, known, tx.now())?;
-    write(tx, indexer, &response).await?;
-    Ok(response)
+    let mut response = Response::begin(id, (&form, version), new, respondent, known, tx.now())?;
+    response.content.customer = resolved.map(|resolved| resolved.customer);
+    write(tx, words, response).await
 }
 
 /// The response that is gone on with, or that was taken from the same record.

@@ -1,16 +1,18 @@
 //! Tickets on their way through a unit of work: what was held, what it becomes, and what is written and told of that.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use rapport_data::Tx;
 use rapport_kernel::{CustomerId, Fault, SubjectId, TenantId};
 use uuid::Uuid;
 
+use super::Rules;
 use super::locks::Locks;
-use crate::domain::sla::Policies;
 use crate::domain::ticket::issue::{self, Link};
-use crate::domain::ticket::{Deletion, DeletionReason, Message, Ticket, TicketId};
+use crate::domain::ticket::{Deletion, DeletionReason, Field, Message, Ticket, TicketId};
 use crate::events::tickets as events;
+use crate::store::text_reading::{self, Entry, Source};
 use crate::store::ticket::{self as store, due, gone, message};
 
 /// Tickets within a unit of work.
@@ -149,9 +151,9 @@ impl Batch {
 
     /// Derives what was touched, links it to issues, writes what changed and tells of it. Answers the tickets that
     /// changed.
-    pub(super) async fn settle(&mut self, tx: &Tx, policies: &Policies) -> Result<Vec<TicketId>, Fault> {
-        self.derive(tx, policies);
-        self.link(tx).await?;
+    pub(super) async fn settle(&mut self, tx: &Tx, rules: &Rules) -> Result<Vec<TicketId>, Fault> {
+        self.derive(tx, rules);
+        self.link(tx, rules.policies.windows().repetition()).await?;
         let mut changed = Vec::new();
         let ids: Vec<TicketId> = self.tickets.keys().copied().collect();
         for id in ids {
@@ -165,11 +167,11 @@ impl Batch {
             tx.about(ticket.owner.subject);
             changed.push(id);
         }
-        self.write(tx, &changed).await?;
+        self.write(tx, rules, &changed).await?;
         Ok(changed)
     }
 
-    fn derive(&mut self, tx: &Tx, policies: &Policies) {
+    fn derive(&mut self, tx: &Tx, rules: &Rules) {
         let into: Vec<TicketId> = self.touched.iter().filter_map(|id| self.tickets.get(id)?.merged_into).collect();
         self.touched.extend(into);
         let mut families: HashMap<TicketId, Vec<TicketId>> = HashMap::new();
@@ -186,7 +188,10 @@ impl Batch {
                 };
                 let family = families.get(id).into_iter().flatten().filter_map(|id| self.tickets.get(id));
                 let family: Vec<&Ticket> = family.collect();
-                let derived = ticket.derive(&family, policies, tx.now());
+                let text = |field| ticket.told.text(field);
+                let title = rules.reader.read(text(Field::Title), text(Field::Language), Source::Ticket);
+                let title = title.map(|title| title.brief());
+                let derived = ticket.derive(&family, &rules.policies, title, tx.now());
                 if let Some(ticket) = self.tickets.get_mut(id) {
                     ticket.derived = derived;
                 }
@@ -195,7 +200,7 @@ impl Batch {
     }
 
     /// Links the tickets of each customer to issues, where what links one changed.
-    async fn link(&mut self, tx: &Tx) -> Result<(), Fault> {
+    async fn link(&mut self, tx: &Tx, window: Duration) -> Result<(), Fault> {
         let linked = |ticket: &Ticket| {
             let customer = ticket.owner.customer.filter(|_| ticket.merged_into.is_none());
             customer.map(|customer| (customer, ticket.link(self.tenant)))
@@ -222,7 +227,7 @@ impl Batch {
                 stored.filter(|(link, _)| !self.tickets.contains_key(&link.id)).collect();
             let mut links = here.remove(&customer).unwrap_or_default();
             links.extend(elsewhere.iter().map(|(link, _)| link.clone()));
-            let issues = issue::issues(&links);
+            let issues = issue::issues(&links, window);
             for (id, issue) in &issues {
                 match self.tickets.get_mut(id) {
                     Some(ticket) => ticket.issue = *issue,
@@ -248,12 +253,13 @@ impl Batch {
         Ok(())
     }
 
-    async fn write(&mut self, tx: &Tx, changed: &[TicketId]) -> Result<(), Fault> {
+    async fn write(&mut self, tx: &Tx, rules: &Rules, changed: &[TicketId]) -> Result<(), Fault> {
         let tickets: Vec<&Ticket> = changed.iter().filter_map(|id| self.tickets.get(id)).collect();
         store::put(tx, &tickets).await?;
         let noted = |ticket: &Ticket| self.before.get(&ticket.id).is_some_and(|before| before.wakes().is_some());
         due::put(tx, &tickets.iter().map(|ticket| (*ticket, noted(ticket))).collect::<Vec<_>>()).await?;
         message::put(tx, &self.messages.values().collect::<Vec<_>>()).await?;
+        self.note_readings(tx, rules.reader.version(), &tickets).await?;
         for ticket in tickets {
             let before = self.before.get(&ticket.id);
             // That it went into another is told once.
@@ -262,6 +268,9 @@ impl Batch {
             }
         }
         let deleted: Vec<TicketId> = self.deleted.iter().map(|(ticket, _)| ticket.id).collect();
+        let read = self.deleted.iter().filter(|(ticket, _)| ticket.derived.reading.is_some());
+        let read: Vec<Uuid> = read.map(|(ticket, _)| ticket.id.uuid()).collect();
+        text_reading::delete(tx, Source::Ticket, &read).await?;
         self.rows += store::delete(tx, &deleted).await?;
         gone::add(tx, &self.buried).await?;
         for (deletion, _) in &self.buried {
@@ -272,9 +281,26 @@ impl Batch {
         Ok(())
     }
 
+    /// Notes what was read of tickets, where that, or what goes with it, changed.
+    async fn note_readings(&self, tx: &Tx, version: i64, tickets: &[&Ticket]) -> Result<(), Fault> {
+        let none = |entry: &Entry<'_>| entry.reading.is_none();
+        let (mut new, mut changed) = (Vec::new(), Vec::new());
+        for ticket in tickets {
+            let (before, now) = (self.before.get(&ticket.id).map(entry), entry(ticket));
+            match before {
+                Some(before) if before == now => {}
+                Some(before) if !none(&before) => changed.push(now),
+                Some(_) | None if none(&now) => {}
+                Some(_) | None => new.push(now),
+            }
+        }
+        text_reading::put(tx, version, &changed, false).await?;
+        text_reading::put(tx, version, &new, true).await
+    }
+
     /// Takes the tickets of subjects away; what others brought into them stands by itself again. Answers how many rows
     /// that were.
-    pub(super) async fn erase(mut self, tx: &Tx, policies: &Policies, subjects: &[SubjectId]) -> Result<u64, Fault> {
+    pub(super) async fn erase(mut self, tx: &Tx, rules: &Rules, subjects: &[SubjectId]) -> Result<u64, Fault> {
         let is_theirs = |ticket: &Ticket| subjects.contains(&ticket.owner.subject);
         let theirs: Vec<TicketId> = self.tickets.values().filter(|one| is_theirs(one)).map(|one| one.id).collect();
         for id in &theirs {
@@ -287,7 +313,21 @@ impl Batch {
         for id in theirs {
             self.delete(id, DeletionReason::Erased);
         }
-        self.settle(tx, policies).await?;
+        self.settle(tx, rules).await?;
         Ok(self.rows)
+    }
+}
+
+/// What figures of texts are made from. One that was merged away counts in what it went into.
+fn entry(ticket: &Ticket) -> Entry<'_> {
+    Entry {
+        source: Source::Ticket,
+        item: ticket.id.uuid(),
+        subject: ticket.owner.subject,
+        said_at: ticket.derived.story.opened_at,
+        channel: ticket.told.text(Field::Channel),
+        product: ticket.told.text(Field::Product),
+        counts: true,
+        reading: ticket.derived.reading.as_ref().filter(|_| ticket.merged_into.is_none()),
     }
 }

@@ -47,14 +47,14 @@ impl Tickets {
             let (known, named) = (keys.clone(), ids.clone());
             let locks =
                 database.read(tenant, move |rx: Rx| async move { Locks::of(&rx, &known, &named).await }).await?;
-            let (merge, keys, ids, compiled) = (merge.clone(), keys.clone(), ids.clone(), self.compiled.clone());
+            let (merge, keys, ids, own) = (merge.clone(), keys.clone(), ids.clone(), self.clone());
             let unit = move |tx: Tx| {
                 let (merge, keys, ids) = (merge.clone(), keys.clone(), ids.clone());
-                let (locks, compiled) = (locks.clone(), compiled.clone());
+                let (locks, own) = (locks.clone(), own.clone());
                 async move {
                     let mut batch = Batch::load(&tx, &locks, &keys, &ids).await?;
                     let target = unite(&tx, &mut batch, &merge)?;
-                    batch.settle(&tx, &*compiled.of(&tx).await?).await?;
+                    batch.settle(&tx, &own.rules(&tx).await?).await?;
                     batch.tickets.remove(&target).ok_or_else(|| Fault::internal("what was merged into is there"))
                 }
             };

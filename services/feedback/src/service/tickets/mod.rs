@@ -6,23 +6,32 @@ mod locks;
 mod merge;
 mod push;
 mod read;
+mod reread;
 mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use rapport_data::Database;
+use rapport_data::{Database, Tx};
 use rapport_kernel::{Fault, PageKey, Reason};
 use rapport_platform::Platform;
 use tokio::sync::Notify;
 
+use super::reading::{Reader, Readers};
 use super::sla::Compiled;
+use crate::domain::sla::Policies;
 use crate::peers::Profiles;
 
 pub use merge::Merge;
 pub use push::{Draft, Outcome, Pushed, Telling, What};
 pub use read::Listing;
 pub use watch::{Change, Told, Watch};
+
+/// What tickets are judged by: what is promised of them, and what reads them.
+struct Rules {
+    policies: Arc<Policies>,
+    reader: Reader,
+}
 
 /// How often a unit is run again whose tickets changed while it waited for them.
 const RUNS: u32 = 10;
@@ -34,15 +43,22 @@ pub struct Tickets {
     profiles: Profiles,
     page_key: PageKey,
     compiled: Compiled,
+    readers: Readers,
     /// Told when something may be due earlier than the clock's next look.
     wake: Arc<Notify>,
 }
 
 impl Tickets {
-    /// In a database, of customers that profiles knows.
+    /// In a database, of customers that profiles knows; `compiled` is what they are measured by, `readers` what their words
+    /// are read by.
     #[must_use]
-    pub fn new(db: Database, profiles: Profiles, platform: &Platform, compiled: Compiled) -> Self {
-        Self { db, profiles, page_key: platform.page_key.clone(), compiled, wake: Arc::default() }
+    pub fn new(db: Database, profiles: Profiles, platform: &Platform, compiled: Compiled, readers: Readers) -> Self {
+        Self { db, profiles, page_key: platform.page_key.clone(), compiled, readers, wake: Arc::default() }
+    }
+
+    /// What tickets are judged by, as the unit sees it.
+    async fn rules(&self, tx: &Tx) -> Result<Rules, Fault> {
+        Ok(Rules { policies: self.compiled.of(tx).await?, reader: self.readers.of(tx).await? })
     }
 }
 

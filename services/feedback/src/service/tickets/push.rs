@@ -12,11 +12,14 @@ use uuid::Uuid;
 use super::batch::Batch;
 use super::locks::Locks;
 use super::{Tickets, again};
+use crate::domain::reading::Reading;
 use crate::domain::ticket::{
     Attachment, DeletionReason, Message, MessageId, Owner, Push, Said, Ticket, TicketId, TicketKey, Which,
 };
 use crate::domain::{Customer, etag};
 use crate::peers::Resolved;
+use crate::service::reading::Reader;
+use crate::store::text_reading::Source;
 use crate::store::ticket::{due, message};
 
 /// How many customers are asked for at once.
@@ -112,16 +115,16 @@ impl Tickets {
         let database = self.db.until(call.deadline);
         let answer = again(|| async {
             let locks = self.locks(call, &tellings, &customers).await?;
-            let (tellings, customers, compiled) =
-                (Arc::clone(&tellings), Arc::clone(&customers), self.compiled.clone());
+            let (tellings, customers, own) = (Arc::clone(&tellings), Arc::clone(&customers), self.clone());
             let unit = move |tx: Tx| {
                 let (tellings, customers) = (Arc::clone(&tellings), Arc::clone(&customers));
-                let (locks, compiled) = (locks.clone(), compiled.clone());
+                let (locks, own) = (locks.clone(), own.clone());
                 async move {
-                    let (mut batch, mut results) = take(&tx, &locks, &tellings, &customers).await?;
+                    let rules = own.rules(&tx).await?;
+                    let (mut batch, mut results) = take(&tx, &rules.reader, &locks, &tellings, &customers).await?;
                     let (id, outcome) =
                         results.pop().unwrap_or_else(|| Err(Fault::internal("one telling has one result")))?;
-                    batch.settle(&tx, &*compiled.of(&tx).await?).await?;
+                    batch.settle(&tx, &rules).await?;
                     let ticket = id.and_then(|id| batch.tickets.remove(&id));
                     let message = match (&ticket, tellings.first().map(|telling| &telling.what)) {
                         (Some(ticket), Some(What::Message(draft))) => {
@@ -152,14 +155,14 @@ impl Tickets {
         let database = self.db.until(call.deadline);
         let results = again(|| async {
             let locks = self.locks(call, &tellings, &customers).await?;
-            let (tellings, customers, compiled) =
-                (Arc::clone(&tellings), Arc::clone(&customers), self.compiled.clone());
+            let (tellings, customers, own) = (Arc::clone(&tellings), Arc::clone(&customers), self.clone());
             let unit = move |tx: Tx| {
                 let (tellings, customers) = (Arc::clone(&tellings), Arc::clone(&customers));
-                let (locks, compiled) = (locks.clone(), compiled.clone());
+                let (locks, own) = (locks.clone(), own.clone());
                 async move {
-                    let (mut batch, results) = take(&tx, &locks, &tellings, &customers).await?;
-                    batch.settle(&tx, &*compiled.of(&tx).await?).await?;
+                    let rules = own.rules(&tx).await?;
+                    let (mut batch, results) = take(&tx, &rules.reader, &locks, &tellings, &customers).await?;
+                    batch.settle(&tx, &rules).await?;
                     Ok(results.into_iter().map(|result| result.map(|(_, outcome)| outcome)).collect::<Vec<_>>())
                 }
             };
@@ -210,7 +213,13 @@ fn names(tenant: TenantId, tellings: &[Telling]) -> (Vec<Uuid>, Vec<TicketId>) {
 type Results = Vec<Result<(Option<TicketId>, Outcome), Fault>>;
 
 /// Hears tellings within a unit of work.
-async fn take(tx: &Tx, locks: &Locks, tellings: &[Telling], customers: &Customers) -> Result<(Batch, Results), Fault> {
+async fn take(
+    tx: &Tx,
+    reader: &Reader,
+    locks: &Locks,
+    tellings: &[Telling],
+    customers: &Customers,
+) -> Result<(Batch, Results), Fault> {
     let (keys, ids) = names(tx.tenant(), tellings);
     let mut batch = Batch::load(tx, locks, &keys, &ids).await?;
     let subjects: Vec<SubjectId> = customers.values().flatten().map(|resolved| resolved.respondent.subject).collect();
@@ -220,14 +229,14 @@ async fn take(tx: &Tx, locks: &Locks, tellings: &[Telling], customers: &Customer
     }
     let mut results = Vec::with_capacity(tellings.len());
     for telling in tellings {
-        results.push(hear(tx, &mut batch, telling, customers, &erased)?);
+        results.push(hear((tx, reader), &mut batch, telling, customers, &erased)?);
     }
     Ok((batch, results))
 }
 
 /// Hears one telling. The inner result is whether it was taken; the outer fails where the unit must begin anew.
 fn hear(
-    tx: &Tx,
+    (tx, reader): (&Tx, &Reader),
     batch: &mut Batch,
     telling: &Telling,
     customers: &Customers,
@@ -271,8 +280,16 @@ fn hear(
     };
     let mut said = Vec::new();
     for draft in drafts {
-        match ticket.told.hear_message(draft.external_id.expose(), draft.said.clone()) {
-            Ok(true) => said.push(message_of(&ticket, draft)),
+        if !ticket.told.would_hold(draft.external_id.expose(), &draft.said) {
+            continue;
+        }
+        // The ticket's own language may be told later: what was read would depend on the order.
+        let read = || reader.read(draft.text.expose(), &draft.language, Source::Ticket);
+        let reading = if draft.said.is_asked() { read() } else { None };
+        let brief = reading.as_ref().map(|reading| Box::new(reading.brief()));
+        let telling = Said { reading: brief, ..draft.said.clone() };
+        match ticket.told.hear_message(draft.external_id.expose(), telling) {
+            Ok(true) => said.push(message_of(&ticket, draft, reading)),
             Ok(false) => {}
             Err(fault) => return Ok(Err(fault)),
         }
@@ -319,9 +336,9 @@ fn owner(
     }))
 }
 
-fn message_of(ticket: &Ticket, draft: &Draft) -> Message {
+fn message_of(ticket: &Ticket, draft: &Draft, reading: Option<Reading>) -> Message {
     let Draft { external_id, said, text, language, attachments } = draft.clone();
-    Message { id: MessageId::new(), ticket: ticket.id, external_id, said, text, language, attachments }
+    Message { id: MessageId::new(), ticket: ticket.id, external_id, said, text, language, attachments, reading }
 }
 
 fn delete(
@@ -357,13 +374,14 @@ impl Tickets {
         again(|| async {
             let known = ids.clone();
             let locks = self.db.read(tenant, move |rx: Rx| async move { Locks::of(&rx, &[], &known).await }).await?;
-            let (ids, compiled) = (ids.clone(), self.compiled.clone());
+            let (ids, own) = (ids.clone(), self.clone());
             let unit = move |tx: Tx| {
-                let (ids, locks, compiled) = (ids.clone(), locks.clone(), compiled.clone());
+                let (ids, locks, own) = (ids.clone(), locks.clone(), own.clone());
                 async move {
+                    let rules = own.rules(&tx).await?;
                     let mut batch = Batch::load(&tx, &locks, &[], &ids).await?;
                     batch.touch(ids.iter().copied());
-                    batch.settle(&tx, &*compiled.of(&tx).await?).await?;
+                    batch.settle(&tx, &rules).await?;
                     let (there, gone): (Vec<TicketId>, Vec<TicketId>) =
                         ids.iter().partition(|id| batch.tickets.contains_key(id));
                     due::clear(&tx, &gone).await?;
@@ -382,7 +400,7 @@ impl Tickets {
     /// As the database's.
     pub async fn erase(&self, tx: &Tx, subjects: &[SubjectId]) -> Result<u64, Fault> {
         let batch = Batch::of_erased(tx, subjects).await?;
-        let rows = batch.erase(tx, &*self.compiled.of(tx).await?, subjects).await?;
+        let rows = batch.erase(tx, &self.rules(tx).await?, subjects).await?;
         crate::store::ticket::gone::erase(tx, subjects).await?;
         Ok(rows)
     }

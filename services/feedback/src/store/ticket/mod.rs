@@ -204,7 +204,7 @@ pub async fn of_ids(rx: &Rx, ids: &[TicketId]) -> Result<Vec<Ticket>, Fault> {
     among(rx, Column::TicketId, &uuids(ids)).await
 }
 
-/// The tickets merged into some.
+/// Whether a complaint or claim of subjects is open.
 pub async fn has_open_complaint(rx: &Rx, subjects: &[SubjectId]) -> Result<bool, Fault> {
     for some in subjects.chunks(CHUNK) {
         let query = Entity::find()
@@ -222,6 +222,7 @@ pub async fn has_open_complaint(rx: &Rx, subjects: &[SubjectId]) -> Result<bool,
     Ok(false)
 }
 
+/// The tickets merged into some.
 pub async fn merged_into(rx: &Rx, ids: &[TicketId]) -> Result<Vec<Ticket>, Fault> {
     among(rx, Column::MergedInto, &uuids(ids)).await
 }

@@ -66,7 +66,7 @@ pub(in super::super) fn sheet(sheet: &Sheet<'_>) -> Markup {
                 }
             }
         }
-        @if !sheet.form.anonymous && !(sheet.last && sheet.pages.len() == 1) {
+        @if !(sheet.form.anonymous || sheet.last && sheet.pages.len() == 1) {
             p.soft { (tongue.say(words.resume)) }
         }
     };

@@ -44,7 +44,7 @@ pub(super) const EMOTION_SHARE: Entry = Entry {
     reckoning: Reckoning::Emotions,
     dimensions: DIMENSIONS,
     direction: Direction::Neutral,
-    formula: "Texts in which an emotion is heard / texts in which a sentiment was read, of responses, tickets and \
+    formula: "Texts in which an emotion is heard (from 0.2 of 1 up) / texts in which a sentiment was read, of responses, tickets and \
               mentions. A point for each of anger, disgust, fear, joy, sadness and surprise, and for any other \
               that was told. A text may hold several. Where topics are grouped or filtered by, a text counts once \
               for each topic that it names, with what it says of that topic. n is the number of texts analysed; \

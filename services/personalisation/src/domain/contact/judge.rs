@@ -8,7 +8,7 @@ use rapport_kernel::Timestamp;
 use super::calendar::{Hours, zone};
 use super::policy::{ContactCap, ContactPolicy, Signal, Window};
 use super::{Block, Made, Reason, Wanted};
-use crate::domain::profile::{LastScore, Profile};
+use crate::domain::profile::{LastScore, Profile, Standing};
 
 /// How long a low score counts (the definitions of the suite: 30 days).
 const LOW_FOR: Duration = Duration::from_secs(30 * 86_400);
@@ -70,7 +70,7 @@ fn blocks(policy: &ContactPolicy, subject: Subject<'_>, wanted: &Wanted, at: Tim
     }
     for rule in policy.empathy.iter().filter(|rule| rule.concerns(&wanted.purpose)) {
         match &rule.signal {
-            Signal::OpenComplaint if wanted.open_complaint => add(Reason::OpenComplaint, "", None),
+            Signal::OpenComplaint if complains(standing, wanted) => add(Reason::OpenComplaint, "", None),
             Signal::LowScore => {
                 if let Some(until) = low_until(&standing.last_scores, at) {
                     add(Reason::LowScore, "", Some(until));
@@ -99,6 +99,12 @@ fn blocks(policy: &ContactPolicy, subject: Subject<'_>, wanted: &Wanted, at: Tim
         }
     }
     out
+}
+
+/// Whether a complaint is open: whoever asks may know it better than the profile, which learns of it a moment later.
+fn complains(standing: &Standing, wanted: &Wanted) -> bool {
+    let told = standing.feedback.get("open_complaints").is_some_and(|count| *count > 0.0);
+    wanted.open_complaint.unwrap_or(told)
 }
 
 /// Where a cap is reached: from when on it is not. What lies after the instant counts as well: another machine's clock

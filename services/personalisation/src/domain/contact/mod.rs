@@ -59,8 +59,8 @@ pub struct Wanted {
     pub purpose: String,
     /// About what; empty: nothing.
     pub topic: String,
-    /// Whether the caller knows of an open complaint.
-    pub open_complaint: bool,
+    /// Whether a complaint is open, as the caller knows it; `None`: as the profile says.
+    pub open_complaint: Option<bool>,
 }
 
 /// What a customer was contacted with, as far as rules count it.

@@ -36,7 +36,7 @@ fn wanted(channel: &str, purpose: &str) -> Wanted {
         channel: channel.to_owned(),
         purpose: purpose.to_owned(),
         topic: String::new(),
-        open_complaint: false,
+        open_complaint: None,
     }
 }
 
@@ -145,9 +145,15 @@ fn whoever_is_in_trouble_is_left_alone_until_it_is_over() {
     assert_eq!((reasons(&judged), judged.next), (vec![Reason::Flag], Some(ends)));
     let judged = judge(&policy, Subject { profile: &known, made: &[] }, &wanted("web", "service"), now);
     assert!(judged.blocks.is_empty(), "service goes on");
-    let complaint = Wanted { open_complaint: true, ..wanted("web", "surveys") };
+    let complaint = Wanted { open_complaint: Some(true), ..wanted("web", "surveys") };
     let judged = judge(&policy, Subject { profile: &known, made: &[] }, &complaint, ends);
     assert_eq!((reasons(&judged), judged.next), (vec![Reason::OpenComplaint], None));
+    // Where the caller does not know, the profile says; where it knows better, it does not.
+    let feedback = [("open_complaints".to_owned(), 1.0)].into();
+    let complains = profile(Standing { feedback, ..Standing::default() }, &[]);
+    let judge = |wanted: &Wanted| reasons(&judge(&policy, Subject { profile: &complains, made: &[] }, wanted, now));
+    assert_eq!(judge(&wanted("web", "surveys")), [Reason::OpenComplaint]);
+    assert_eq!(judge(&Wanted { open_complaint: Some(false), ..wanted("web", "surveys") }), []);
 }
 
 #[test]

@@ -107,9 +107,10 @@ fn brute(definitions: &Definitions, log: &[Interaction], now: Timestamp) -> Vec<
     let (profile, none) = (profile(), BTreeMap::new());
     let history = History::of(log.iter().filter(|one| one.content.occurred_at <= now).cloned().collect());
     let (computed, scores) = (BTreeMap::new(), &none);
-    let plain = Facts::new(&profile, now, &computed, scores, &history);
+    let heard = Heard { scores, memory: &Memory::default() };
+    let plain = Facts::new(&profile, now, &computed, heard, &history);
     let stage = facts::compile_stage("events.buy.within(duration('40s')).size() > 0").expect("it compiles");
-    let facts = Facts::new(&profile, now, &computed, scores, &history);
+    let facts = Facts::new(&profile, now, &computed, heard, &history);
     let facts = facts.at_stage(if stage.matches(&plain, now).value { "active" } else { "other" });
     let holds = |compiled: &&Arc<crate::domain::definitions::Compiled>| {
         let program = facts::compile(&compiled.segment.draft.condition).expect("it compiles");
@@ -143,6 +144,7 @@ proptest! {
             profile: &profile,
             history: &history,
             scores: &scores,
+            memory: &Memory::default(),
             calendar: Calendar::default(),
             definitions: &definitions,
             parts: &definitions.whole(),
@@ -178,6 +180,7 @@ proptest! {
             profile: &profile,
             history: &history,
             scores: &scores,
+            memory: &Memory::default(),
             calendar: Calendar::default(),
             definitions: &definitions,
             parts: &definitions.whole(),
@@ -290,7 +293,19 @@ impl World {
     fn derive(&self, before: &Derived, parts: &Parts, now: Timestamp) -> Derivation {
         let (profile, history) = (self.profile(now), self.history(&parts.reads));
         let (scores, definitions, calendar) = (&self.scores, &self.definitions, Calendar::default());
-        derive(before, &Inputs { profile: &profile, history: &history, scores, calendar, definitions, parts }, now)
+        derive(
+            before,
+            &Inputs {
+                profile: &profile,
+                history: &history,
+                scores,
+                memory: &Memory::default(),
+                calendar,
+                definitions,
+                parts,
+            },
+            now,
+        )
     }
 
     /// Lets something happen; answers what it touches.
@@ -312,7 +327,7 @@ impl World {
                 Touched::between(&before, &self.profile(now))
             }
             Happens::Scores(score) => {
-                self.scores.insert("nps".to_owned(), Score { score, at: now });
+                self.scores.insert("nps".to_owned(), Score { score, scale: Scale::default(), at: now });
                 Touched::by_score()
             }
             Happens::Defined => {
@@ -399,7 +414,12 @@ fn whoever_objects_to_being_profiled_is_at_no_stage_and_in_operational_segments_
     let derived = |profile: &Profile, before: &Derived| {
         let (definitions, parts, calendar) = (&definitions, &*definitions.whole(), Calendar::default());
         let (history, scores) = (&history, &scores);
-        derive(before, &Inputs { profile, history, scores, calendar, definitions, parts }, at(50)).derived
+        derive(
+            before,
+            &Inputs { profile, history, scores, memory: &Memory::default(), calendar, definitions, parts },
+            at(50),
+        )
+        .derived
     };
     let before = derived(&profile, &Derived { version: 1, ..Derived::default() });
     assert_eq!((before.segments.len(), before.stage.as_str()), (2, "other"));
@@ -421,7 +441,11 @@ fn instants_of_one_customer_grow_though_the_clock_stands_still() {
         let calendar = Calendar::default();
         let (profile, history, scores) = (&profile, &history, &scores);
         let (definitions, parts) = (&definitions, &*definitions.whole());
-        derive(state, &Inputs { profile, history, scores, calendar, definitions, parts }, at(50))
+        derive(
+            state,
+            &Inputs { profile, history, scores, memory: &Memory::default(), calendar, definitions, parts },
+            at(50),
+        )
     };
     let (mut state, mut instants) = (Derived { version: 1, ..Derived::default() }, Vec::new());
     for condition in ["true", "false", "true"] {

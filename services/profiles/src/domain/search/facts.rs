@@ -42,7 +42,7 @@ impl<'a> Facts<'a> {
     #[must_use]
     pub fn new(profile: &'a Profile, now: Timestamp) -> Self {
         let (computed, history) = &*NOTHING;
-        let known = facts::Facts::new(profile, now, computed, &profile.derived.scores, history);
+        let known = facts::Facts::new(profile, now, computed, facts::Heard::of(&profile.derived), history);
         Self { profile, known, segments: profile.segments.iter().map(|held| held.name.clone()).collect() }
     }
 }

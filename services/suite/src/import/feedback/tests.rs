@@ -32,9 +32,9 @@ fn a_record_of_a_response_and_the_same_line_of_json_say_the_same() {
         "customer.email",
         "score",
         "comment",
+        "answer.more",
         "answer.speed",
         "answer.why:choice",
-        "answer.more",
         "hidden.order",
         "tags",
         "scale_min",
@@ -42,16 +42,16 @@ fn a_record_of_a_response_and_the_same_line_of_json_say_the_same() {
     ];
     let mapping = mapping(Subject::Responses, &columns);
     let record =
-        ["1", "2024-05-01", "a@example.com", "7", "fine", "4", "price", "and so on", "12", "vip|new", "1", "10"];
+        ["1", "2024-05-01", "a@example.com", "7", "fine", "and so on", "4", "price", "12", "vip|new", "1", "10"];
     let of_csv = mapping.response(&cells(&record)).expect("sound");
     let line = r#"{"externalId":"1","answeredAt":"2024-05-01T00:00:00Z","customer":{"email":"a@example.com"},"score":7,
-        "comment":"fine","answers":{"speed":4,"why":{"choice":"price"},"more":"and so on"},"hidden":{"order":"12"},
+        "comment":"fine","answers":{"more":"and so on","speed":4,"why":{"choice":"price"}},"hidden":{"order":"12"},
         "tags":["vip","new"],"sourceScale":{"min":1,"max":10}}"#;
     let of_json = mapping.response(&Content::Json(line.to_owned())).expect("sound");
     assert_eq!(of_csv, of_json);
     let response = of_csv.response.expect("a response");
     assert_eq!((response.survey_id.as_str(), response.source.as_str()), (SURVEY, "old"));
-    assert_eq!(response.answers[0].value, Some(answer::Value::Number(4)));
+    assert_eq!(response.answers[1].value, Some(answer::Value::Number(4)));
 }
 
 #[test]

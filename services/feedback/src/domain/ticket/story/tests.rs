@@ -45,6 +45,7 @@ fn says(minute: i64, author: Author) -> Said {
         internal: false,
         agent: Private::default(),
         channel: String::new(),
+        reading: None,
     }
 }
 
