@@ -33,20 +33,17 @@ impl Browser {
     }
 
     /// Opens a page.
-    #[must_use]
     pub fn get(&self, path: &str) -> Page {
         self.send("GET", path, &[], "")
     }
 
     /// Sends a form.
-    #[must_use]
     pub fn post(&self, path: &str, fields: &[(&str, &str)]) -> Page {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         self.send("POST", path, &[("content-type", "application/x-www-form-urlencoded")], &body)
     }
 
     /// Fills in the form of a page that was opened at a path, and sends it.
-    #[must_use]
     pub fn fill(&self, path: &str, page: &Page, fields: &[(&str, &str)]) -> Page {
         let hidden = page.hidden();
         let hidden = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -54,7 +51,6 @@ impl Browser {
     }
 
     /// Makes any request.
-    #[must_use]
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Page {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
         stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");

@@ -82,6 +82,9 @@ async fn an_erasure_reads_no_whole_table() {
         "oldest",
         "json_each",
         "sla_version",
+        "follow_up_version",
+        "follow_up_rule",
+        "follow_up_resolved",
         "topic_version",
         "operation",
     ];

@@ -105,7 +105,9 @@ fn digits(base: &str, text: &str) -> String {
         Some(value) => char::from_u32(0x06f0 + value).unwrap_or(digit),
         None => digit,
     };
-    text.chars().map(persian).collect()
+    // Between words of a language that is written to the left, a sign would else change sides.
+    let mark = if text.starts_with('-') { "\u{200e}" } else { "" };
+    mark.chars().chain(text.chars().map(persian)).collect()
 }
 
 /// The language of a tag, without region and script.
@@ -187,7 +189,7 @@ mod tests {
 
     #[test]
     fn figures_stand_in_the_digits_of_the_language() {
-        assert_eq!(Tongue::of("fa").figure(-10), "-۱۰");
+        assert_eq!(Tongue::of("fa").figure(-10), "\u{200e}-۱۰");
         assert_eq!(Tongue::of("ru").figure(10), "10");
     }
 

@@ -147,8 +147,8 @@ impl Page {
             let holder = self.holder(asked, token).await?;
             let visit = survey::Visit { respondents: &self.respondents, holder: &holder, asked, token };
             match sent {
-                None => visit.open().await,
-                Some((fields, bytes)) => visit.go_on(fields, bytes).await,
+                None => Box::pin(visit.open()).await,
+                Some((fields, bytes)) => Box::pin(visit.go_on(fields, bytes)).await,
             }
         };
         asked.patiently(survey).await
@@ -288,7 +288,7 @@ impl Inner for Page {
     type End = ();
 
     async fn answer(&self, request: Request<Body>) -> (Response<Body>, ()) {
-        // What a page takes is large: in a box it is no part of every layer around it.
+        // On the heap: the layers around it hand their futures on by value, and this one holds a respondent's whole way.
         let told = Box::pin(self.told(request)).await;
         let mut answer = Response::new(Body::new(Full::new(Bytes::from(told.html.into_string()))));
         *answer.status_mut() = told.status;

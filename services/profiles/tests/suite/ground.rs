@@ -207,17 +207,20 @@ impl Ground {
         rapport_profiles::replay(&platform.expect("a platform"), self.config.clone()).await.expect("told again")
     }
 
-    /// What profiles publishes, as the group "metrics" reads it.
+    /// What profiles publishes, as the group "metrics" reads it; what other services' groups get is read on.
     pub fn reader(&self) -> Reader {
-        let lane = rapport_data::lane("profiles", "metrics");
-        let subscribe = |partition| self.bus.subscribe(&lane, partition, "metrics");
-        Reader { subscriptions: (0..rapport_data::PARTITIONS).map(subscribe).collect() }
+        let subscribe = |group: &'static str| {
+            let lane = rapport_data::lane("profiles", group);
+            (0..rapport_data::PARTITIONS).map(move |partition| self.bus.subscribe(&lane, partition, group)).collect()
+        };
+        Reader { subscriptions: subscribe("metrics"), others: subscribe("asking") }
     }
 }
 
 /// Reads the topic.
 pub struct Reader {
     subscriptions: Vec<Box<dyn Subscription>>,
+    others: Vec<Box<dyn Subscription>>,
 }
 
 impl Reader {
@@ -225,6 +228,12 @@ impl Reader {
     pub async fn next(&mut self, count: usize) -> Vec<Event> {
         let mut found = Vec::new();
         for _ in 0..500 {
+            for subscription in &mut self.others {
+                let deliveries = subscription.next(100, Duration::from_millis(1)).await.expect("the bus is up");
+                if let Some(last) = deliveries.last() {
+                    subscription.commit(last.id).await.expect("the bus is up");
+                }
+            }
             for subscription in &mut self.subscriptions {
                 let deliveries = subscription.next(100, Duration::from_millis(2)).await.expect("the bus is up");
                 if let Some(last) = deliveries.last() {
