@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::etag;
-use super::reading::Reading;
+use super::reading::{Named, Reading};
 use super::response::{Party, Respondent};
 
 /// A mention's id.
@@ -200,6 +200,20 @@ impl Mention {
     pub fn competitors(&self) -> BTreeSet<&str> {
         let read = self.reading.iter().flat_map(|reading| &reading.competitors).map(|one| one.name.as_str());
         self.told.competitors.iter().map(String::as_str).chain(read).collect()
+    }
+
+    /// What was read in its words, as figures count it: with the competitors that its source names besides.
+    #[must_use]
+    pub fn counted(&self) -> Option<Reading> {
+        let mut reading = self.reading.clone()?;
+        for name in &self.told.competitors {
+            let mut known = reading.topics.iter().chain(&reading.competitors);
+            if !known.any(|read| read.name == *name) {
+                let sentiment = reading.sentiment.unwrap_or(0);
+                reading.competitors.push(Named { name: name.clone(), sentiment, spans: Vec::new() });
+            }
+        }
+        Some(reading)
     }
 
     /// Hears another telling: the one of the higher version holds. Answers whether it was this one.

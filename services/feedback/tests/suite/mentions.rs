@@ -101,6 +101,8 @@ async fn a_mention_is_held_by_its_highest_version_and_a_deletion_outlasts_all(#[
     let held = answer.mention.expect("it is held");
     assert_eq!(held.text, "Terrible delivery, my card [card] was charged twice");
     assert_eq!((held.subject_id.as_str(), held.customer.clone(), held.revision), ("", None, 1));
+    let naming = ListMentionsRequest { topic: "Globex".to_owned(), ..ListMentionsRequest::default() };
+    assert_eq!(mentions.list_mentions(naming).await.expect("a list").into_inner().mentions.len(), 1);
     assert_eq!(held.rating, Some(MentionRating { value: 2.0, min: 1.0, max: 5.0 }));
     let read = held.analysis.as_ref().expect("it was read");
     let speaks = read.topics.iter().any(|one| one.topic == "delivery");

@@ -128,6 +128,7 @@ fn read(reader: &Reader, mention: &Mention) -> Option<Reading> {
 async fn write(tx: &Tx, reader: &Reader, mention: &Mention, had_words: bool) -> Result<(), Fault> {
     store::put(tx, mention).await?;
     if had_words || mention.reading.is_some() {
+        let counted = mention.counted();
         let entry = Entry {
             source: Source::Mention,
             item: mention.id.uuid(),
@@ -136,7 +137,7 @@ async fn write(tx: &Tx, reader: &Reader, mention: &Mention, had_words: bool) -> 
             channel: &mention.told.channel,
             product: &mention.told.product,
             counts: true,
-            reading: mention.reading.as_ref(),
+            reading: counted.as_ref(),
         };
         text_reading::put(tx, reader.version(), &[entry], !had_words).await?;
     }
