@@ -4,6 +4,7 @@
 //! one stack (catch panic → request id → trace → metrics → shed → deadline → caller); the result is served by
 //! [`host`] or linked into [`Peers`], and cannot tell which. Nothing here knows a service by name.
 
+pub mod bulk;
 pub mod call;
 pub mod config;
 pub mod contract;

@@ -9,12 +9,12 @@ use rapport_api::feedback::v1 as proto;
 use rapport_api::feedback::v1::mention_service_server::MentionService;
 use rapport_data::Receipt;
 use rapport_kernel::{Clock, Fault, PageKey, Timestamp};
+use rapport_platform::bulk::{Acks, Import, Intake};
 use rapport_platform::rpc::{call_of, unary};
 use rapport_platform::{Call, status};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::answered;
-use super::bulk::{Acks, Import, Intake};
 use crate::convert::{mention as convert, ticket};
 use crate::domain::mention::Mention;
 use crate::service::Mentions;
@@ -34,11 +34,16 @@ pub struct MentionRpc {
 impl Intake for Mentions {
     type Item = proto::RecordMentionsRequest;
     type Sound = Recording;
+    type Rules = ();
 
     const ITEMS: usize = 500;
 
-    fn read(item: Self::Item, now: Timestamp) -> Result<Recording, Fault> {
+    fn read(&self, _: &Call, (): &(), item: Self::Item, now: Timestamp) -> Result<Recording, Fault> {
         convert::item(item, now)
+    }
+
+    async fn rules(&self, _: &Call) -> Result<(), Fault> {
+        Ok(())
     }
 
     async fn commit(&self, call: &Call, items: Vec<Recording>) -> Result<Vec<Result<(), Fault>>, Fault> {

@@ -1,6 +1,5 @@
 //! Feedback's calls: parse, do, render.
 
-mod bulk;
 mod erasure;
 mod expectation;
 mod follow_up;

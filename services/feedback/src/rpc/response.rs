@@ -14,12 +14,12 @@ use rapport_api::feedback::v1::{
 };
 use rapport_data::Receipt;
 use rapport_kernel::{Clock, Fault, PageKey, Timestamp};
+use rapport_platform::bulk::{Acks, Import, Intake};
 use rapport_platform::rpc::{call_of, unary};
 use rapport_platform::{Call, status};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::answered;
-use super::bulk::{Acks, Import, Intake};
 use crate::convert::{response as convert, search, submission};
 use crate::domain;
 use crate::domain::Customer;
@@ -49,13 +49,18 @@ struct Past(Responses);
 impl Intake for Past {
     type Item = ImportResponsesRequest;
     type Sound = (Option<Customer>, NewResponse);
+    type Rules = ();
 
     // Each is a part of its own within the commit, and others wait for it.
     const ITEMS: usize = 200;
 
-    fn read(item: Self::Item, now: Timestamp) -> Result<Self::Sound, Fault> {
+    fn read(&self, _: &Call, (): &(), item: Self::Item, now: Timestamp) -> Result<Self::Sound, Fault> {
         let submit = submission::import(item, now)?;
         Ok((submit.customer, submit.new))
+    }
+
+    async fn rules(&self, _: &Call) -> Result<(), Fault> {
+        Ok(())
     }
 
     async fn commit(&self, call: &Call, items: Vec<Self::Sound>) -> Result<Vec<Result<(), Fault>>, Fault> {

@@ -9,12 +9,12 @@ use rapport_api::feedback::v1 as proto;
 use rapport_api::feedback::v1::ticket_service_server::TicketService;
 use rapport_data::Receipt;
 use rapport_kernel::{Clock, Fault, PageKey, Timestamp};
+use rapport_platform::bulk::{Acks, Import, Intake};
 use rapport_platform::rpc::{call_of, unary};
 use rapport_platform::{Call, status};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::answered;
-use super::bulk::{Acks, Import, Intake};
 use crate::convert::ticket::{self as convert, render};
 use crate::domain::ticket::Ticket;
 use crate::service::Tickets;
@@ -34,11 +34,16 @@ pub struct TicketRpc {
 impl Intake for Tickets {
     type Item = proto::PushTicketsRequest;
     type Sound = Telling;
+    type Rules = ();
 
     const ITEMS: usize = 1_000;
 
-    fn read(item: Self::Item, now: Timestamp) -> Result<Telling, Fault> {
+    fn read(&self, _: &Call, (): &(), item: Self::Item, now: Timestamp) -> Result<Telling, Fault> {
         convert::item(item, now)
+    }
+
+    async fn rules(&self, _: &Call) -> Result<(), Fault> {
+        Ok(())
     }
 
     async fn commit(&self, call: &Call, items: Vec<Telling>) -> Result<Vec<Result<(), Fault>>, Fault> {

@@ -1,4 +1,4 @@
-//! `rapport.profiles.v1.InteractionService`; its bulk call is [`super::bulk`].
+//! `rapport.profiles.v1.InteractionService`.
 
 use std::sync::Arc;
 
@@ -6,10 +6,11 @@ use prost::Message as _;
 use rapport_api::profiles::v1 as pb;
 use rapport_api::profiles::v1::interaction_service_server::InteractionService;
 use rapport_kernel::{Clock, PageKey};
+use rapport_platform::bulk::{Acks, Import};
 use rapport_platform::{rpc, status};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::bulk::{Acks, Import, Interactions};
+use super::bulk::Interactions;
 use super::{answered, receipt};
 use crate::convert::interaction as convert;
 use crate::service::Profiles;
@@ -49,8 +50,8 @@ impl InteractionService for InteractionRpc {
         request: Request<Streaming<pb::RecordInteractionsRequest>>,
     ) -> Result<Response<Self::RecordInteractionsStream>, Status> {
         let call = rpc::call_of(&request).map_err(status)?;
-        let (profiles, clock) = (self.profiles.clone(), Arc::clone(&self.clock));
-        let import = Import::<Interactions>::new(request.into_inner(), profiles, clock, call);
+        let (intake, clock) = (Interactions(self.profiles.clone()), Arc::clone(&self.clock));
+        let import = Import::new(request.into_inner(), intake, clock, call);
         Ok(Response::new(import.acks(|ack| pb::RecordInteractionsResponse { ack: Some(ack) })))
     }
 

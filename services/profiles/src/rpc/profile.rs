@@ -16,11 +16,12 @@ use rapport_api::profiles::v1::{
     SetPreferencesRequest, SplitProfileRequest, SplitProfileResponse, WatchProfilesRequest, WatchProfilesResponse,
 };
 use rapport_kernel::{Clock, PageKey};
+use rapport_platform::bulk::{Acks, Import};
 use rapport_platform::rpc::{call_of, unary};
 use rapport_platform::status;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::bulk::{Acks, Identifications, Import};
+use super::bulk::Identifications;
 use super::{answered, receipt};
 use crate::convert::mask::ProfileFields;
 use crate::convert::{answer, identify, profile, request as ask, search, standing};
@@ -60,8 +61,8 @@ impl ProfileService for ProfileRpc {
         request: Request<Streaming<ImportProfilesRequest>>,
     ) -> Result<Response<Self::ImportProfilesStream>, Status> {
         let call = call_of(&request).map_err(status)?;
-        let (profiles, clock) = (self.profiles.clone(), Arc::clone(&self.clock));
-        let import = Import::<Identifications>::new(request.into_inner(), profiles, clock, call);
+        let (intake, clock) = (Identifications(self.profiles.clone()), Arc::clone(&self.clock));
+        let import = Import::new(request.into_inner(), intake, clock, call);
         Ok(Response::new(import.acks(|ack| ImportProfilesResponse { ack: Some(ack) })))
     }
 

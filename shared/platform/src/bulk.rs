@@ -10,9 +10,10 @@ use futures::Stream;
 use prost::Message;
 use rapport_api::common::v1::{BulkAck, BulkError, BulkFieldViolation};
 use rapport_kernel::{Clock, Fault, Timestamp};
-use rapport_platform::{Call, status};
 use tokio::time::timeout;
 use tonic::{Status, Streaming};
+
+use crate::{Call, status};
 
 /// Encoded bytes of one commit, but for one item more.
 const BYTES: usize = 1024 * 1024;
@@ -22,17 +23,25 @@ const PATIENCE: Duration = Duration::from_millis(2);
 const NAMED: usize = 100;
 
 /// What a bulk call takes in.
-pub(super) trait Intake: Clone + Send + Sync + 'static {
+pub trait Intake: Clone + Send + Sync + 'static {
     /// An item as it comes.
     type Item: Message + Default + 'static;
     /// A sound one.
     type Sound: Send + Sync + 'static;
+    /// What the items of a batch are judged by.
+    type Rules: Default + Send + Sync;
 
     /// Items of one commit at most.
     const ITEMS: usize;
 
+    /// What holds from the beginning of a batch.
+    fn rules(&self, call: &Call) -> impl Future<Output = Result<Self::Rules, Fault>> + Send;
+
     /// Reads an item as of when it came.
-    fn read(item: Self::Item, now: Timestamp) -> Result<Self::Sound, Fault>;
+    ///
+    /// # Errors
+    /// Why it is refused: the others of its batch are taken all the same.
+    fn read(&self, call: &Call, rules: &Self::Rules, item: Self::Item, now: Timestamp) -> Result<Self::Sound, Fault>;
 
     /// Commits sound items: why each was refused that was, in order.
     fn commit(
@@ -43,16 +52,17 @@ pub(super) trait Intake: Clone + Send + Sync + 'static {
 }
 
 /// The answers of a bulk call.
-pub(super) type Acks<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+pub type Acks<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// A bulk call under way.
-pub(super) struct Import<I: Intake> {
+pub struct Import<I: Intake> {
     intake: I,
     items: Streaming<I::Item>,
     /// The index of the next item.
     next: i64,
     batch: Batch<I::Sound>,
     end: End,
+    rules: I::Rules,
     clock: Arc<dyn Clock>,
     call: Call,
 }
@@ -85,12 +95,14 @@ enum End {
 }
 
 impl<I: Intake> Import<I> {
-    pub(super) fn new(items: Streaming<I::Item>, intake: I, clock: Arc<dyn Clock>, call: Call) -> Self {
-        Self { intake, items, next: 0, batch: Batch::default(), end: End::Open, clock, call }
+    /// Of a stream of items; a stream goes on for longer than an instant, so that each is judged by the time it came.
+    pub fn new(items: Streaming<I::Item>, intake: I, clock: Arc<dyn Clock>, call: Call) -> Self {
+        let rules = I::Rules::default();
+        Self { intake, items, next: 0, batch: Batch::default(), end: End::Open, rules, clock, call }
     }
 
     /// The answers, each rendered as the call has it.
-    pub(super) fn acks<T: 'static>(self, render: fn(BulkAck) -> T) -> Acks<T> {
+    pub fn acks<T: 'static>(self, render: fn(BulkAck) -> T) -> Acks<T> {
         let acks = futures::stream::unfold(self, move |mut import| async move {
             let ack = import.commit_next().await.transpose()?;
             Some((ack.map(render), import))
@@ -100,7 +112,7 @@ impl<I: Intake> Import<I> {
 
     /// Commits the next batch, and says what became of it; `None` at the end of the stream.
     async fn commit_next(&mut self) -> Result<Option<BulkAck>, Status> {
-        self.gather().await;
+        self.gather().await.map_err(status)?;
         let batch = std::mem::take(&mut self.batch);
         if batch.items == 0 {
             return match &mut self.end {
@@ -121,15 +133,18 @@ impl<I: Intake> Import<I> {
     }
 
     /// Takes items until the batch is full or none comes for a moment. The first may take its time: nothing waits for
-    /// a commit.
-    async fn gather(&mut self) {
-        if self.batch.items == 0 {
-            self.take().await;
+    /// a commit. It, and what follows, is judged by the rules of when it came, not of when it was waited for.
+    async fn gather(&mut self) -> Result<(), Fault> {
+        let first = if self.batch.items == 0 { self.receive().await } else { None };
+        self.rules = self.intake.rules(&self.call).await?;
+        if let Some(first) = first {
+            self.add(first);
         }
         while matches!(self.end, End::Open)
             && !self.batch.is_full(I::ITEMS)
             && timeout(PATIENCE, self.take()).await.is_ok()
         {}
+        Ok(())
     }
 
     /// Takes items until the batch is full. Given up at any point, it has lost none.
@@ -139,23 +154,31 @@ impl<I: Intake> Import<I> {
         }
     }
 
-    /// Takes one item. Bytes that cannot be decoded end the stream.
+    /// Takes one item.
     async fn take(&mut self) {
+        if let Some(item) = self.receive().await {
+            self.add(item);
+        }
+    }
+
+    /// Waits for one item. Bytes that cannot be decoded end the stream.
+    async fn receive(&mut self) -> Option<I::Item> {
         if matches!(self.end, End::Over(_)) {
-            return;
+            return None;
         }
         match self.items.message().await {
-            Ok(Some(item)) => self.add(item),
+            Ok(Some(item)) => return Some(item),
             Ok(None) => self.end = End::Over(None),
             Err(why) => self.end = End::Over(Some(why)),
         }
+        None
     }
 
     fn add(&mut self, item: I::Item) {
         let batch = &mut self.batch;
         batch.items += 1;
         batch.bytes += item.encoded_len();
-        match I::read(item, self.clock.now()) {
+        match self.intake.read(&self.call, &self.rules, item, self.clock.now()) {
             Ok(sound) => batch.sound.push((self.next, sound)),
             Err(fault) => batch.refused.push((self.next, fault)),
         }
