@@ -117,9 +117,10 @@ impl Profiles {
         }
         // A unit of work that is seldom needed is not part of every read's own future.
         Box::pin(self.derive_due(call.tenant(), [profile.customer])).await?;
+        // Another unit may have derived it first, and not have shown it yet: then what is hot is still late.
         match self.hot(call, profile.customer) {
-            Some(derived) => Ok(derived),
-            None => Ok(self.load(call, &Named::Id(profile.customer)).await?.1),
+            Some(derived) if derived.valid_until().is_none_or(|until| until > call.now) => Ok(derived),
+            _ => Ok(self.load(call, &Named::Id(profile.customer)).await?.1),
         }
     }
 
