@@ -106,6 +106,6 @@ impl Hearing {
             ..Ticket::default()
         };
         let push = PushTicketRequest { ticket: Some(ticket), ..PushTicketRequest::default() };
-        PushTicketsRequest { item: Some(Item::Push(push)) }
+        PushTicketsRequest { item: Some(Item::Push(Box::new(push))) }
     }
 }
