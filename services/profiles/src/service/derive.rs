@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rapport_data::{Rx, Tx};
 use rapport_kernel::{CustomerId, Fault, SubjectId, TenantId, Timestamp};
 
-use super::component::{Component, lock_customers};
+use super::component::{Component, customer_key, lock_customers};
 use super::evidence::{Last, histories, history, subjects};
 use super::{Profiles, Written, again, apply, rules};
 use crate::domain::claims::Statement;
@@ -294,7 +294,11 @@ impl Profiles {
             } else {
                 let read = |rx: Rx| {
                     let (rules, some) = (Arc::clone(&rules), &some);
-                    async move { Ok((look(&rx, &rules, some, cause).await?, rx.now())) }
+                    async move {
+                        // A unit under way may have looked before the cause was committed, and write what was so then.
+                        rx.outlast(&some.keys().map(customer_key).collect::<Vec<_>>()).await?;
+                        Ok((look(&rx, &rules, some, cause).await?, rx.now()))
+                    }
                 };
                 let (found, now) = self.0.database.read(tenant, read).await?;
                 let changed = found.into_iter().filter(|found| found.changes(now));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use rapport_data::{Engine, Stored as _, Tx};
+use rapport_data::{Engine, Rx, Stored as _, Tx};
 use rapport_kernel::{Fault, Kind, Reason, TenantId};
 use rapport_platform::config::Period;
 use rstest::rstest;
@@ -218,6 +218,39 @@ async fn keys_exclude_units_of_one_tenant(#[case] engine: Engine) {
     for result in futures::future::join_all(units).await {
         result.expect("none waits for ever");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_read_after_units_were_outlasted_holds_what_they_wrote() {
+    // On SQLite there is nobody to outlast: what was committed before a read was written by units that had ended.
+    let ground = Ground::new(Engine::Postgres);
+    let (database, tenant) = (ground.open().await, TenantId::new());
+    let begun = Arc::new(Notify::new());
+    let under_way = {
+        let (database, begun) = (database.clone(), Arc::clone(&begun));
+        async move {
+            let unit = move |tx: Tx| {
+                let begun = Arc::clone(&begun);
+                async move {
+                    tx.lock(&["it".to_owned()]).await?;
+                    insert(&tx, "it", 7).await?;
+                    begun.notify_one();
+                    sleep(Duration::from_millis(200)).await;
+                    Ok(())
+                }
+            };
+            database.write(tenant, unit).await
+        }
+    };
+    let look = async {
+        begun.notified().await;
+        let outlast = |rx: Rx| async move { rx.outlast(&["another".to_owned(), "it".to_owned()]).await };
+        database.read(tenant, outlast).await.expect("it ends");
+        value(&database, tenant, "it").await
+    };
+    let (written, seen) = tokio::join!(under_way, look);
+    written.expect("written");
+    assert_eq!(seen, Some(7));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
