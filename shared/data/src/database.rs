@@ -107,7 +107,7 @@ impl Database {
                 let file = File::new(folder, service);
                 migrate::sqlite(&file.path, &migrations).await?;
                 let readers =
-                    Slots::new(file.reader(), config.readers.min(2), config.acquire.get(), config.statement.get());
+                    Slots::new(file.reader(), config.readers.min(3), config.acquire.get(), config.statement.get());
                 let writer = sqlite::start(&file, service, config.queue, &platform.tasks, metrics.clone());
                 Backend::Sqlite { file, writer, readers }
             }

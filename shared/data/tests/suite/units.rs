@@ -253,6 +253,32 @@ async fn what_is_read_after_units_were_outlasted_holds_what_they_wrote() {
     assert_eq!(seen, Some(7));
 }
 
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_time_never_takes_all_connections_and_waits_for_its_turn(#[case] engine: Engine) {
+    let mut ground = Ground::new(engine);
+    (ground.config.readers, ground.config.acquire) = (3, Period::millis(200));
+    let (database, tenant) = (ground.open().await, TenantId::new());
+    let slow = (0..8).map(|_| {
+        database.read(tenant, |_| async {
+            sleep(Duration::from_millis(300)).await;
+            Ok(())
+        })
+    });
+    let call = async {
+        sleep(Duration::from_millis(100)).await;
+        let hurried = database.until(Some(Instant::now() + Duration::from_secs(10)));
+        hurried.read(tenant, |_| async { Ok(()) }).await
+    };
+    let (slow, call) = tokio::join!(futures::future::join_all(slow), call);
+    call.expect("one is kept for it");
+    for read in slow {
+        read.expect("it waits longer than a call may");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_queue_is_unavailable_in_time() {
     let mut ground = Ground::new(Engine::Sqlite);
