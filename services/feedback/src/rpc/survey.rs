@@ -20,7 +20,6 @@ use rapport_platform::rpc::unary;
 use rapport_platform::{Call, status};
 use tonic::{Request, Response, Status};
 
-use super::answered;
 use crate::convert::invitation::Batch;
 use crate::convert::{asking, invitation, response, survey as convert};
 use crate::domain::{Versioned, asking as domain};
@@ -72,7 +71,7 @@ impl SurveyService for SurveyRpc {
             let bytes = message.encode_to_vec();
             let (request_id, kind, change) = convert::create(message)?;
             let receipt = Receipt::new("CreateSurvey", request_id, &bytes, encode);
-            answered(self.surveys.create(&call, receipt, kind, change).await?, convert::render)
+            self.surveys.create(&call, receipt, kind, change).await?.message(convert::render)
         })
         .await
     }
@@ -105,7 +104,7 @@ impl SurveyService for SurveyRpc {
             let update = convert::update(message)?;
             let receipt = Receipt::new("UpdateSurvey", update.request_id, &bytes, encode);
             let answer = self.surveys.update(&call, receipt, update.survey, update.etag, update.change).await?;
-            answered(answer, convert::render)
+            answer.message(convert::render)
         })
         .await
     }
@@ -116,7 +115,7 @@ impl SurveyService for SurveyRpc {
             let named = convert::publish(message)?;
             let receipt = Receipt::new("PublishSurvey", named.request_id, &bytes, encode);
             let answer = self.surveys.publish(&call, receipt, named.survey, named.etag).await?;
-            answered(answer, convert::render)
+            answer.message(convert::render)
         })
         .await
     }
@@ -127,7 +126,7 @@ impl SurveyService for SurveyRpc {
             let named = convert::close(message)?;
             let receipt = Receipt::new("CloseSurvey", named.request_id, &bytes, encode);
             let answer = self.surveys.close(&call, receipt, named.survey, named.etag).await?;
-            answered(answer, convert::render)
+            answer.message(convert::render)
         })
         .await
     }
@@ -141,7 +140,7 @@ impl SurveyService for SurveyRpc {
             let named = convert::delete(message)?;
             let encode = |count: &u64| deleted(count).encode_to_vec();
             let receipt = Receipt::new("DeleteSurvey", named.request_id, &bytes, encode);
-            answered(self.surveys.delete(&call, receipt, named.survey, named.etag).await?, deleted)
+            self.surveys.delete(&call, receipt, named.survey, named.etag).await?.message(deleted)
         })
         .await
     }
@@ -185,7 +184,7 @@ impl SurveyService for SurveyRpc {
             let order = invitation::invite(message)?;
             let receipt = Receipt::new("InviteCustomer", order.request, &bytes, encode_invited);
             let answer = self.asking.invite(&call, receipt, order).await?;
-            self.with_token(&call, answered(answer, invitation::render_invited)?)
+            self.with_token(&call, answer.message(invitation::render_invited)?)
         })
         .await
     }
@@ -202,13 +201,13 @@ impl SurveyService for SurveyRpc {
                     let encode = |operation: &OperationId| invitation::render_begun(operation).encode_to_vec();
                     let receipt = Receipt::new("BatchInvite", request_id, &bytes, encode);
                     let answer = self.asking.begin_wave(&call, receipt, request_id, wave).await?;
-                    return answered(answer, invitation::render_begun);
+                    return answer.message(invitation::render_begun);
                 }
             };
             let encode = |results: &invitation::Results| invitation::render_batch(results).encode_to_vec();
             let receipt = Receipt::new("BatchInvite", request_id, &bytes, encode);
             let answer = self.asking.batch(&call, receipt, survey, orders).await?;
-            let mut answer = answered(answer, invitation::render_batch)?;
+            let mut answer = answer.message(invitation::render_batch)?;
             for result in &mut answer.results {
                 let token = |it| invitation::with_token(self.asking.key(), call.tenant(), it);
                 result.invitation = result.invitation.take().map(token).transpose()?;
@@ -255,7 +254,7 @@ impl SurveyService for SurveyRpc {
             let bytes = message.encode_to_vec();
             let heard = invitation::delivery(message, call.now)?;
             let receipt = Receipt::new("RecordDelivery", heard.request_id, &bytes, encode_invitation);
-            answered(self.asking.delivery(&call, receipt, heard).await?, invitation::render)
+            self.asking.delivery(&call, receipt, heard).await?.message(invitation::render)
         })
         .await
     }
@@ -268,7 +267,7 @@ impl SurveyService for SurveyRpc {
             let bytes = message.encode_to_vec();
             let (request_id, id, etag) = invitation::cancel(message)?;
             let receipt = Receipt::new("CancelInvitation", request_id, &bytes, encode_invitation);
-            answered(self.asking.cancel(&call, receipt, id, etag).await?, invitation::render)
+            self.asking.cancel(&call, receipt, id, etag).await?.message(invitation::render)
         })
         .await
     }

@@ -84,7 +84,7 @@ async fn an_erasure_takes_the_stored_answer_and_the_events_with_it_and_tells_of_
     assert!(matches!(events[0].payload, Some(Payload::SubjectErased(_))) && events[0].subject_id == made.subject_id);
     let again = ground.identify(tenant, request).await;
     assert_ne!(again.subject_id, made.subject_id, "the first answer is forgotten");
-    for _ in 0..100 {
+    for _ in 0..800 {
         if erase(&ground, tenant, &[&made.subject_id]).await.bus_clear {
             return;
         }

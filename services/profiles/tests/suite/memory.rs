@@ -182,7 +182,7 @@ async fn what_is_remembered_is_what_the_definition_says_of_all_that_was_told(#[c
             }
             for subject in &subjects {
                 let mut found = None;
-                for _ in 0..600 {
+                for _ in 0..4_000 {
                     let profile = ground.get(tenant, by_id(subject)).await.expect("there");
                     let records: BTreeSet<usize> =
                         names(&profile).iter().map(|name| name.parse().expect("a number")).collect();
@@ -245,7 +245,7 @@ async fn conditions_and_the_decision_context_see_it_and_an_erasure_leaves_nothin
         .tell("feedback", "derive", event(tenant, &made.subject_id, 2, (1, 20), Payload::ResponseChanged(changed)))
         .await;
     let mut scores = Vec::new();
-    for _ in 0..400 {
+    for _ in 0..4_000 {
         let profile = ground.get(tenant, by_id(&customer(&made))).await.expect("there");
         scores = profile.scores.unwrap_or_default().last_scores;
         if !scores.is_empty() {

@@ -121,12 +121,12 @@ async fn a_deadline_is_kept_while_the_unit_goes_on(#[case] engine: Engine) {
     let hurried = database.until(Some(Instant::now() + Duration::from_millis(150)));
     let began = Instant::now();
     let unit = |tx: Tx| async move {
-        sleep(Duration::from_millis(400)).await;
+        sleep(Duration::from_secs(4)).await;
         insert(&tx, "late", 1).await
     };
     let fault = hurried.write(tenant, unit).await.expect_err("too slow");
     assert_eq!(fault.kind(), Kind::Deadline);
-    assert!(began.elapsed() < Duration::from_millis(350));
+    assert!(began.elapsed() < Duration::from_secs(3));
     if engine == Engine::Sqlite {
         crate::ground::eventually("it completes", async || value(&database, tenant, "late").await.is_some()).await;
     }
