@@ -1,5 +1,6 @@
 //! The clock: reminders become due, invitations end, whom an event asks is asked, the uses of anonymous surveys are noted, and
-//! what is left of waves is forgotten, though nobody says anything then. Where several instances look at one thing, what the first did leaves nothing for the others.
+//! what is left of waves is forgotten, though nobody says anything then. Where several instances look at one thing, what the
+//! first did leaves nothing for the others.
 
 use std::time::Duration;
 
