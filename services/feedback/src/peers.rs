@@ -1,5 +1,7 @@
 //! What feedback asks of profiles: whose a response is; and of personalisation: whether a customer may be contacted.
 
+use std::time::Duration;
+
 use rapport_api::convert::timestamp;
 use rapport_api::personalisation::v1::contact_policy_service_client::ContactPolicyServiceClient;
 use rapport_api::personalisation::v1::{
@@ -71,8 +73,18 @@ impl Profiles {
         let mut client = ContextServiceClient::new(self.0.channel("profiles", call))
             .max_decoding_message_size(rapport_api::MAX_RESPONSE_BYTES);
         let request = GetContextRequest { customer: Some(customer::render(customer)), ..GetContextRequest::default() };
-        let answer = client.get_context(request).await.map_err(|status| rapport_platform::fault(&status))?;
-        Ok(answer.into_inner())
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let answer = client.get_context(request.clone()).await.map_err(|status| rapport_platform::fault(&status));
+            match answer {
+                // A stream ends with the first answer that is missing: it has time to ask again.
+                Err(fault) if fault.is_transient() && call.deadline.is_none() && pause <= LAST_PAUSE => {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                answer => return answer.map(tonic::Response::into_inner),
+            }
+        }
     }
 
     /// Finds a customer.
@@ -169,6 +181,10 @@ impl Profiles {
         client.set_consent(request).await.map(drop).map_err(|status| rapport_platform::fault(&status))
     }
 }
+
+/// How long one that has time waits before it asks again: at first, and at last.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LAST_PAUSE: Duration = Duration::from_secs(4);
 
 /// Who took down that a respondent wants no more: the source that profiles is told.
 const UNSUBSCRIBED: &str = "unsubscribe";

@@ -21,7 +21,7 @@ use rapport_platform::{Call, status};
 use tonic::{Request, Response, Status};
 
 use crate::convert::invitation::Batch;
-use crate::convert::{asking, invitation, response, survey as convert};
+use crate::convert::{asking, invitation, survey as convert, ticket};
 use crate::domain::{Versioned, asking as domain};
 use crate::service::asking::Invited;
 use crate::service::{Asking, Responses, Surveys};
@@ -292,7 +292,7 @@ impl SurveyService for SurveyRpc {
         unary(request, async |call, message: WatchInvitationsRequest| {
             let (tenant, page_key) = (call.tenant(), self.asking.key().clone());
             let survey = invitation::watching(&message)?;
-            let from = page_key.open(tenant, WATCH, &message.resume_token).map_err(response::token)?;
+            let from = page_key.open(tenant, WATCH, &message.resume_token).map_err(ticket::token)?;
             let watch = self.asking.watch(call, survey, from).await?;
             let told = futures::stream::try_unfold(watch, move |mut watch| {
                 let page_key = page_key.clone();

@@ -15,7 +15,7 @@ use crate::domain::facts::Known;
 use crate::domain::follow_up::cause::{Cause, Place};
 use crate::domain::follow_up::rule::Compiled;
 use crate::domain::follow_up::{CauseType, FollowUp, FollowUpId, Opening, Rules, Scored, Told};
-use crate::domain::response::Filter;
+use crate::domain::response::{Filter, kept};
 use crate::domain::survey::SurveyKind;
 use crate::domain::{Customer, Response};
 use crate::store;
@@ -160,8 +160,10 @@ async fn is_news(tx: &Tx, rule: &Compiled, told: &Told) -> Result<bool, Fault> {
     if told.key.kind == CauseType::Mention {
         return Ok(true);
     }
-    let held = cause::held(tx, told.key).await?;
-    Ok(held.is_some_and(|held| held.revision == told.revision && held.changed_at >= rule.since))
+    // What is kept of an anonymous answer's time may lie before the rule by less than its own unit.
+    let anonymous = told.content.as_ref().is_some_and(|content| content.anonymous);
+    let (held, since) = (cause::held(tx, told.key).await?, kept(rule.since, anonymous));
+    Ok(held.is_some_and(|held| held.revision == told.revision && held.changed_at >= since))
 }
 
 /// Tells a follow-up what became of a cause of it. Answers whether it is a cause still.
