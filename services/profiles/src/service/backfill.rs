@@ -320,11 +320,11 @@ mod tests {
         let (pace, took) = (Pace::default(), Duration::from_millis(20));
         let page = CaughtUp { looked: 100, last: None, units: 5 };
         assert_eq!(pace.rest(took, &page, 1_000), took * REST, "what was done before it began tells nothing");
-        assert_eq!(pace.rest(took, &page, 1_006), took * REST, "its own units are not others', and one is not much");
-        assert_eq!(pace.rest(took, &page, 1_111), took * REST_BUSY);
-        assert_eq!(pace.rest(took, &page, 1_116), took * REST);
-        assert_eq!(pace.rest(took * 2, &page, 1_121), took * 2 * REST_BUSY, "it is slow, whoever keeps it busy");
-        assert_eq!(pace.rest(took, &CaughtUp { looked: 0, ..page }, 1_121), Duration::ZERO);
-        assert_eq!(pace.rest(took * 100, &page, 1_126), LONGEST_REST);
+        assert_eq!(pace.rest(took, &page, 1_005), took * REST, "its own units are not others'");
+        assert_eq!(pace.rest(took, &page, 1_110), took * REST_BUSY);
+        assert_eq!(pace.rest(took, &page, 1_115), took * REST);
+        assert_eq!(pace.rest(took * 2, &page, 1_120), took * 2 * REST_BUSY, "it is slow, whoever keeps it busy");
+        assert_eq!(pace.rest(took, &CaughtUp { looked: 0, ..page }, 1_120), Duration::ZERO);
+        assert_eq!(pace.rest(took * 100, &page, 1_125), LONGEST_REST);
     }
 }
