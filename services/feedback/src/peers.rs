@@ -24,6 +24,8 @@ pub struct Resolved {
     pub respondent: Respondent,
     /// The customer.
     pub customer: CustomerId,
+    /// As of which revision of it.
+    pub revision: u64,
     /// All subjects that are the customer now.
     pub subjects: Vec<SubjectId>,
     /// What is known of it.
@@ -82,7 +84,7 @@ impl Profiles {
         let respondent = Respondent { subject, anonymous: false, dimensions: answer.dimensions, party };
         let known = customer::known(&context);
         let asked = customer::asked(&context, customer);
-        Ok(Resolved { respondent, customer, subjects, known, asked })
+        Ok(Resolved { respondent, customer, revision: context.revision, subjects, known, asked })
     }
 
     /// Withdraws a customer's consent for a purpose on a channel.
