@@ -3,7 +3,7 @@
 use rapport_api::check;
 use rapport_api::convert::instant;
 use rapport_api::feedback::v1 as proto;
-use rapport_kernel::{Fault, Private, RequestId, Timestamp, Violations};
+use rapport_kernel::{Fault, Private, RequestId, Timestamp};
 use uuid::Uuid;
 
 use super::submission::{hidden, note_ahead, said};
@@ -236,18 +236,6 @@ pub fn watching(message: &proto::WatchResponsesRequest) -> Result<Option<SurveyI
     check(message).check()?;
     Ok(optional(&message.survey_id)?.map(SurveyId::from_uuid))
 }
-
-/// A token that is none, told of the field that holds it.
-#[must_use]
-pub fn token(mut fault: Fault) -> Fault {
-    let mut out = Violations::new();
-    for violation in fault.details.violations.as_slice() {
-        out.add("resume_token", violation.rule, &*violation.description);
-    }
-    fault.details.violations = out;
-    fault
-}
-
 /// A change as the contract has it.
 #[must_use]
 pub fn change(change: &Change) -> proto::ResponseChange {

@@ -11,7 +11,7 @@ use rapport_kernel::{CustomerId, Fault, Id, Private, SubjectId, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use change::{Correction, Tagging, Telling};
+pub use change::{Correction, Tagging, Telling, kept};
 
 use super::answer::{Answer, Answers, Given, Said};
 use super::customer::Customer;

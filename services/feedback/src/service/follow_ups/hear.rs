@@ -15,7 +15,7 @@ use crate::domain::facts::Known;
 use crate::domain::follow_up::cause::{Cause, Place};
 use crate::domain::follow_up::rule::Compiled;
 use crate::domain::follow_up::{CauseType, FollowUp, FollowUpId, Opening, Rules, Scored, Told};
-use crate::domain::response::Filter;
+use crate::domain::response::{Filter, kept};
 use crate::domain::survey::SurveyKind;
 use crate::domain::{Customer, Response};
 use crate::store;
@@ -169,8 +169,11 @@ async fn hear(tx: &Tx, rules: &Rules, told: &Told, whose: &Whose) -> Result<(), 
 
 /// Whether what was told is how things stand, and is younger than the rule.
 async fn is_news(tx: &Tx, rule: &Compiled, told: &Told) -> Result<bool, Fault> {
-    let held = cause::held(tx, told.key).await?;
-    Ok(held.is_some_and(|held| held.revision == told.revision && held.changed_at >= rule.since))
+    // What is kept of an anonymous answer's time may lie before the rule by less than its own unit.
+    let is_answer = told.key.kind == CauseType::Response;
+    let anonymous = is_answer && told.content.as_ref().is_some_and(|content| content.anonymous);
+    let (held, since) = (cause::held(tx, told.key).await?, kept(rule.since, anonymous));
+    Ok(held.is_some_and(|held| held.revision == told.revision && held.changed_at >= since))
 }
 
 /// Tells a follow-up what became of a cause of it. Answers whether it is a cause still.
