@@ -34,6 +34,8 @@ pub struct Resolved {
     pub respondent: Respondent,
     /// The customer.
     pub customer: CustomerId,
+    /// As of which revision of it.
+    pub revision: u64,
     /// All subjects that are the customer now.
     pub subjects: Vec<SubjectId>,
     /// What is known of it.
@@ -102,7 +104,7 @@ impl Profiles {
         let respondent = Respondent { subject, anonymous: false, dimensions: answer.dimensions, party };
         let known = customer::known(&context);
         let asked = customer::asked(&context, customer);
-        Ok(Resolved { respondent, customer, subjects, known, asked })
+        Ok(Resolved { respondent, customer, revision: context.revision, subjects, known, asked })
     }
 
     /// Whether all members of a segment were found since its condition was changed last.

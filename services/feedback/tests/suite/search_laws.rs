@@ -6,13 +6,17 @@ use std::time::Duration;
 use futures::stream;
 use rapport_api::convert::timestamp;
 use rapport_api::feedback::v1::{
-    ImportResponsesRequest, ListResponsesRequest, Response, SearchResponsesRequest, SubmitResponseRequest, TextPolarity,
+    ImportResponsesRequest, ListMentionsRequest, ListResponsesRequest, ListTicketsRequest, Mention, MentionKind,
+    RecordMentionRequest, Response, SearchResponsesRequest, SubmitResponseRequest, TextAnalysis, TextPolarity,
+    TicketAuthor, TicketMessage, TicketStatus,
 };
 use rapport_data::Engine;
 use rapport_feedback::domain::search::{Document, Passage, Query};
 use rapport_kernel::{Clock as _, TenantId};
 use rapport_text::{Analyser, Language};
+use rstest::rstest;
 
+use crate::desk::{message, push, ticket, tickets};
 use crate::ground::{Ground, answer, fields};
 
 /// Words in several forms and spellings, so that texts and queries meet often.
@@ -144,13 +148,13 @@ impl Tone {
         Self { polarity, min, max, topic: topics.get(chance.below(topics.len() * 2)).cloned().unwrap_or_default() }
     }
 
-    /// What it means, by what a response shows.
-    fn admits(&self, response: &Response) -> bool {
+    /// What it means, by what is shown of a text.
+    fn admits(&self, analysis: Option<&TextAnalysis>) -> bool {
         let Self { polarity, min, max, topic } = self;
         if *polarity == TextPolarity::Unspecified && min.is_none() && max.is_none() && topic.is_empty() {
             return true;
         }
-        response.analysis.as_ref().is_some_and(|read| {
+        analysis.is_some_and(|read| {
             let named = || read.topics.iter().chain(&read.competitors);
             (*polarity == TextPolarity::Unspecified || read.polarity() == *polarity)
                 && min.is_none_or(|min| read.sentiment >= min)
@@ -315,7 +319,8 @@ async fn what_is_found_is_narrowed_by_how_its_words_were_read_alike_on_both_engi
         let Ok(query) = typed.parse::<Query>() else { continue };
         asked += 1;
         for (ground, shown) in grounds.iter().zip(&shown) {
-            let meant: Vec<Response> = shown.iter().filter(|response| tone.admits(response)).cloned().collect();
+            let meant: Vec<Response> =
+                shown.iter().filter(|response| tone.admits(response.analysis.as_ref())).cloned().collect();
             assert_eq!(by_id(&listed(ground, tenant, &tone).await), by_id(&meant), "{tone:?}");
             let finds = |id: &String| query.finds(&documents[id.parse::<usize>().expect("a number")]);
             let both: BTreeSet<String> = by_id(&meant).into_iter().filter(|id| finds(id)).collect();
@@ -336,4 +341,67 @@ async fn what_is_found_is_narrowed_by_how_its_words_were_read_alike_on_both_engi
     let mut named = fields(grounds[0].responses(tenant).search_responses(wrong).await);
     named.sort();
     assert_eq!(named, ["max_sentiment", "min_sentiment", "topic"]);
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mentions_and_tickets_are_listed_by_how_their_words_were_read(#[case] engine: Engine) {
+    let (ground, tenant, mut chance) = (Ground::new(engine).await, TenantId::new(), Chance(0xfeed_f00d_dead_beef));
+    for n in 0..24 {
+        let text = if n % 6 == 0 { String::new() } else { SENTENCES[chance.below(SENTENCES.len())].to_owned() };
+        let mention = Mention {
+            source: "reviews".to_owned(),
+            external_id: n.to_string(),
+            version: 1,
+            kind: MentionKind::Other.into(),
+            title: if text.is_empty() { ":-|".to_owned() } else { String::new() },
+            text: text.clone(),
+            ..Mention::default()
+        };
+        let request = RecordMentionRequest { mention: Some(mention), ..RecordMentionRequest::default() };
+        ground.mentions(tenant).record_mention(request).await.expect("taken");
+        let mut request = push(ticket(&ground, &n.to_string(), 1, 0, TicketStatus::Open));
+        if !text.is_empty() {
+            request.messages = vec![TicketMessage { text, ..message(&ground, "m1", 0, TicketAuthor::Customer) }];
+        }
+        tickets(&ground, tenant).push_ticket(request).await.expect("taken");
+    }
+    let topics = ["delivery", "app", "price", "staff", "nothing"].map(str::to_owned);
+    let listed = async |tone: &Tone| {
+        let mentions = ListMentionsRequest {
+            page_size: 1_000,
+            polarity: tone.polarity.into(),
+            min_sentiment: tone.min,
+            max_sentiment: tone.max,
+            topic: tone.topic.clone(),
+            ..ListMentionsRequest::default()
+        };
+        let asked = ListTicketsRequest {
+            page_size: 1_000,
+            polarity: tone.polarity.into(),
+            min_sentiment: tone.min,
+            max_sentiment: tone.max,
+            text_topic: tone.topic.clone(),
+            ..ListTicketsRequest::default()
+        };
+        let mentions = ground.mentions(tenant).list_mentions(mentions).await.expect("a list").into_inner().mentions;
+        let asked = tickets(&ground, tenant).list_tickets(asked).await.expect("a list").into_inner().tickets;
+        let mentions = mentions.into_iter().map(|one| ('m', one.external_id, one.analysis));
+        mentions.chain(asked.into_iter().map(|one| ('t', one.external_id, one.analysis))).collect::<Vec<_>>()
+    };
+    let all = listed(&Tone::default()).await;
+    assert_eq!(all.len(), 48);
+    let mut met = 0;
+    for _ in 0..40 {
+        let tone = Tone::by(&mut chance, &topics);
+        let meant = all.iter().filter(|(.., analysis)| tone.admits(analysis.as_ref()));
+        let meant: BTreeSet<(char, &str)> = meant.map(|(kind, id, _)| (*kind, id.as_str())).collect();
+        let found = listed(&tone).await;
+        let found: BTreeSet<(char, &str)> = found.iter().map(|(kind, id, _)| (*kind, id.as_str())).collect();
+        assert_eq!(found, meant, "{tone:?}");
+        met += usize::from(!meant.is_empty() && meant.len() < all.len());
+    }
+    assert!(met > 8, "many filters tell texts apart: {met}");
 }
