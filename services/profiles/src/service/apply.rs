@@ -44,7 +44,7 @@ pub async fn write(tx: &Tx, component: &Component, changes: &Changes, rules: &Ru
     move_links(tx, component, changes, now).await?;
     let mut written = Written::default();
     if rules.matcher.is_some() && !component.links.is_empty() {
-        matching::follow(tx, rules, component, changes).await?;
+        written.alike = Box::pin(matching::follow(tx, rules, component, changes)).await?;
     }
     for one in fresh {
         let profile = Arc::new(one.profile);
