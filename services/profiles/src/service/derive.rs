@@ -83,9 +83,8 @@ pub(crate) async fn of_changes(
         let mut last = Last { scores: start.scores.clone(), memory: start.memory.clone() };
         if !all_new {
             history = histories(tx, &[&profile], &parts.reads).await?;
-            if moved {
-                let ids: Vec<SubjectId> = subjects(&profile).collect();
-                last = Last::of(tx, &ids, Timestamp::MAX).await?;
+            if moved || rules.definitions.weigh_otherwise(start.version) {
+                last = heard(tx, &profile, rules).await?;
             }
         }
         let history = history.remove(customer).unwrap_or_default();
@@ -158,11 +157,17 @@ fn derived(
     derive(before, &Inputs { profile, history, scores, memory, calendar, definitions, parts }, now)
 }
 
+/// What feedback told of a profile's records until now.
+async fn heard(rx: &Rx, profile: &Profile, rules: &Rules) -> Result<Last, Fault> {
+    let ids: Vec<SubjectId> = subjects(profile).collect();
+    Last::of(rx, &ids, Timestamp::MAX, &rules.settings.sentiment_weights).await
+}
+
 /// What would be derived of a profile that only might be.
 pub(crate) async fn preview(rx: &Rx, profile: &Profile, before: &Derived, rules: &Rules) -> Result<Derived, Fault> {
     let ids: Vec<SubjectId> = subjects(profile).collect();
     let history = history(rx, &ids, rules.definitions.reads(), None).await?;
-    let last = Last::of(rx, &ids, Timestamp::MAX).await?;
+    let last = heard(rx, profile, rules).await?;
     Ok(derived(before, profile, (&history, &last), (rules, &rules.definitions.whole()), rx.now()).derived)
 }
 
@@ -241,8 +246,8 @@ async fn look_at(
     let mut found = Vec::with_capacity(stored.len());
     for stored in stored {
         let profile = &stored.profile;
-        let last = if cause == Cause::Score {
-            Last::of(rx, &subjects(profile).collect::<Vec<_>>(), Timestamp::MAX).await?
+        let last = if cause == Cause::Score || definitions.weigh_otherwise(stored.before.version) {
+            heard(rx, profile, rules).await?
         } else {
             Last { scores: stored.before.scores.clone(), memory: stored.before.memory.clone() }
         };

@@ -252,7 +252,8 @@ async fn past(rx: &Rx, customer: CustomerId, at: Timestamp, rules: &Rules) -> Re
     // Segments as it was in them; computed traits and the stage as they are defined now, over what was recorded then.
     let (before, definitions) = (Derived::default(), &*rules.definitions);
     let history = history(rx, &members, definitions.reads(), Some(at)).await?;
-    let (Last { scores, memory }, calendar) = (Last::of(rx, &members, at).await?, rules.calendar(&profile));
+    let Last { scores, memory } = Last::of(rx, &members, at, &rules.settings.sentiment_weights).await?;
+    let calendar = rules.calendar(&profile);
     let parts = definitions.whole();
     let (history, scores, memory, parts) = (&history, &scores, &memory, &parts);
     let inputs = Inputs { profile: &profile, history, scores, memory, calendar, definitions, parts };
