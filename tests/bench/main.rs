@@ -1,5 +1,5 @@
 //! The suite's benchmark: `cargo bench -p rapport-tests`, with `-- --engine sqlite|postgres`, `-- --quick` and
-//! `-- --only asking|reads|decisions|growth|identify|imports|matching|merges|search|segments|text|visibility`; `-- --full`
+//! `-- --only asking|reads|decisions|growth|heard|identify|imports|matching|merges|search|segments|text|visibility`; `-- --full`
 //! measures up to a million records.
 //!
 //! Every figure stands beside a baseline that was measured in the same round, on the same machine, with the same client:
@@ -10,6 +10,7 @@
 mod asking;
 mod decisions;
 mod growth;
+mod heard;
 mod import;
 mod limit;
 mod load;

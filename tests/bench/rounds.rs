@@ -11,7 +11,7 @@ use crate::raw::Raw;
 use crate::report::{Figure, Report, Target, Unit};
 use crate::scale::{Part, Scale};
 use crate::suite::{Client, Suite};
-use crate::{Outcome, decisions, import, limit, merges, people, reads, visibility};
+use crate::{Outcome, decisions, heard, import, limit, merges, people, reads, visibility};
 
 const CALLS: Unit = Unit::PerSecond("calls");
 const ROWS: Unit = Unit::PerSecond("rows");
@@ -29,6 +29,8 @@ const DECIDE_MANY: Figure = figure("Decide, 100 actions, committed : empty call"
 const DECIDE_SINGLE: Figure = figure("Decide, 100 actions, one at a time : empty call", Unit::Micros, Target::None);
 const IDENTIFY_NEW: Figure = figure("Identify, a new customer : empty call", CALLS, Target::None);
 const IDENTIFY_KNOWN: Figure = figure("Identify, a known customer's trait : empty call", CALLS, Target::None);
+const SUBMIT: Figure = figure("SubmitResponse, a score and a comment : empty call", CALLS, Target::None);
+const PUSH: Figure = figure("PushTickets, of known customers, acknowledged : bare insert", ROWS, Target::None);
 const IMPORT: Figure = figure("import, known customers, acknowledged : bare insert", ROWS, Target::Ratio(0.35));
 const IMPORT_NEW: Figure = figure("import, new customers, acknowledged : bare insert", ROWS, Target::None);
 const COUNTED: Figure = figure("import, known customers, counted in metrics : bare insert", ROWS, Target::None);
@@ -79,6 +81,7 @@ struct Bench<'a> {
     importing: Importing,
     telling: Telling,
     merging: (Client, merges::Pairs),
+    hearing: heard::Hearing,
     steady: Steady,
 }
 
@@ -124,8 +127,9 @@ impl<'a> Bench<'a> {
         let (reading, importing) = (reading(suite, scale).await?, importing(suite).await?);
         let (steady, telling) = (steady(suite).await?, telling(suite).await?);
         let merging = merging(suite, if scale.has(Part::Merges) { scale.merges } else { 0 }).await?;
+        let (hearing, limit) = (heard::prepare(suite).await?, suite.limit().await?);
         suite.rest().await?;
-        Ok(Self { suite, limit: suite.limit().await?, reading, few, many, importing, telling, merging, steady })
+        Ok(Self { suite, limit, reading, few, many, importing, telling, merging, hearing, steady })
     }
 
     async fn round(&mut self, round: u32, scale: &Scale, report: &mut Report) -> Outcome<()> {
@@ -151,6 +155,14 @@ impl<'a> Bench<'a> {
         }
         if scale.has(Part::Imports) {
             self.imports(round, scale, report).await?;
+            self.suite.rest().await?;
+        }
+        if scale.has(Part::Heard) {
+            let submitted = self.hearing.submit(many).await?;
+            report.note(engine, &SUBMIT, submitted.per_second, Some(empty));
+            self.suite.rest().await?;
+            let (pushed, bare) = self.hearing.push(round, scale.rows).await?;
+            report.note(engine, &PUSH, pushed, Some(bare));
             self.suite.rest().await?;
         }
         if scale.has(Part::Visibility) {
@@ -273,7 +285,7 @@ async fn importing(suite: &Suite) -> Outcome<Importing> {
     let tenant = suite.tenant("importing").await?;
     let profiles = suite.direct(Role::Profiles, &tenant).await?.swap_remove(0);
     let metrics = suite.direct(Role::Metrics, &tenant).await?.swap_remove(0);
-    Ok(Importing { profiles, metrics, raw: suite.raw().await?, sent: 0, next_customer: 0 })
+    Ok(Importing { profiles, metrics, raw: suite.raw_interactions().await?, sent: 0, next_customer: 0 })
 }
 
 async fn telling(suite: &Suite) -> Outcome<Telling> {

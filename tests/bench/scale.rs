@@ -48,6 +48,8 @@ pub enum Part {
     Growth,
     /// Matching records that look alike.
     Matching,
+    /// Taking in what customers say: responses and tickets.
+    Heard,
     /// Importing.
     Imports,
     /// Merging and splitting.
@@ -63,11 +65,12 @@ pub enum Part {
 }
 
 impl Part {
-    const ALL: [(&str, Self); 12] = [
+    const ALL: [(&str, Self); 13] = [
         ("asking", Self::Asking),
         ("reads", Self::Reads),
         ("decisions", Self::Decisions),
         ("growth", Self::Growth),
+        ("heard", Self::Heard),
         ("identify", Self::Identify),
         ("imports", Self::Imports),
         ("matching", Self::Matching),

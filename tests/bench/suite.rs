@@ -25,7 +25,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
 use crate::load::CONNECTIONS;
-use crate::raw::Raw;
+use crate::raw::{self, Raw, Shape};
 use crate::scale::Engine;
 use crate::{Outcome, limit};
 
@@ -41,12 +41,13 @@ pub struct Suite {
     limit: String,
     serving: JoinSet<Outcome<()>>,
     profiles: Where,
+    feedback: Where,
     folder: TempDir,
     // Dropped after everything that is connected to them.
     _servers: Option<(Postgres, Redis)>,
 }
 
-/// Where profiles' tables are.
+/// Where a service's tables are.
 enum Where {
     File(std::path::PathBuf),
     Url(String),
@@ -63,7 +64,7 @@ impl Suite {
     pub fn start(runtime: &Runtime, engine: Engine) -> Outcome<Self> {
         let folder = tempfile::tempdir()?;
         let servers = (engine == Engine::Postgres).then(|| (Postgres::start_durable(), Redis::start()));
-        let (settings, profiles) = settings(&folder, servers.as_ref());
+        let (settings, [profiles, feedback]) = settings(&folder, servers.as_ref());
         let roles = runtime.block_on(Roles::build(&Role::ALL, &settings))?;
         let (mut serving, mut addresses) = (JoinSet::new(), BTreeMap::new());
         let host = HostConfig { listen: "127.0.0.1:0".to_owned(), ..HostConfig::default() };
@@ -77,7 +78,17 @@ impl Suite {
             limit::serve()?
         };
         serving.spawn_on(async { Ok(plain.await?) }, runtime.handle());
-        Ok(Self { engine, roles, addresses, limit: limit.to_string(), serving, profiles, folder, _servers: servers })
+        Ok(Self {
+            engine,
+            roles,
+            addresses,
+            limit: limit.to_string(),
+            serving,
+            profiles,
+            feedback,
+            folder,
+            _servers: servers,
+        })
     }
 
     /// Makes a tenant.
@@ -106,11 +117,20 @@ impl Suite {
         Ok(dress(channels(&self.addresses[&Role::Gateway]).await?, &pass))
     }
 
-    /// The bare tables beside those of profiles.
-    pub async fn raw(&self) -> Outcome<Raw> {
-        match &self.profiles {
-            Where::File(file) => Raw::sqlite(file, &self.folder.path().join("raw.db")).await,
-            Where::Url(url) => Raw::postgres(url).await,
+    /// A bare timeline beside that of profiles.
+    pub async fn raw_interactions(&self) -> Outcome<Raw> {
+        self.raw(&raw::INTERACTIONS, &self.profiles, "raw_interactions.db").await
+    }
+
+    /// Bare tickets beside those of feedback.
+    pub async fn raw_tickets(&self) -> Outcome<Raw> {
+        self.raw(&raw::TICKETS, &self.feedback, "raw_tickets.db").await
+    }
+
+    async fn raw(&self, shape: &'static Shape, service: &Where, name: &str) -> Outcome<Raw> {
+        match service {
+            Where::File(file) => Raw::sqlite(shape, file, &self.folder.path().join(name)).await,
+            Where::Url(url) => Raw::postgres(shape, url).await,
         }
     }
 
@@ -156,7 +176,8 @@ impl Suite {
     }
 }
 
-fn settings(folder: &TempDir, servers: Option<&(Postgres, Redis)>) -> (Settings, Where) {
+/// The suite's settings, and where the tables of profiles and of feedback are by them.
+fn settings(folder: &TempDir, servers: Option<&(Postgres, Redis)>) -> (Settings, [Where; 2]) {
     let mut settings = Settings::default();
     // The figures are read group by group as they grow.
     settings.metrics.suppression_threshold = 0;
@@ -171,19 +192,21 @@ fn settings(folder: &TempDir, servers: Option<&(Postgres, Redis)>) -> (Settings,
         for (_, database) in databases {
             database.folder = folder.path().to_owned();
         }
-        return (settings, Where::File(folder.path().join("profiles.db")));
+        return (settings, ["profiles.db", "feedback.db"].map(|name| Where::File(folder.path().join(name))));
     };
-    let mut profiles = String::new();
+    let (mut profiles, mut feedback) = (String::new(), String::new());
     for (role, database) in databases {
         let url = postgres.database(role);
         database.url = Some(Address::new(url.clone()));
-        if role == "profiles" {
-            profiles = url;
+        match role {
+            "profiles" => profiles = url,
+            "feedback" => feedback = url,
+            _ => {}
         }
     }
     settings.bus.redis = Some(redis.url().into());
     settings.cache.redis = Some(redis.url().into());
-    (settings, Where::Url(profiles))
+    (settings, [profiles, feedback].map(Where::Url))
 }
 
 async fn channels(address: &str) -> Outcome<Vec<Channel>> {

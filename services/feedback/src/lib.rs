@@ -84,7 +84,7 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     db.consume(platform, Arc::clone(&bus), events::asking::GROUP, &events::asking::TOPICS, heard);
     db.follow(platform, bus, events::loops::GROUP, &[events::TOPIC], events::loops::follow(follow_ups.clone()));
     let rereading = service::Rereading::new(db.clone(), responses.clone(), tickets.clone(), mentions.clone());
-    db.run_operations(platform, rpc::jobs::all(rereading));
+    db.run_operations(platform, rpc::jobs::all(rereading, asking.clone()));
     let erasures = service::Erasures::new(db.clone(), tickets.clone(), mentions.clone(), follow_ups.clone());
 
     let clock = Arc::clone(&platform.clock);

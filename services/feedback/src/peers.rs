@@ -7,15 +7,23 @@ use rapport_api::personalisation::v1::{
 };
 use rapport_api::profiles::v1::context_service_client::ContextServiceClient;
 use rapport_api::profiles::v1::profile_service_client::ProfileServiceClient;
-use rapport_api::profiles::v1::{Consent, ConsentState, GetContextRequest, GetContextResponse, SetConsentRequest};
+use rapport_api::profiles::v1::segment_service_client::SegmentServiceClient;
+use rapport_api::profiles::v1::{
+    Consent, ConsentState, GetContextRequest, GetContextResponse, GetSegmentRequest, ListSegmentMembersRequest,
+    SearchProfilesRequest, SetConsentRequest,
+};
 use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp};
 use rapport_platform::{Call, PeerChannel, Peers};
+use tonic::Status;
 use uuid::Uuid;
 
 use crate::convert::{customer, invitation};
-use crate::domain::asking::{self, Refusal};
+use crate::domain::asking::{self, Population, Refusal};
 use crate::domain::facts::Known;
 use crate::domain::{Customer, Respondent};
+
+/// How many members of a population are asked for at once.
+const MEMBERS: i32 = 1_000;
 
 /// A customer as profiles knows it now.
 #[derive(Clone, Debug)]
@@ -83,6 +91,60 @@ impl Profiles {
         let known = customer::known(&context);
         let asked = customer::asked(&context, customer);
         Ok(Resolved { respondent, customer, subjects, known, asked })
+    }
+
+    /// Whether all members of a segment were found since its condition was changed last.
+    ///
+    /// # Errors
+    /// NOT_FOUND where there is no such segment; UNAVAILABLE where profiles cannot be reached.
+    pub async fn is_filled(&self, call: &Call, segment: Uuid) -> Result<bool, Fault> {
+        let mut client = SegmentServiceClient::new(self.0.channel("profiles", call));
+        let request = GetSegmentRequest { segment_id: segment.to_string() };
+        let held = client.get_segment(request).await.map_err(|status| rapport_platform::fault(&status))?.into_inner();
+        Ok(held.backfill.is_none_or(|backfill| backfill.complete))
+    }
+
+    /// A page of a population from a place on, and where the next one begins; empty: that was the last.
+    ///
+    /// # Errors
+    /// As [`Profiles::is_filled`].
+    pub async fn population(
+        &self,
+        call: &Call,
+        population: Population,
+        from: &str,
+    ) -> Result<(Vec<CustomerId>, String), Fault> {
+        let channel = self.0.channel("profiles", call);
+        let fault = |status: Status| rapport_platform::fault(&status);
+        let (ids, next): (Vec<String>, String) = match population {
+            Population::Segment(segment) => {
+                let request = ListSegmentMembersRequest {
+                    segment_id: segment.to_string(),
+                    page_size: MEMBERS,
+                    page_token: from.to_owned(),
+                    at: None,
+                };
+                let mut client =
+                    SegmentServiceClient::new(channel).max_decoding_message_size(rapport_api::MAX_RESPONSE_BYTES);
+                let page = client.list_segment_members(request).await.map_err(fault)?.into_inner();
+                (page.members.into_iter().map(|member| member.customer_id).collect(), page.next_page_token)
+            }
+            Population::Everybody => {
+                let request = SearchProfilesRequest {
+                    order_by: "customer_id".to_owned(),
+                    page_size: MEMBERS,
+                    page_token: from.to_owned(),
+                    read_mask: Some(prost_types::FieldMask { paths: vec!["customer_id".to_owned()] }),
+                    ..SearchProfilesRequest::default()
+                };
+                let mut client =
+                    ProfileServiceClient::new(channel).max_decoding_message_size(rapport_api::MAX_RESPONSE_BYTES);
+                let page = client.search_profiles(request).await.map_err(fault)?.into_inner();
+                (page.profiles.into_iter().map(|profile| profile.customer_id).collect(), page.next_page_token)
+            }
+        };
+        let members = ids.iter().map(|id| id.parse().map_err(Fault::internal)).collect::<Result<_, Fault>>()?;
+        Ok((members, next))
     }
 
     /// Withdraws a customer's consent for a purpose on a channel.

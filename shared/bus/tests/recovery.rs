@@ -187,7 +187,7 @@ async fn redis_that_is_stopped_or_halted_fails_in_time_and_is_found_again() {
     let redis = Redis::start();
     let config = BusConfig { timeout_millis: 300, ..config() };
     let bus: Arc<dyn Bus> = Arc::new(RedisBus::new(&redis.url(), &config).expect("a URL"));
-    let (mut relay, bound) = (Relay::new(Arc::clone(&bus)), Duration::from_millis(900));
+    let (mut relay, bound) = (Relay::new(Arc::clone(&bus)), Duration::from_secs(3));
     let mut groups = GROUPS.map(|name| Group { subscription: bus.subscribe("t", 0, name), applied: BTreeMap::new() });
     type Act = fn(&Redis);
     let faults: [(Act, Act); 3] =
@@ -237,10 +237,10 @@ async fn a_reader_that_waits_is_told_in_time_that_redis_is_gone() {
     wire.mend();
     wire.slow(Duration::from_millis(100));
     assert!(subscription.next(1, Duration::ZERO).await.expect("slow, but within the bound").is_empty());
-    wire.slow(Duration::from_millis(800));
+    wire.slow(Duration::from_secs(8));
     let start = Instant::now();
     assert!(subscription.next(1, Duration::ZERO).await.expect_err("too slow").is_transient());
-    assert!(start.elapsed() < Duration::from_millis(700), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ pub struct DatabaseConfig {
     pub folder: PathBuf,
     /// Connections for units of work (Postgres; SQLite has one writer).
     pub writers: usize,
-    /// Connections for reads (SQLite: at most two are of use).
+    /// Connections for reads (SQLite: at most three are of use); one of them is kept for calls that have a deadline.
     pub readers: usize,
     /// Connections for relay, timers and sweeps.
     pub system: usize,
@@ -50,7 +50,7 @@ impl Default for DatabaseConfig {
             readers: 8,
             system: 4,
             queue: 1_024,
-            acquire: Period::millis(500),
+            acquire: Period::secs(2),
             statement: Period::secs(10),
             keep_settled: Period::secs(60 * 60),
             keep_receipts: Period::secs(2 * DAY),
@@ -68,7 +68,7 @@ impl Describe for DatabaseConfig {
             .key("url", "the Postgres database, as its owner; unset: a SQLite file")
             .key("folder", "where the SQLite file lies")
             .key("writers", "connections for units of work (Postgres)")
-            .key("readers", "connections for reads (SQLite: at most two)")
+            .key("readers", "connections for reads (SQLite: at most three)")
             .key("system", "connections for relay, timers and sweeps")
             .key("queue", "units of work that wait for SQLite's writer at most")
             .key("acquire", "how long a call waits for a connection or a place in the queue")

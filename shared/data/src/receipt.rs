@@ -1,5 +1,6 @@
 //! A call that is repeated under one request id happens once: the receipt that `rpc` hands to the unit of work.
 
+use prost::Message;
 use rapport_kernel::{Fault, Reason, RequestId};
 use sha2::{Digest as _, Sha256};
 
@@ -28,6 +29,19 @@ pub enum Answer<T> {
     Fresh(T),
     /// It had been done: the encoded answer of then.
     Replayed(Vec<u8>),
+}
+
+impl<T> Answer<T> {
+    /// The answer of now as `render` makes it a message, or, to a request that was made before, that of then.
+    ///
+    /// # Errors
+    /// The stored answer is none.
+    pub fn message<M: Message + Default>(self, render: fn(&T) -> M) -> Result<M, Fault> {
+        match self {
+            Self::Fresh(outcome) => Ok(render(&outcome)),
+            Self::Replayed(bytes) => M::decode(bytes.as_slice()).map_err(Fault::internal),
+        }
+    }
 }
 
 impl<T> Receipt<T> {

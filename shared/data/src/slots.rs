@@ -1,4 +1,7 @@
 //! The connections of one role: lent out one at a time, opened when needed, each with a memory of its tenant.
+//!
+//! One of them is kept for calls. What has no deadline (consumers, timers, long work, streams) has time, and there may be much
+//! of it at once: it waits longer, and is never so much that a call finds nothing free.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +20,8 @@ use crate::fault::{Class, class, sqlx_fault};
 /// A connection older than this is replaced: what a server keeps for each session does not grow for ever, and
 /// after a failover the sessions spread again.
 const LONGEST_LIFE: Duration = Duration::from_secs(30 * 60);
+/// How long what has no deadline waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a connection that was left in the middle of something is waited for before it is given up.
 const RECOVERY: Duration = Duration::from_millis(100);
 
@@ -56,6 +61,8 @@ pub(crate) struct Slots {
     /// How long a statement may take where nobody said less.
     longest: Duration,
     permits: Arc<Semaphore>,
+    /// For what has no deadline: one fewer than there are connections.
+    unhurried: Arc<Semaphore>,
     idle: Mutex<Vec<Live>>,
 }
 
@@ -64,23 +71,34 @@ pub(crate) struct Slot {
     pub(crate) conn: Conn,
     slots: Arc<Slots>,
     _permit: OwnedSemaphorePermit,
+    _unhurried: Option<OwnedSemaphorePermit>,
 }
 
 impl Slots {
     pub(crate) fn new(target: Target, size: usize, acquire: Duration, longest: Duration) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(size.max(1)));
-        Arc::new(Self { target, acquire, longest, permits, idle: Mutex::new(Vec::new()) })
+        let unhurried = Arc::new(Semaphore::new(size.saturating_sub(1).max(1)));
+        Arc::new(Self { target, acquire, longest, permits, unhurried, idle: Mutex::new(Vec::new()) })
     }
 
     /// Lends a connection; with a tenant, one whose session shows that tenant's rows.
     ///
     /// # Errors
-    /// UNAVAILABLE where there is none within the time to acquire, DEADLINE_EXCEEDED where the caller's ends first.
+    /// UNAVAILABLE where there is none within the time to acquire (or, without a deadline, for long), DEADLINE_EXCEEDED where
+    /// the caller's ends first.
     pub(crate) async fn take(
         self: &Arc<Self>,
         tenant: Option<TenantId>,
         until: Option<Instant>,
     ) -> Result<Slot, Fault> {
+        let unhurried = match until {
+            Some(_) => None,
+            None => {
+                let turn = timeout(PATIENCE, Arc::clone(&self.unhurried).acquire_owned()).await;
+                let late = |_| Fault::unavailable("the database", "its connections were busy for long");
+                Some(turn.map_err(late)?.expect("the semaphore is never closed"))
+            }
+        };
         let limit = Instant::now() + self.acquire;
         let end = until.map_or(limit, |until| until.min(limit));
         let late = || {
@@ -94,7 +112,7 @@ impl Slots {
         let permit = permit.expect("the semaphore is never closed");
         let live = timeout_at(end, self.ready(tenant, until)).await.map_err(|_| late())?;
         let live = live.map_err(|error| sqlx_fault(&error))?;
-        Ok(Slot { conn: Conn::lend(live), slots: Arc::clone(self), _permit: permit })
+        Ok(Slot { conn: Conn::lend(live), slots: Arc::clone(self), _permit: permit, _unhurried: unhurried })
     }
 
     async fn ready(&self, tenant: Option<TenantId>, until: Option<Instant>) -> Result<Live, sqlx::Error> {

@@ -89,6 +89,36 @@ impl Rx {
     pub async fn due(&self, limit: u64) -> Result<Vec<SubjectId>, Fault> {
         wakeup::due(&self.conn, self.tenant, self.now, limit).await.stored()
     }
+
+    /// Waits until the units that hold one of the keys (of this tenant) now have ended: what they write is read by what a
+    /// read asks after it. On SQLite what was committed before a read was written by units that had ended anyway.
+    ///
+    /// Whoever writes only where that seems to change something must ask for this before it looks: a unit that read before
+    /// the last change, and commits after the look, would else write what is no longer so, and nobody would mend it.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn outlast(&self, keys: &[String]) -> Result<(), Fault> {
+        // A statement of its own, and so a transaction of its own: they are freed at once.
+        self.take_locks(&[keys], "pg_advisory_xact_lock_shared").await
+    }
+
+    async fn take_locks(&self, groups: &[&[String]], how: &str) -> Result<(), Fault> {
+        if self.engine == Engine::Sqlite {
+            return Ok(());
+        }
+        let mut locks: Vec<String> = Vec::new();
+        for keys in groups {
+            // Another space than that of the locks of this crate, and one order for all.
+            let keys: BTreeSet<i64> =
+                keys.iter().map(|key| Lock::of(self.tenant, format!("key {key}").as_bytes()).key).collect();
+            locks.extend(keys.iter().map(|key| format!("{how}('{key}'::bigint)")));
+        }
+        if !locks.is_empty() {
+            self.conn.execute_unprepared(&format!("SELECT {}", locks.join(", "))).await.stored()?;
+        }
+        Ok(())
+    }
 }
 
 /// A unit of work: all of it is committed, or nothing. Reads as [`Rx`] does. Cheap to clone.
@@ -147,20 +177,7 @@ impl Tx {
     /// # Errors
     /// Where the database fails.
     pub async fn lock_in_turn(&self, groups: &[&[String]]) -> Result<(), Fault> {
-        if self.engine == Engine::Sqlite {
-            return Ok(());
-        }
-        let mut locks: Vec<String> = Vec::new();
-        for keys in groups {
-            // Another space than that of the locks of this crate, and one order for all.
-            let keys: BTreeSet<i64> =
-                keys.iter().map(|key| Lock::of(self.tenant, format!("key {key}").as_bytes()).key).collect();
-            locks.extend(keys.iter().map(|key| format!("pg_advisory_xact_lock('{key}'::bigint)")));
-        }
-        if !locks.is_empty() {
-            self.conn.execute_unprepared(&format!("SELECT {}", locks.join(", "))).await.stored()?;
-        }
-        Ok(())
+        self.rx.take_locks(groups, "pg_advisory_xact_lock").await
     }
 
     /// Publishes an event with this unit: it reaches the bus after the commit, in order for each subject.

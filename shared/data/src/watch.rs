@@ -6,7 +6,7 @@ use std::time::Duration;
 use rapport_kernel::Fault;
 use rapport_platform::{OnFailure, Readiness};
 use sea_orm::ConnectionTrait as _;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::database::Database;
 use crate::fault::Stored as _;
@@ -52,6 +52,6 @@ impl Database {
 
     async fn look_up(&self) -> Result<(), Fault> {
         let look = |rx: Rx| async move { rx.conn().query_one_raw(sql(rx.conn(), "SELECT 1", [])).await.stored() };
-        self.system().read(look).await.map(drop)
+        self.until(Some(Instant::now() + LONGEST)).system().read(look).await.map(drop)
     }
 }

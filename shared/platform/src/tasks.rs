@@ -10,7 +10,7 @@ use prometheus::{IntCounterVec, IntGaugeVec, Opts};
 use rapport_kernel::Fault;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::Instrument as _;
 
 /// The first pause before a failed task runs again.
@@ -85,6 +85,15 @@ impl Tasks {
     {
         let work = self.0.tracker.spawn(work.in_current_span());
         work.await.unwrap_or_else(|why| Err(Fault::internal(why)))
+    }
+
+    /// Does work beside whoever asks for it: it ends where what this answers is dropped.
+    pub(crate) fn beside<T, Fut>(&self, work: Fut) -> AbortOnDropHandle<T>
+    where
+        T: Send + 'static,
+        Fut: Future<Output = T> + Send + 'static,
+    {
+        AbortOnDropHandle::new(self.0.tracker.spawn(work.in_current_span()))
     }
 
     /// Cancelled when the last call is answered and tasks shall end. (Endless streams heed `Platform::drain`.)

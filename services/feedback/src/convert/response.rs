@@ -186,7 +186,7 @@ pub fn list(message: proto::ListResponsesRequest) -> Result<Which, Fault> {
         out.add("order_by", "order_by", "must be \"answered_at desc\" or \"answered_at\"");
     }
     out.check()?;
-    let kind = survey::kind(message.kind());
+    let (kind, polarity) = (survey::kind(message.kind()), message.polarity());
     let complete = match message.state() {
         proto::ResponseState::Unspecified => None,
         proto::ResponseState::Partial => Some(false),
@@ -217,6 +217,7 @@ pub fn list(message: proto::ListResponsesRequest) -> Result<Which, Fault> {
         min_score: message.min_score,
         max_score: message.max_score,
         tests: message.include_tests,
+        tone: reading::tone(polarity, (message.min_sentiment, message.max_sentiment), message.topic),
     };
     Ok(Which {
         customer: message.customer.map(customer::parse).transpose()?,

@@ -7,7 +7,6 @@ use rapport_data::Receipt;
 use rapport_platform::rpc::unary;
 use tonic::{Request, Response, Status};
 
-use super::answered;
 use crate::convert::expectation as convert;
 use crate::domain::promise::Promise;
 use crate::service::Promises;
@@ -29,7 +28,7 @@ impl ExpectationService for ExpectationRpc {
             let encoded = message.encode_to_vec();
             let (request, telling) = convert::record(message, call.now)?;
             let receipt = Receipt::new("RecordPromise", request, &encoded, bytes);
-            answered(self.0.record(&call, receipt, telling).await?, convert::render)
+            self.0.record(&call, receipt, telling).await?.message(convert::render)
         })
         .await
     }
@@ -42,7 +41,7 @@ impl ExpectationService for ExpectationRpc {
             let encoded = message.encode_to_vec();
             let (request, settling) = convert::resolve(message, call.now)?;
             let receipt = Receipt::new("ResolvePromise", request, &encoded, bytes);
-            answered(self.0.resolve(&call, receipt, settling).await?, convert::render)
+            self.0.resolve(&call, receipt, settling).await?.message(convert::render)
         })
         .await
     }
@@ -76,7 +75,7 @@ impl ExpectationService for ExpectationRpc {
             let (request, id) = convert::delete(&message)?;
             let receipt = Receipt::new("DeletePromise", request, &message.encode_to_vec(), |()| Vec::new());
             let answer = self.0.delete(&call, receipt, id, message.etag).await?;
-            answered(answer, |()| proto::DeletePromiseResponse {})
+            answer.message(|()| proto::DeletePromiseResponse {})
         })
         .await
     }

@@ -12,7 +12,6 @@ use rapport_platform::rpc::unary;
 use rapport_platform::status;
 use tonic::{Request, Response, Status};
 
-use super::answered;
 use crate::convert::follow_up::{self as convert, render, rule};
 use crate::convert::ticket::token;
 use crate::domain::follow_up::FollowUp;
@@ -44,7 +43,7 @@ impl FollowUpService for FollowUpRpc {
         unary(request, async |call, message: proto::CreateFollowUpRuleRequest| {
             let (request, wanted) = rule::create(&message)?;
             let receipt = Receipt::new("CreateFollowUpRule", request, &message.encode_to_vec(), rule_bytes);
-            answered(self.follow_ups.create_rule(&call, receipt, wanted).await?, rule::render)
+            self.follow_ups.create_rule(&call, receipt, wanted).await?.message(rule::render)
         })
         .await
     }
@@ -80,7 +79,7 @@ impl FollowUpService for FollowUpRpc {
         unary(request, async |call, message: proto::UpdateFollowUpRuleRequest| {
             let (request, change) = rule::update(&message)?;
             let receipt = Receipt::new("UpdateFollowUpRule", request, &message.encode_to_vec(), rule_bytes);
-            answered(self.follow_ups.update_rule(&call, receipt, change).await?, rule::render)
+            self.follow_ups.update_rule(&call, receipt, change).await?.message(rule::render)
         })
         .await
     }
@@ -94,7 +93,7 @@ impl FollowUpService for FollowUpRpc {
             let request = rule::request(&message.request_id)?;
             let receipt = Receipt::new("DeleteFollowUpRule", request, &message.encode_to_vec(), |()| Vec::new());
             let answer = self.follow_ups.delete_rule(&call, receipt, id, message.etag).await?;
-            answered(answer, |()| proto::DeleteFollowUpRuleResponse {})
+            answer.message(|()| proto::DeleteFollowUpRuleResponse {})
         })
         .await
     }
@@ -107,7 +106,7 @@ impl FollowUpService for FollowUpRpc {
             let encoded = message.encode_to_vec();
             let (request, manual) = convert::create(message)?;
             let receipt = Receipt::new("CreateFollowUp", request, &encoded, bytes);
-            answered(self.follow_ups.create(&call, receipt, manual).await?, render::follow_up)
+            self.follow_ups.create(&call, receipt, manual).await?.message(render::follow_up)
         })
         .await
     }
@@ -143,7 +142,7 @@ impl FollowUpService for FollowUpRpc {
             let encoded = message.encode_to_vec();
             let (request, act, wanted) = convert::assign(message)?;
             let receipt = Receipt::new("AssignFollowUp", request, &encoded, bytes);
-            answered(self.follow_ups.assign(&call, receipt, act, wanted).await?, render::follow_up)
+            self.follow_ups.assign(&call, receipt, act, wanted).await?.message(render::follow_up)
         })
         .await
     }
@@ -156,7 +155,7 @@ impl FollowUpService for FollowUpRpc {
             let encoded = message.encode_to_vec();
             let (request, act) = convert::start(message)?;
             let receipt = Receipt::new("StartFollowUp", request, &encoded, bytes);
-            answered(self.follow_ups.start(&call, receipt, act).await?, render::follow_up)
+            self.follow_ups.start(&call, receipt, act).await?.message(render::follow_up)
         })
         .await
     }
@@ -169,7 +168,7 @@ impl FollowUpService for FollowUpRpc {
             let encoded = message.encode_to_vec();
             let (request, act, text) = convert::comment(message)?;
             let receipt = Receipt::new("CommentFollowUp", request, &encoded, bytes);
-            answered(self.follow_ups.comment(&call, receipt, act, text).await?, render::follow_up)
+            self.follow_ups.comment(&call, receipt, act, text).await?.message(render::follow_up)
         })
         .await
     }
@@ -182,7 +181,7 @@ impl FollowUpService for FollowUpRpc {
             let encoded = message.encode_to_vec();
             let (request, act, how) = convert::resolve(message)?;
             let receipt = Receipt::new("ResolveFollowUp", request, &encoded, bytes);
-            answered(self.follow_ups.resolve(&call, receipt, act, how).await?, render::follow_up)
+            self.follow_ups.resolve(&call, receipt, act, how).await?.message(render::follow_up)
         })
         .await
     }
@@ -195,7 +194,7 @@ impl FollowUpService for FollowUpRpc {
             let encoded = message.encode_to_vec();
             let (request, act, note) = convert::cancel(message)?;
             let receipt = Receipt::new("CancelFollowUp", request, &encoded, bytes);
-            answered(self.follow_ups.cancel(&call, receipt, act, note).await?, render::follow_up)
+            self.follow_ups.cancel(&call, receipt, act, note).await?.message(render::follow_up)
         })
         .await
     }
@@ -208,7 +207,7 @@ impl FollowUpService for FollowUpRpc {
             let encoded = message.encode_to_vec();
             let (request, act, due_at, note) = convert::reopen(message)?;
             let receipt = Receipt::new("ReopenFollowUp", request, &encoded, bytes);
-            answered(self.follow_ups.reopen(&call, receipt, act, due_at, note).await?, render::follow_up)
+            self.follow_ups.reopen(&call, receipt, act, due_at, note).await?.message(render::follow_up)
         })
         .await
     }

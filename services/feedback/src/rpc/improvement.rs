@@ -7,7 +7,6 @@ use rapport_data::Receipt;
 use rapport_platform::rpc::unary;
 use tonic::{Request, Response, Status};
 
-use super::answered;
 use crate::convert::improvement as convert;
 use crate::service::Improvements;
 use crate::service::improvements::Told;
@@ -28,7 +27,7 @@ impl ImprovementService for ImprovementRpc {
         unary(request, async |call, message: proto::CreateImprovementRequest| {
             let (request, plan) = convert::create(&message)?;
             let receipt = Receipt::new("CreateImprovement", request, &message.encode_to_vec(), bytes);
-            answered(self.0.create(&call, receipt, plan).await?, convert::render)
+            self.0.create(&call, receipt, plan).await?.message(convert::render)
         })
         .await
     }
@@ -61,7 +60,7 @@ impl ImprovementService for ImprovementRpc {
         unary(request, async |call, message: proto::UpdateImprovementRequest| {
             let (request, change) = convert::update(&message)?;
             let receipt = Receipt::new("UpdateImprovement", request, &message.encode_to_vec(), bytes);
-            answered(self.0.update(&call, receipt, change).await?, convert::render)
+            self.0.update(&call, receipt, change).await?.message(convert::render)
         })
         .await
     }
@@ -74,7 +73,7 @@ impl ImprovementService for ImprovementRpc {
             let (request, id) = convert::delete(&message)?;
             let receipt = Receipt::new("DeleteImprovement", request, &message.encode_to_vec(), |()| Vec::new());
             let answer = self.0.delete(&call, receipt, id, message.etag).await?;
-            answered(answer, |()| proto::DeleteImprovementResponse {})
+            answer.message(|()| proto::DeleteImprovementResponse {})
         })
         .await
     }

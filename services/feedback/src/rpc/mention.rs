@@ -14,7 +14,6 @@ use rapport_platform::rpc::{call_of, unary};
 use rapport_platform::{Call, status};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::answered;
 use crate::convert::{mention as convert, ticket};
 use crate::domain::mention::Mention;
 use crate::service::Mentions;
@@ -66,7 +65,7 @@ impl MentionService for MentionRpc {
             let (request, recording) = convert::record(message, call.now)?;
             let encode = |recorded: &Recorded| convert::recorded(recorded).encode_to_vec();
             let receipt = Receipt::new("RecordMention", request, &bytes, encode);
-            answered(self.mentions.record(&call, receipt, recording).await?, convert::recorded)
+            self.mentions.record(&call, receipt, recording).await?.message(convert::recorded)
         })
         .await
     }
@@ -112,7 +111,7 @@ impl MentionService for MentionRpc {
             let encoded = message.encode_to_vec();
             let (request, id, replying) = convert::reply(message, call.now)?;
             let receipt = Receipt::new("ReplyToMention", request, &encoded, bytes);
-            answered(self.mentions.reply(&call, receipt, id, replying).await?, convert::render)
+            self.mentions.reply(&call, receipt, id, replying).await?.message(convert::render)
         })
         .await
     }
@@ -125,7 +124,7 @@ impl MentionService for MentionRpc {
             let (request, id) = convert::delete(&message)?;
             let receipt = Receipt::new("DeleteMention", request, &message.encode_to_vec(), |()| Vec::new());
             let answer = self.mentions.delete(&call, receipt, id, message.etag).await?;
-            answered(answer, |()| proto::DeleteMentionResponse {})
+            answer.message(|()| proto::DeleteMentionResponse {})
         })
         .await
     }

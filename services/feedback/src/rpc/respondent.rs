@@ -9,7 +9,6 @@ use rapport_api::feedback::v1::{
 use rapport_platform::rpc::unary;
 use tonic::{Request, Response, Status};
 
-use super::answered;
 use crate::convert::{respondent as convert, response};
 use crate::service::Asking;
 
@@ -40,7 +39,7 @@ impl RespondentService for RespondentRpc {
         unary(request, async |call, message| {
             let bytes = message.encode_to_vec();
             let submission = convert::submit(message, bytes, call.tenant())?;
-            let mut taken = answered(self.0.submit_invited(&call, submission).await?, response::render)?;
+            let mut taken = self.0.submit_invited(&call, submission).await?.message(response::render)?;
             if let Some(id) = response::erasable(&taken) {
                 taken.erasure_code = self.0.code(&call, id);
             }

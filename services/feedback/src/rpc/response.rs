@@ -19,7 +19,6 @@ use rapport_platform::rpc::{call_of, unary};
 use rapport_platform::{Call, status};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::answered;
 use crate::convert::{response as convert, search, submission};
 use crate::domain;
 use crate::domain::Customer;
@@ -86,7 +85,7 @@ impl ResponseService for ResponseRpc {
                 let token = Token::expect(token, Scope::Invitation, call.tenant());
                 self.asking.submit(&call, receipt, submit.request_id, &token, submit.new).await?
             };
-            let mut response = answered(answer, convert::render)?;
+            let mut response = answer.message(convert::render)?;
             if !submit.token.expose().is_empty()
                 && let Some(id) = convert::erasable(&response)
             {
@@ -103,7 +102,7 @@ impl ResponseService for ResponseRpc {
             let update = convert::update(message, call.now)?;
             let receipt = Receipt::new("UpdateResponse", update.request_id, &bytes, encode);
             let (id, etag, correction) = (update.response, update.etag, update.correction);
-            answered(self.responses.update(&call, receipt, id, etag, correction).await?, convert::render)
+            self.responses.update(&call, receipt, id, etag, correction).await?.message(convert::render)
         })
         .await
     }
@@ -117,7 +116,7 @@ impl ResponseService for ResponseRpc {
             let delete = convert::delete(message)?;
             let receipt = Receipt::new("DeleteResponse", delete.request_id, &bytes, |()| Vec::new());
             let answer = self.responses.delete(&call, receipt, delete.response, delete.etag).await?;
-            answered(answer, |()| DeleteResponseResponse {})
+            answer.message(|()| DeleteResponseResponse {})
         })
         .await
     }
@@ -161,7 +160,7 @@ impl ResponseService for ResponseRpc {
             let tag = convert::tag(message)?;
             let receipt = Receipt::new("TagResponse", tag.request_id, &bytes, encode);
             let answer = self.responses.tag(&call, receipt, tag.response, tag.etag, tag.tagging).await?;
-            answered(answer, convert::render)
+            answer.message(convert::render)
         })
         .await
     }

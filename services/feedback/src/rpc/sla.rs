@@ -7,7 +7,6 @@ use rapport_data::Receipt;
 use rapport_platform::rpc::unary;
 use tonic::{Request, Response, Status};
 
-use super::answered;
 use crate::convert::sla as convert;
 use crate::convert::ticket::{self, render};
 use crate::domain::sla::{Calendar, Policy};
@@ -35,7 +34,7 @@ impl SlaService for SlaRpc {
         unary(request, async |call, message: proto::CreateSlaCalendarRequest| {
             let (request, calendar) = convert::create_calendar(&message)?;
             let receipt = Receipt::new("CreateSlaCalendar", request, &message.encode_to_vec(), calendar_bytes);
-            answered(self.0.create_calendar(&call, receipt, calendar).await?, convert::calendar)
+            self.0.create_calendar(&call, receipt, calendar).await?.message(convert::calendar)
         })
         .await
     }
@@ -71,7 +70,7 @@ impl SlaService for SlaRpc {
         unary(request, async |call, message: proto::UpdateSlaCalendarRequest| {
             let (request, change) = convert::update_calendar(&message)?;
             let receipt = Receipt::new("UpdateSlaCalendar", request, &message.encode_to_vec(), calendar_bytes);
-            answered(self.0.update_calendar(&call, receipt, change).await?, convert::calendar)
+            self.0.update_calendar(&call, receipt, change).await?.message(convert::calendar)
         })
         .await
     }
@@ -85,7 +84,7 @@ impl SlaService for SlaRpc {
             let request = convert::request(&message.request_id)?;
             let receipt = Receipt::new("DeleteSlaCalendar", request, &message.encode_to_vec(), |()| Vec::new());
             let answer = self.0.delete_calendar(&call, receipt, id, message.etag).await?;
-            answered(answer, |()| proto::DeleteSlaCalendarResponse {})
+            answer.message(|()| proto::DeleteSlaCalendarResponse {})
         })
         .await
     }
@@ -97,7 +96,7 @@ impl SlaService for SlaRpc {
         unary(request, async |call, message: proto::CreateSlaPolicyRequest| {
             let (request, policy) = convert::create_policy(&message)?;
             let receipt = Receipt::new("CreateSlaPolicy", request, &message.encode_to_vec(), policy_bytes);
-            answered(self.0.create_policy(&call, receipt, policy).await?, convert::policy_message)
+            self.0.create_policy(&call, receipt, policy).await?.message(convert::policy_message)
         })
         .await
     }
@@ -133,7 +132,7 @@ impl SlaService for SlaRpc {
         unary(request, async |call, message: proto::UpdateSlaPolicyRequest| {
             let (request, change) = convert::update_policy(&message)?;
             let receipt = Receipt::new("UpdateSlaPolicy", request, &message.encode_to_vec(), policy_bytes);
-            answered(self.0.update_policy(&call, receipt, change).await?, convert::policy_message)
+            self.0.update_policy(&call, receipt, change).await?.message(convert::policy_message)
         })
         .await
     }
@@ -147,7 +146,7 @@ impl SlaService for SlaRpc {
             let request = convert::request(&message.request_id)?;
             let receipt = Receipt::new("DeleteSlaPolicy", request, &message.encode_to_vec(), |()| Vec::new());
             let answer = self.0.delete_policy(&call, receipt, id, message.etag).await?;
-            answered(answer, |()| proto::DeleteSlaPolicyResponse {})
+            answer.message(|()| proto::DeleteSlaPolicyResponse {})
         })
         .await
     }
@@ -170,7 +169,7 @@ impl SlaService for SlaRpc {
             let (request, etag, lengths) = convert::update_windows(&message)?;
             let bytes = |kept: &Kept<Windows>| convert::windows(kept).encode_to_vec();
             let receipt = Receipt::new("UpdateTicketWindows", request, &message.encode_to_vec(), bytes);
-            answered(self.0.judge(&call, receipt, etag, lengths).await?, convert::windows)
+            self.0.judge(&call, receipt, etag, lengths).await?.message(convert::windows)
         })
         .await
     }

@@ -15,12 +15,12 @@ use rapport_api::feedback::v1::{
     SampleSize, Survey, SurveyDropOff, UpdateSurveyRequest, WatchInvitationsRequest, WatchInvitationsResponse,
 };
 use rapport_data::Receipt;
-use rapport_kernel::Fault;
+use rapport_kernel::{Fault, OperationId};
 use rapport_platform::rpc::unary;
 use rapport_platform::{Call, status};
 use tonic::{Request, Response, Status};
 
-use super::answered;
+use crate::convert::invitation::Batch;
 use crate::convert::{asking, invitation, response, survey as convert};
 use crate::domain::{Versioned, asking as domain};
 use crate::service::asking::Invited;
@@ -71,7 +71,7 @@ impl SurveyService for SurveyRpc {
             let bytes = message.encode_to_vec();
             let (request_id, kind, change) = convert::create(message)?;
             let receipt = Receipt::new("CreateSurvey", request_id, &bytes, encode);
-            answered(self.surveys.create(&call, receipt, kind, change).await?, convert::render)
+            self.surveys.create(&call, receipt, kind, change).await?.message(convert::render)
         })
         .await
     }
@@ -104,7 +104,7 @@ impl SurveyService for SurveyRpc {
             let update = convert::update(message)?;
             let receipt = Receipt::new("UpdateSurvey", update.request_id, &bytes, encode);
             let answer = self.surveys.update(&call, receipt, update.survey, update.etag, update.change).await?;
-            answered(answer, convert::render)
+            answer.message(convert::render)
         })
         .await
     }
@@ -115,7 +115,7 @@ impl SurveyService for SurveyRpc {
             let named = convert::publish(message)?;
             let receipt = Receipt::new("PublishSurvey", named.request_id, &bytes, encode);
             let answer = self.surveys.publish(&call, receipt, named.survey, named.etag).await?;
-            answered(answer, convert::render)
+            answer.message(convert::render)
         })
         .await
     }
@@ -126,7 +126,7 @@ impl SurveyService for SurveyRpc {
             let named = convert::close(message)?;
             let receipt = Receipt::new("CloseSurvey", named.request_id, &bytes, encode);
             let answer = self.surveys.close(&call, receipt, named.survey, named.etag).await?;
-            answered(answer, convert::render)
+            answer.message(convert::render)
         })
         .await
     }
@@ -140,7 +140,7 @@ impl SurveyService for SurveyRpc {
             let named = convert::delete(message)?;
             let encode = |count: &u64| deleted(count).encode_to_vec();
             let receipt = Receipt::new("DeleteSurvey", named.request_id, &bytes, encode);
-            answered(self.surveys.delete(&call, receipt, named.survey, named.etag).await?, deleted)
+            self.surveys.delete(&call, receipt, named.survey, named.etag).await?.message(deleted)
         })
         .await
     }
@@ -184,7 +184,7 @@ impl SurveyService for SurveyRpc {
             let order = invitation::invite(message)?;
             let receipt = Receipt::new("InviteCustomer", order.request, &bytes, encode_invited);
             let answer = self.asking.invite(&call, receipt, order).await?;
-            self.with_token(&call, answered(answer, invitation::render_invited)?)
+            self.with_token(&call, answer.message(invitation::render_invited)?)
         })
         .await
     }
@@ -195,11 +195,19 @@ impl SurveyService for SurveyRpc {
     ) -> Result<Response<BatchInviteResponse>, Status> {
         unary(request, async |call, message| {
             let bytes = message.encode_to_vec();
-            let (request_id, survey, orders) = invitation::batch(message)?;
+            let (request_id, survey, orders) = match invitation::batch(message)? {
+                Batch::Customers(request_id, survey, orders) => (request_id, survey, orders),
+                Batch::Population(request_id, wave) => {
+                    let encode = |operation: &OperationId| invitation::render_begun(operation).encode_to_vec();
+                    let receipt = Receipt::new("BatchInvite", request_id, &bytes, encode);
+                    let answer = self.asking.begin_wave(&call, receipt, request_id, wave).await?;
+                    return answer.message(invitation::render_begun);
+                }
+            };
             let encode = |results: &invitation::Results| invitation::render_batch(results).encode_to_vec();
             let receipt = Receipt::new("BatchInvite", request_id, &bytes, encode);
             let answer = self.asking.batch(&call, receipt, survey, orders).await?;
-            let mut answer = answered(answer, invitation::render_batch)?;
+            let mut answer = answer.message(invitation::render_batch)?;
             for result in &mut answer.results {
                 let token = |it| invitation::with_token(self.asking.key(), call.tenant(), it);
                 result.invitation = result.invitation.take().map(token).transpose()?;
@@ -246,7 +254,7 @@ impl SurveyService for SurveyRpc {
             let bytes = message.encode_to_vec();
             let heard = invitation::delivery(message, call.now)?;
             let receipt = Receipt::new("RecordDelivery", heard.request_id, &bytes, encode_invitation);
-            answered(self.asking.delivery(&call, receipt, heard).await?, invitation::render)
+            self.asking.delivery(&call, receipt, heard).await?.message(invitation::render)
         })
         .await
     }
@@ -259,7 +267,7 @@ impl SurveyService for SurveyRpc {
             let bytes = message.encode_to_vec();
             let (request_id, id, etag) = invitation::cancel(message)?;
             let receipt = Receipt::new("CancelInvitation", request_id, &bytes, encode_invitation);
-            answered(self.asking.cancel(&call, receipt, id, etag).await?, invitation::render)
+            self.asking.cancel(&call, receipt, id, etag).await?.message(invitation::render)
         })
         .await
     }

@@ -8,7 +8,6 @@ use rapport_kernel::{Fault, OperationId};
 use rapport_platform::rpc::unary;
 use tonic::{Request, Response, Status};
 
-use super::answered;
 use crate::convert::{reading, text, topic as convert};
 use crate::domain::reading::Reading;
 use crate::service::Topics;
@@ -60,7 +59,7 @@ impl TextService for TextRpc {
         unary(request, async |call, message: proto::CreateTopicRequest| {
             let (request, topic) = convert::create(&message)?;
             let receipt = Receipt::new("CreateTopic", request, &message.encode_to_vec(), bytes);
-            answered(self.0.create(&call, receipt, topic).await?, convert::changed)
+            self.0.create(&call, receipt, topic).await?.message(convert::changed)
         })
         .await
     }
@@ -92,7 +91,7 @@ impl TextService for TextRpc {
         unary(request, async |call, message: proto::UpdateTopicRequest| {
             let (request, change) = convert::update(&message)?;
             let receipt = Receipt::new("UpdateTopic", request, &message.encode_to_vec(), bytes);
-            answered(self.0.update(&call, receipt, change).await?, convert::changed)
+            self.0.update(&call, receipt, change).await?.message(convert::changed)
         })
         .await
     }
@@ -105,7 +104,7 @@ impl TextService for TextRpc {
             let (request, id) = convert::delete(&message)?;
             let encode = |by: &OperationId| convert::deleted(by).encode_to_vec();
             let receipt = Receipt::new("DeleteTopic", request, &message.encode_to_vec(), encode);
-            answered(self.0.delete(&call, receipt, id, message.etag).await?, convert::deleted)
+            self.0.delete(&call, receipt, id, message.etag).await?.message(convert::deleted)
         })
         .await
     }

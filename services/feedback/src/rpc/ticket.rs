@@ -14,7 +14,6 @@ use rapport_platform::rpc::{call_of, unary};
 use rapport_platform::{Call, status};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::answered;
 use crate::convert::ticket::{self as convert, render};
 use crate::domain::ticket::Ticket;
 use crate::service::Tickets;
@@ -68,7 +67,7 @@ impl TicketService for TicketRpc {
             let (request, telling) = convert::push(message, call.now)?;
             let encode = |pushed: &Pushed| render::pushed(pushed).encode_to_vec();
             let receipt = Receipt::new("PushTicket", request, &bytes, encode);
-            answered(self.tickets.tell(&call, receipt, telling).await?, render::pushed)
+            self.tickets.tell(&call, receipt, telling).await?.message(render::pushed)
         })
         .await
     }
@@ -93,7 +92,7 @@ impl TicketService for TicketRpc {
             let (request, telling) = convert::add_message(message, call.now)?;
             let encode = |pushed: &Pushed| render::said(pushed).encode_to_vec();
             let receipt = Receipt::new("AddTicketMessage", request, &bytes, encode);
-            answered(self.tickets.tell(&call, receipt, telling).await?, render::said)
+            self.tickets.tell(&call, receipt, telling).await?.message(render::said)
         })
         .await
     }
@@ -164,7 +163,7 @@ impl TicketService for TicketRpc {
             let (request, merge) = convert::merge(message)?;
             let encode = |ticket: &Ticket| merged(ticket).encode_to_vec();
             let receipt = Receipt::new("MergeTickets", request, &bytes, encode);
-            answered(self.tickets.merge(&call, receipt, merge).await?, merged)
+            self.tickets.merge(&call, receipt, merge).await?.message(merged)
         })
         .await
     }
@@ -178,7 +177,7 @@ impl TicketService for TicketRpc {
             let (request, telling) = convert::delete(message)?;
             let encode = |_: &Pushed| Vec::new();
             let receipt = Receipt::new("DeleteTicket", request, &bytes, encode);
-            answered(self.tickets.tell(&call, receipt, telling).await?, |_: &Pushed| proto::DeleteTicketResponse {})
+            self.tickets.tell(&call, receipt, telling).await?.message(|_: &Pushed| proto::DeleteTicketResponse {})
         })
         .await
     }

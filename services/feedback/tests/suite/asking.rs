@@ -71,7 +71,7 @@ async fn check(ground: &Ground, tenant: TenantId, survey: &Survey, customer: Sub
 /// The invitation once it stands so: the clock's own work takes a moment.
 pub async fn until(ground: &Ground, tenant: TenantId, id: &str, is: impl Fn(&Invitation) -> bool) -> Invitation {
     let mut last = None;
-    for _ in 0..400 {
+    for _ in 0..1_600 {
         let request = GetInvitationRequest { invitation_id: id.to_owned() };
         let held = ground.surveys(tenant).get_invitation(request).await.expect("held").into_inner();
         if is(&held) {
@@ -213,7 +213,7 @@ async fn a_quota_is_never_exceeded_however_many_invite_at_once_on_two_instances(
     assert_eq!(cancelled.status(), InvitationStatus::Cancelled);
     let (_, last) = ground.profiles.customer(tenant);
     assert!(invited(&beside, tenant, &survey, last).await.invitation.is_some());
-    for _ in 0..400 {
+    for _ in 0..1_600 {
         if ground.ledger.count(Stand::Confirmed) == 7 && ground.ledger.count(Stand::Reserved) == 0 {
             return;
         }

@@ -50,7 +50,7 @@ async fn what_a_subject_said_is_gone_and_nothing_new_is_taken_of_it(#[case] engi
 
     reader.next(3).await;
     let mut last = None;
-    for _ in 0..50 {
+    for _ in 0..400 {
         last = Some(erasures.erase_subjects(erase(&ground, subject)).await.expect("harmless").into_inner());
         if last.as_ref().is_some_and(|last| last.bus_clear) {
             break;

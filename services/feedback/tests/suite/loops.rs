@@ -76,7 +76,7 @@ pub async fn until(
     holds: impl Fn(&[FollowUp]) -> bool,
 ) -> Vec<FollowUp> {
     let mut found = Vec::new();
-    for _ in 0..1_000 {
+    for _ in 0..4_000 {
         found = list(ground, tenant, ListFollowUpsRequest::default()).await;
         if holds(&found) {
             return found;

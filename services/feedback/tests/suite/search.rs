@@ -203,7 +203,7 @@ async fn what_was_erased_is_in_no_file_of_sqlite() {
     };
     assert!(is_there());
     ground.erasures(tenant).erase_subjects(erase(&ground, &[subject])).await.expect("erased");
-    for _ in 0..100 {
+    for _ in 0..400 {
         if !is_there() {
             return;
         }

@@ -184,7 +184,7 @@ pub fn reason<T>(result: Result<T, Status>) -> String {
 
 /// Asks again and again, for some seconds, until an answer is as it should be.
 pub async fn eventually<T, F: Future<Output = T>>(ask: impl Fn() -> F, is_right: impl Fn(&T) -> bool) -> T {
-    for _ in 0..200 {
+    for _ in 0..800 {
         let answer = ask().await;
         if is_right(&answer) {
             return answer;

@@ -10,7 +10,6 @@ use rapport_data::Receipt;
 use rapport_platform::rpc::unary;
 use tonic::{Request, Response, Status};
 
-use super::answered;
 use crate::convert::action as convert;
 use crate::domain;
 use crate::service::Actions;
@@ -29,7 +28,7 @@ impl ActionService for ActionRpc {
             let bytes = message.encode_to_vec();
             let (request_id, draft) = convert::create(message)?;
             let receipt = Receipt::new("CreateAction", request_id, &bytes, encode);
-            answered(self.0.create(&call, receipt, draft).await?, convert::render)
+            self.0.create(&call, receipt, draft).await?.message(convert::render)
         })
         .await
     }
@@ -61,7 +60,7 @@ impl ActionService for ActionRpc {
             let update = convert::update(message)?;
             let receipt = Receipt::new("UpdateAction", update.request_id, &bytes, encode);
             let answer = self.0.update(&call, receipt, update.action, update.etag, update.draft).await?;
-            answered(answer, convert::render)
+            answer.message(convert::render)
         })
         .await
     }
@@ -75,7 +74,7 @@ impl ActionService for ActionRpc {
             let delete = convert::delete(message)?;
             let receipt = Receipt::new("DeleteAction", delete.request_id, &bytes, |_| Vec::new());
             let answer = self.0.delete(&call, receipt, delete.action, delete.etag).await?;
-            answered(answer, |_| DeleteActionResponse {})
+            answer.message(|_| DeleteActionResponse {})
         })
         .await
     }

@@ -11,7 +11,6 @@ use rapport_data::Receipt;
 use rapport_platform::rpc::unary;
 use tonic::{Request, Response, Status};
 
-use super::answered;
 use crate::convert::contact as convert;
 use crate::domain::contact as domain;
 use crate::service::Contacts;
@@ -50,7 +49,7 @@ impl ContactPolicyService for ContactRpc {
             let bytes = message.encode_to_vec();
             let (request_id, etag, policy) = convert::update(message)?;
             let receipt = Receipt::new("UpdateContactPolicy", request_id, &bytes, encode_policy);
-            answered(self.0.replace(&call, receipt, etag, policy).await?, convert::render_policy)
+            self.0.replace(&call, receipt, etag, policy).await?.message(convert::render_policy)
         })
         .await
     }
@@ -75,7 +74,7 @@ impl ContactPolicyService for ContactRpc {
             let reserve = convert::reserve(message)?;
             let receipt = Receipt::new("ReserveContact", reserve.request_id, &bytes, encode_reserved);
             match self.0.reserve(&call, receipt, reserve).await? {
-                Reserved::Entered(answer) => answered(answer, convert::render_reserved),
+                Reserved::Entered(answer) => answer.message(convert::render_reserved),
                 Reserved::Refused(judged) => Ok(convert::render_refusal(&judged)),
             }
         })
@@ -87,7 +86,7 @@ impl ContactPolicyService for ContactRpc {
             let bytes = message.encode_to_vec();
             let (request_id, contact) = convert::confirm(&message)?;
             let receipt = Receipt::new("ConfirmContact", request_id, &bytes, encode);
-            answered(self.0.confirm(&call, receipt, contact).await?, convert::render)
+            self.0.confirm(&call, receipt, contact).await?.message(convert::render)
         })
         .await
     }
@@ -100,7 +99,7 @@ impl ContactPolicyService for ContactRpc {
             let bytes = message.encode_to_vec();
             let (request_id, contact) = convert::release(&message)?;
             let receipt = Receipt::new("ReleaseContact", request_id, &bytes, |()| Vec::new());
-            answered(self.0.release(&call, receipt, contact).await?, |()| ReleaseContactResponse {})
+            self.0.release(&call, receipt, contact).await?.message(|()| ReleaseContactResponse {})
         })
         .await
     }

@@ -12,7 +12,6 @@ use rapport_kernel::Fault;
 use rapport_platform::rpc::unary;
 use tonic::{Request, Response, Status};
 
-use super::answered;
 use crate::convert::decision as convert;
 use crate::service::{Decisions, Made};
 
@@ -31,7 +30,7 @@ impl DecisionService for DecisionRpc {
             let bytes = message.encode_to_vec();
             let question = convert::decide(message)?;
             let receipt = question.request_id.map(|id| Receipt::new("Decide", Some(id), &bytes, encode));
-            answered(self.0.decide(&call, receipt, question).await?, |made| convert::render(&made.decision))
+            self.0.decide(&call, receipt, question).await?.message(|made| convert::render(&made.decision))
         })
         .await
     }

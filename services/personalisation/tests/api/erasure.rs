@@ -57,14 +57,14 @@ async fn after_an_erasure_nothing_is_left_but_that_there_was_something() {
         assert_eq!(erased.deleted_rows, 5);
         // The bus lets go of what the relay has settled: whoever asks, asks until it has.
         let mut clear = erased.bus_clear;
-        for _ in 0..100 {
+        for _ in 0..800 {
             if clear {
                 break;
             }
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             clear = erase(&world, &[customer]).await.bus_clear;
         }
-        assert!(clear, "within five seconds");
+        assert!(clear, "the bus lets go of it");
         for decision in [&with, &without, &nothing] {
             assert!(is_erased(&world, decision).await);
         }
@@ -130,7 +130,7 @@ async fn a_decision_is_let_go_of_when_its_time_is_over_and_what_a_cap_counts_is_
         let decision = decide(&world, ask(customer)).await;
         assert_eq!(decision.actions.len(), 1);
         let mut gone = false;
-        for _ in 0..100 {
+        for _ in 0..400 {
             let request = GetDecisionRequest { decision_id: decision.decision_id.clone() };
             gone = world.decisions().get_decision(request).await.is_err_and(|status| status.code() == Code::NotFound);
             if gone {
@@ -138,7 +138,7 @@ async fn a_decision_is_let_go_of_when_its_time_is_over_and_what_a_cap_counts_is_
             }
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
-        assert!(gone, "within ten seconds");
+        assert!(gone, "it is swept");
         assert!(decide(&world, ask(customer)).await.actions.is_empty(), "its cap of an hour still counts");
     }
 }

@@ -7,7 +7,7 @@ use rapport_kernel::PageKey;
 use rapport_platform::rpc::unary;
 use tonic::{Request, Response, Status};
 
-use super::{answered, receipt};
+use super::receipt;
 use crate::convert::account as convert;
 use crate::service::Profiles;
 use crate::service::members::{Added, Removed};
@@ -30,7 +30,7 @@ impl AccountService for AccountRpc {
             let draft = convert::create(&message)?;
             let encode = |account: &_| convert::account(account).encode_to_vec();
             let receipt = receipt("CreateAccount", &message.request_id, &message, encode);
-            answered(self.profiles.create_account(&call, receipt, draft).await?, convert::account)
+            self.profiles.create_account(&call, receipt, draft).await?.message(convert::account)
         })
         .await
     }
@@ -43,7 +43,7 @@ impl AccountService for AccountRpc {
             let input = convert::upsert(&message)?;
             let encode = |outcome: &_| convert::upserted(outcome).encode_to_vec();
             let receipt = receipt("UpsertAccount", &message.request_id, &message, encode);
-            answered(self.profiles.upsert_account(&call, receipt, input).await?, convert::upserted)
+            self.profiles.upsert_account(&call, receipt, input).await?.message(convert::upserted)
         })
         .await
     }
@@ -80,7 +80,7 @@ impl AccountService for AccountRpc {
             let change = convert::update(&message)?;
             let encode = |account: &_| convert::account(account).encode_to_vec();
             let receipt = receipt("UpdateAccount", &message.request_id, &message, encode);
-            answered(self.profiles.update_account(&call, receipt, change).await?, convert::account)
+            self.profiles.update_account(&call, receipt, change).await?.message(convert::account)
         })
         .await
     }
@@ -93,7 +93,7 @@ impl AccountService for AccountRpc {
             let (id, expected) = convert::delete(&message)?;
             let render = |_: &Removed| pb::DeleteAccountResponse {};
             let receipt = receipt("DeleteAccount", &message.request_id, &message, |_: &Removed| Vec::new());
-            answered(self.profiles.delete_account(&call, receipt, id, expected).await?, render)
+            self.profiles.delete_account(&call, receipt, id, expected).await?.message(render)
         })
         .await
     }
@@ -105,7 +105,7 @@ impl AccountService for AccountRpc {
             let render = |added: &Added| convert::member(&added.belongs);
             let encode = |added: &Added| convert::member(&added.belongs).encode_to_vec();
             let receipt = receipt("AddMember", &message.request_id, &message, encode);
-            answered(self.profiles.add_member(&call, receipt, input).await?, render)
+            self.profiles.add_member(&call, receipt, input).await?.message(render)
         })
         .await
     }
@@ -118,7 +118,7 @@ impl AccountService for AccountRpc {
             let rules = self.profiles.rules(&call).await?;
             let input = convert::remove_member(&message, call.now, &rules.namespaces)?;
             let receipt = receipt("RemoveMember", &message.request_id, &message, |done| removed(done).encode_to_vec());
-            answered(self.profiles.remove_member(&call, receipt, input).await?, removed)
+            self.profiles.remove_member(&call, receipt, input).await?.message(removed)
         })
         .await
     }

@@ -7,7 +7,7 @@ use rapport_kernel::PageKey;
 use rapport_platform::rpc::unary;
 use tonic::{Request, Response, Status};
 
-use super::{answered, receipt};
+use super::receipt;
 use crate::convert::catalogue as convert;
 use crate::service::Profiles;
 use crate::service::catalogue::Place;
@@ -25,7 +25,7 @@ impl CatalogueService for CatalogueRpc {
             let entry = convert::create(&message)?;
             let encode = |entry: &_| convert::entry_message(entry).encode_to_vec();
             let receipt = receipt("CreateCatalogueEntry", &message.request_id, &message, encode);
-            answered(self.0.add_entry(&call, receipt, entry).await?, convert::entry_message)
+            self.0.add_entry(&call, receipt, entry).await?.message(convert::entry_message)
         })
         .await
     }
@@ -67,7 +67,7 @@ impl CatalogueService for CatalogueRpc {
             let change = convert::update(&message)?;
             let encode = |entry: &_| convert::entry_message(entry).encode_to_vec();
             let receipt = receipt("UpdateCatalogueEntry", &message.request_id, &message, encode);
-            answered(self.0.change_entry(&call, receipt, change).await?, convert::entry_message)
+            self.0.change_entry(&call, receipt, change).await?.message(convert::entry_message)
         })
         .await
     }
@@ -81,7 +81,7 @@ impl CatalogueService for CatalogueRpc {
             let render = |(): &()| pb::DeleteCatalogueEntryResponse {};
             let encode = |(): &()| pb::DeleteCatalogueEntryResponse {}.encode_to_vec();
             let receipt = receipt("DeleteCatalogueEntry", &message.request_id, &message, encode);
-            answered(self.0.drop_entry(&call, receipt, which).await?, render)
+            self.0.drop_entry(&call, receipt, which).await?.message(render)
         })
         .await
     }
@@ -101,7 +101,7 @@ impl CatalogueService for CatalogueRpc {
             let change = convert::update_settings(&message)?;
             let encode = |settings: &_| convert::settings(settings).encode_to_vec();
             let receipt = receipt("UpdateCatalogueSettings", &message.request_id, &message, encode);
-            answered(self.0.change_catalogue_settings(&call, receipt, change).await?, convert::settings)
+            self.0.change_catalogue_settings(&call, receipt, change).await?.message(convert::settings)
         })
         .await
     }

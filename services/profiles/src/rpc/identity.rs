@@ -15,7 +15,7 @@ use rapport_operations::render;
 use rapport_platform::rpc::unary;
 use tonic::{Request, Response, Status};
 
-use super::{answered, receipt};
+use super::receipt;
 use crate::convert::{identity as convert, matching};
 use crate::service::Profiles;
 
@@ -39,7 +39,7 @@ impl IdentityService for IdentityRpc {
             let update = convert::update_namespace(&message, &self.0.rules(&call).await?.namespaces)?;
             let encode = |updated: &_| convert::updated(updated).encode_to_vec();
             let receipt = receipt("UpdateNamespace", &message.request_id, &message, encode);
-            answered(self.0.update_namespace(&call, receipt, update).await?, convert::updated)
+            self.0.update_namespace(&call, receipt, update).await?.message(convert::updated)
         })
         .await
     }
@@ -59,7 +59,7 @@ impl IdentityService for IdentityRpc {
             let update = convert::update_settings(&message)?;
             let encode = |settings: &_| convert::settings(settings).encode_to_vec();
             let receipt = receipt("UpdateIdentitySettings", &message.request_id, &message, encode);
-            answered(self.0.update_identity_settings(&call, receipt, update).await?, convert::settings)
+            self.0.update_identity_settings(&call, receipt, update).await?.message(convert::settings)
         })
         .await
     }
@@ -82,7 +82,7 @@ impl IdentityService for IdentityRpc {
             let release = convert::release(&message)?;
             let encode = |outcome: &_| convert::released(outcome).encode_to_vec();
             let receipt = receipt("ReleaseQuarantinedValue", &message.request_id, &message, encode);
-            answered(self.0.release(&call, receipt, release).await?, convert::released)
+            self.0.release(&call, receipt, release).await?.message(convert::released)
         })
         .await
     }
@@ -113,7 +113,7 @@ impl IdentityService for IdentityRpc {
             let decision = convert::decision(&message, &call.caller.key.to_string())?;
             let encode = |outcome: &_| convert::decided(outcome).encode_to_vec();
             let receipt = receipt("ResolveMatchCandidate", &message.request_id, &message, encode);
-            answered(self.0.decide(&call, receipt, decision).await?, convert::decided)
+            self.0.decide(&call, receipt, decision).await?.message(convert::decided)
         })
         .await
     }
@@ -123,7 +123,7 @@ impl IdentityService for IdentityRpc {
             let wanted = matching::train(&message)?;
             let encode = |operation: &_| render("profiles", operation).encode_to_vec();
             let receipt = receipt("TrainMatcher", &message.request_id, &message, encode);
-            answered(self.0.train(&call, receipt, wanted).await?, |operation| render("profiles", operation))
+            self.0.train(&call, receipt, wanted).await?.message(|operation| render("profiles", operation))
         })
         .await
     }

@@ -11,7 +11,7 @@ use rapport_platform::{rpc, status};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::bulk::Interactions;
-use super::{answered, receipt};
+use super::receipt;
 use crate::convert::interaction as convert;
 use crate::service::Profiles;
 
@@ -38,7 +38,7 @@ impl InteractionService for InteractionRpc {
             let source = message.interaction.as_ref().map(|of| of.source.clone()).unwrap_or_default();
             let telling = convert::record(message, &rules, call.now)
                 .inspect_err(|fault| self.profiles.refused(call.tenant(), &source, fault, call.now))?;
-            answered(self.profiles.record(&call, telling, receipt).await?, convert::recorded)
+            self.profiles.record(&call, telling, receipt).await?.message(convert::recorded)
         })
         .await
     }
@@ -64,7 +64,7 @@ impl InteractionService for InteractionRpc {
             let receipt = receipt("UpdateInteraction", &message.request_id, &message, encode);
             let rules = self.profiles.rules(&call).await?;
             let correction = convert::correction(message, &rules.namespaces, call.now)?;
-            answered(self.profiles.correct(&call, correction, receipt).await?, convert::corrected)
+            self.profiles.correct(&call, correction, receipt).await?.message(convert::corrected)
         })
         .await
     }
@@ -77,7 +77,7 @@ impl InteractionService for InteractionRpc {
             let encode = |one: &_| convert::deleted(one).encode_to_vec();
             let receipt = receipt("DeleteInteraction", &message.request_id, &message, encode);
             let deletion = convert::deletion(message)?;
-            answered(self.profiles.delete(&call, deletion, receipt).await?, convert::deleted)
+            self.profiles.delete(&call, deletion, receipt).await?.message(convert::deleted)
         })
         .await
     }

@@ -15,20 +15,11 @@ pub mod settings;
 pub mod traits;
 
 use prost::Message;
-use rapport_data::{Answer, Receipt};
-use rapport_kernel::Fault;
+use rapport_data::Receipt;
 
 use crate::convert::request_id;
 
 /// The receipt under which a call is done once. `encode` renders its outcome and encodes that.
 fn receipt<M: Message, T>(method: &'static str, request: &str, message: &M, encode: fn(&T) -> Vec<u8>) -> Receipt<T> {
     Receipt::new(method, request_id(request), &message.encode_to_vec(), encode)
-}
-
-/// The answer of now, or, to a request that was made before, that of then.
-fn answered<T, M: Message + Default>(answer: Answer<T>, render: fn(&T) -> M) -> Result<M, Fault> {
-    match answer {
-        Answer::Fresh(outcome) => Ok(render(&outcome)),
-        Answer::Replayed(bytes) => M::decode(bytes.as_slice()).map_err(Fault::internal),
-    }
 }

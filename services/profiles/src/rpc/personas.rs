@@ -13,7 +13,7 @@ use rapport_operations::render;
 use rapport_platform::rpc::unary;
 use tonic::{Request, Response, Status};
 
-use super::{answered, receipt};
+use super::receipt;
 use crate::convert::{persona as convert, potential};
 use crate::domain::persona::PersonaSetId;
 use crate::service::Profiles;
@@ -38,7 +38,7 @@ impl PersonaService for PersonaRpc {
             let settings = convert::discover(&message)?;
             let encode = |begun: &_| operation(begun).encode_to_vec();
             let receipt = receipt("DiscoverPersonas", &message.request_id, &message, encode);
-            answered(self.0.discover(&call, receipt, settings).await?, operation)
+            self.0.discover(&call, receipt, settings).await?.message(operation)
         })
         .await
     }
@@ -98,7 +98,7 @@ impl PersonaService for PersonaRpc {
             let input = convert::update(&message)?;
             let encode = |counted: &_| convert::persona(counted).encode_to_vec();
             let receipt = receipt("UpdatePersona", &message.request_id, &message, encode);
-            answered(self.0.describe_persona(&call, receipt, input).await?, convert::persona)
+            self.0.describe_persona(&call, receipt, input).await?.message(convert::persona)
         })
         .await
     }

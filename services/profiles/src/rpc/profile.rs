@@ -22,7 +22,7 @@ use rapport_platform::status;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::bulk::Identifications;
-use super::{answered, receipt};
+use super::receipt;
 use crate::convert::mask::ProfileFields;
 use crate::convert::{answer, identify, profile, request as ask, search, standing};
 use crate::service::Profiles;
@@ -49,7 +49,7 @@ impl ProfileService for ProfileRpc {
                 .inspect_err(|fault| self.profiles.refused(call.tenant(), &message.source, fault, call.now))?;
             let encode = |outcome: &_| answer::identified(outcome).encode_to_vec();
             let receipt = receipt("Identify", &message.request_id, &message, encode);
-            answered(self.profiles.identify(&call, receipt, input).await?, answer::identified)
+            self.profiles.identify(&call, receipt, input).await?.message(answer::identified)
         })
         .await
     }
@@ -152,7 +152,7 @@ impl ProfileService for ProfileRpc {
             let input = ask::merge(&message, &rules.namespaces)?;
             let encode = |outcome: &_| answer::merged(outcome).encode_to_vec();
             let receipt = receipt("MergeProfiles", &message.request_id, &message, encode);
-            answered(self.profiles.merge(&call, receipt, input).await?, answer::merged)
+            self.profiles.merge(&call, receipt, input).await?.message(answer::merged)
         })
         .await
     }
@@ -166,7 +166,7 @@ impl ProfileService for ProfileRpc {
             let input = ask::split(&message, &rules.namespaces)?;
             let encode = |outcome: &_| answer::separated(outcome).encode_to_vec();
             let receipt = receipt("SplitProfile", &message.request_id, &message, encode);
-            answered(self.profiles.split(&call, receipt, input).await?, answer::separated)
+            self.profiles.split(&call, receipt, input).await?.message(answer::separated)
         })
         .await
     }
@@ -186,7 +186,7 @@ impl ProfileService for ProfileRpc {
             let input = ask::set_consent(&message, call.now, &rules.namespaces)?;
             let encode = |outcome: &_| answer::said(outcome).encode_to_vec();
             let receipt = receipt("SetConsent", &message.request_id, &message, encode);
-            answered(self.profiles.say(&call, receipt, input).await?, answer::said)
+            self.profiles.say(&call, receipt, input).await?.message(answer::said)
         })
         .await
     }
@@ -200,7 +200,7 @@ impl ProfileService for ProfileRpc {
             let input = standing::restrict(&message, call.now, &rules.namespaces)?;
             let encode = |outcome: &_| answer::said(outcome).encode_to_vec();
             let receipt = receipt("RestrictProcessing", &message.request_id, &message, encode);
-            answered(self.profiles.say(&call, receipt, input).await?, answer::said)
+            self.profiles.say(&call, receipt, input).await?.message(answer::said)
         })
         .await
     }
@@ -211,7 +211,7 @@ impl ProfileService for ProfileRpc {
             let input = standing::set_preferences(&message, call.now, &rules.namespaces)?;
             let encode = |outcome: &_| answer::said(outcome).encode_to_vec();
             let receipt = receipt("SetPreferences", &message.request_id, &message, encode);
-            answered(self.profiles.say(&call, receipt, input).await?, answer::said)
+            self.profiles.say(&call, receipt, input).await?.message(answer::said)
         })
         .await
     }
@@ -222,7 +222,7 @@ impl ProfileService for ProfileRpc {
             let input = standing::set_flags(&message, call.now, &rules.namespaces)?;
             let encode = |outcome: &_| answer::said(outcome).encode_to_vec();
             let receipt = receipt("SetFlags", &message.request_id, &message, encode);
-            answered(self.profiles.say(&call, receipt, input).await?, answer::said)
+            self.profiles.say(&call, receipt, input).await?.message(answer::said)
         })
         .await
     }
@@ -235,7 +235,7 @@ impl ProfileService for ProfileRpc {
             let input = standing::delete(&message, call.now)?;
             let encode = |outcome: &_| answer::said(outcome).encode_to_vec();
             let receipt = receipt("DeleteSourceRecord", &message.request_id, &message, encode);
-            answered(self.profiles.delete_record(&call, receipt, input).await?, answer::said)
+            self.profiles.delete_record(&call, receipt, input).await?.message(answer::said)
         })
         .await
     }

@@ -11,7 +11,7 @@ use rapport_platform::rpc::unary;
 use rapport_platform::status;
 use tonic::{Request, Response, Status};
 
-use super::{answered, receipt};
+use super::receipt;
 use crate::convert::segments as convert;
 use crate::service::Profiles;
 
@@ -33,7 +33,7 @@ impl SegmentService for SegmentRpc {
             let draft = convert::create(&message)?;
             let encode = |shown: &_| convert::segment(shown).encode_to_vec();
             let receipt = receipt("CreateSegment", &message.request_id, &message, encode);
-            answered(self.profiles.create_segment(&call, receipt, draft).await?, convert::segment)
+            self.profiles.create_segment(&call, receipt, draft).await?.message(convert::segment)
         })
         .await
     }
@@ -66,7 +66,7 @@ impl SegmentService for SegmentRpc {
             let change = convert::update(&message)?;
             let encode = |shown: &_| convert::segment(shown).encode_to_vec();
             let receipt = receipt("UpdateSegment", &message.request_id, &message, encode);
-            answered(self.profiles.update_segment(&call, receipt, change).await?, convert::segment)
+            self.profiles.update_segment(&call, receipt, change).await?.message(convert::segment)
         })
         .await
     }
@@ -80,7 +80,7 @@ impl SegmentService for SegmentRpc {
             let encode = |operation: &_| convert::deleted(operation).encode_to_vec();
             let receipt = receipt("DeleteSegment", &message.request_id, &message, encode);
             let answer = self.profiles.delete_segment(&call, receipt, id, etag).await?;
-            answered(answer, convert::deleted)
+            answer.message(convert::deleted)
         })
         .await
     }
@@ -164,7 +164,7 @@ impl SegmentService for SegmentRpc {
             let encode = |lifecycle: &_| convert::lifecycle(lifecycle).encode_to_vec();
             let receipt = receipt("UpdateLifecycle", &message.request_id, &message, encode);
             let answer = self.profiles.update_lifecycle(&call, receipt, lifecycle, etag).await?;
-            answered(answer, convert::lifecycle)
+            answer.message(convert::lifecycle)
         })
         .await
     }

@@ -6,7 +6,7 @@ use rapport_api::profiles::v1::{GetTenantSettingsRequest, TenantSettings, Update
 use rapport_platform::rpc::unary;
 use tonic::{Request, Response, Status};
 
-use super::{answered, receipt};
+use super::receipt;
 use crate::convert::settings as convert;
 use crate::service::Profiles;
 
@@ -30,7 +30,7 @@ impl TenantSettingsService for SettingsRpc {
             let input = convert::update(&message)?;
             let encode = |settings: &_| convert::settings(settings).encode_to_vec();
             let receipt = receipt("UpdateTenantSettings", &message.request_id, &message, encode);
-            answered(self.0.update_settings(&call, receipt, input).await?, convert::settings)
+            self.0.update_settings(&call, receipt, input).await?.message(convert::settings)
         })
         .await
     }

@@ -11,7 +11,7 @@ use rapport_kernel::PageKey;
 use rapport_platform::rpc::unary;
 use tonic::{Request, Response, Status};
 
-use super::{answered, receipt};
+use super::receipt;
 use crate::convert::traits as convert;
 use crate::service::Profiles;
 
@@ -31,7 +31,7 @@ impl TraitService for TraitRpc {
             let definition = convert::create(&message)?;
             let encode = |definition: &_| convert::definition(definition).encode_to_vec();
             let receipt = receipt("CreateTraitDefinition", &message.request_id, &message, encode);
-            answered(self.0.declare(&call, receipt, definition).await?, convert::definition)
+            self.0.declare(&call, receipt, definition).await?.message(convert::definition)
         })
         .await
     }
@@ -44,7 +44,7 @@ impl TraitService for TraitRpc {
             let input = convert::update(&message)?;
             let encode = |definition: &_| convert::definition(definition).encode_to_vec();
             let receipt = receipt("UpdateTraitDefinition", &message.request_id, &message, encode);
-            answered(self.0.redeclare(&call, receipt, input).await?, convert::definition)
+            self.0.redeclare(&call, receipt, input).await?.message(convert::definition)
         })
         .await
     }
@@ -58,7 +58,7 @@ impl TraitService for TraitRpc {
             let encode = |definition: &_| convert::taken_back(definition).encode_to_vec();
             let receipt = receipt("DeleteTraitDefinition", &message.request_id, &message, encode);
             let answer = self.0.undeclare(&call, receipt, name, expected).await?;
-            answered(answer, convert::taken_back)
+            answer.message(convert::taken_back)
         })
         .await
     }

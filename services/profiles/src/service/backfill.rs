@@ -2,16 +2,19 @@
 //! through all whom an older version derived, some at a time, and rests the longer the busier the database is. One goes
 //! through a tenant's customers at a time. Changes that are made before it begins, or while another is at it, share one.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rapport_data::{NewOperation, Rx, Tx, Work};
-use rapport_kernel::{Fault, OperationId, SubjectId, TenantId};
+use rapport_kernel::{CustomerId, Fault, OperationId, SubjectId, TenantId};
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::Profiles;
+use super::derive::{Cause, Found, LOOK as PAGE, Touches, UNIT, chunks, look_at};
+use crate::domain::reads::Touched;
+use crate::domain::rules::Rules;
 use crate::store::derivation::{self, Changed, Looking};
 use crate::store::profile::{self, Place};
 use crate::store::segment_interval;
@@ -28,10 +31,13 @@ const SWEPT: u32 = 500;
 /// When it is looked once more, after all were: another instance may have written by what it knew for a second.
 const AGAIN: Duration = Duration::from_secs(3);
 /// How long it rests after each page, in lengths of that page: where the database has nothing else to do, and where it
-/// does. So it takes a quarter of its time at most, and a tenth of it where others write.
+/// does. So it takes a quarter of its time at most, and a twentieth of it where others write.
 const REST: u32 = 3;
-const REST_BUSY: u32 = 9;
-/// By how much slower than the quickest of late a page is where the database is busy, and how fast that is forgotten.
+const REST_BUSY: u32 = 19;
+/// So many units of others in a second are none to speak of.
+const QUIET: f64 = 20.0;
+/// By how much slower than the quickest of late a page is where the database is busy with what this process does not do,
+/// and how fast that is forgotten.
 const SLOWER: f64 = 1.5;
 const FORGOTTEN: f64 = 1.002;
 
@@ -61,6 +67,16 @@ pub(crate) struct Change {
     pub(crate) version: u64,
     /// What looks at all customers.
     pub(crate) operation: OperationId,
+}
+
+/// What was looked at of those who are behind.
+struct CaughtUp {
+    /// How many they were.
+    looked: u64,
+    /// Where to go on; none after the last.
+    last: Option<Place>,
+    /// In how many units of work.
+    units: u64,
 }
 
 /// Waits for others who change what is derived.
@@ -138,9 +154,9 @@ impl Profiles {
         let rules = self.rules_now(tenant).await?;
         while began.elapsed() < STEP && !work.enough.is_cancelled() {
             let page = Instant::now();
-            let (count, last) = self.catch_up(tenant, &rules, (cursor.version, cursor.after)).await?;
-            looked += count;
-            match last {
+            let caught_up = self.catch_up(tenant, &rules, (cursor.version, cursor.after)).await?;
+            looked += caught_up.looked;
+            match caught_up.last {
                 Some(last) => cursor.after = Some(last),
                 // Whoever changed while it was looked at is left.
                 None if cursor.after.is_some() => cursor.after = None,
@@ -149,7 +165,7 @@ impl Profiles {
                     return Ok(Stepped::Done(work.done + looked));
                 }
             }
-            sleep(self.0.pace.rest(page.elapsed(), count)).await;
+            sleep(self.0.pace.rest(page.elapsed(), &caught_up, self.0.database.units())).await;
         }
         total = total.max(work.done + looked);
         Ok(Stepped::More(cursor, work.done + looked, total))
@@ -196,15 +212,57 @@ impl Profiles {
         Ok(())
     }
 
+    /// Looks at the next customers that an older version of the definitions than one derived.
+    ///
+    /// # Errors
+    /// As [`rapport_data::Database::write`].
+    async fn catch_up(
+        &self,
+        tenant: TenantId,
+        rules: &Arc<Rules>,
+        (version, after): (u64, Option<Place>),
+    ) -> Result<CaughtUp, Fault> {
+        let nothing = Touches::new();
+        let read = |rx: Rx| {
+            let (rules, nothing) = (Arc::clone(rules), &nothing);
+            async move {
+                let rows = profile::behind(&rx, version, after, PAGE as u64).await?;
+                let last = rows.last().map(|(customer, row)| (row.derived.version, customer.uuid()));
+                let count = rows.len() as u64;
+                Ok((look_at(&rx, &rules, rows, nothing, Cause::Definitions).await?, (count, last), rx.now()))
+            }
+        };
+        let (found, (looked, last), now) = self.0.database.read(tenant, read).await?;
+        let mut caught_up = CaughtUp { looked, last, units: 0 };
+        let (changed, same): (Vec<Found>, Vec<Found>) = found.into_iter().partition(|found| found.changes(now));
+        let seen: Arc<[(CustomerId, u64)]> =
+            same.iter().map(|found| (found.stored.profile.customer, found.stored.profile.revision)).collect();
+        if !seen.is_empty() {
+            let version = rules.definitions.version;
+            let confirm = move |tx: Tx| {
+                let seen = Arc::clone(&seen);
+                async move { profile::confirm(&tx, &seen, version).await }
+            };
+            self.0.database.write(tenant, confirm).await?;
+            caught_up.units += 1;
+        }
+        let changed = changed.iter().map(|found| (found.stored.profile.customer, Touched::default())).collect();
+        for some in chunks(&changed, UNIT) {
+            self.derive_unit(tenant, rules, some, Cause::Definitions).await?;
+            caught_up.units += 1;
+        }
+        Ok(caught_up)
+    }
+
     /// Looks at those whom an instance derived by what it knew before a change, after all others had been looked at.
     pub(super) async fn look_again(&self, tenant: TenantId) -> Result<(), Fault> {
         let rules = self.rules_now(tenant).await?;
         let settled = self.0.database.read(tenant, |rx| async move { derivation::find(&rx).await }).await?.settled;
         let (began, mut after) = (Instant::now(), None);
         while began.elapsed() < STEP {
-            match self.catch_up(tenant, &rules, (settled, after)).await? {
-                (_, Some(last)) => after = Some(last),
-                (_, None) => {
+            match self.catch_up(tenant, &rules, (settled, after)).await?.last {
+                Some(last) => after = Some(last),
+                None => {
                     let rest = |tx: Tx| async move { tx.wake_at(definitions_of(tx.tenant()), None).await };
                     return self.0.database.write(tenant, rest).await;
                 }
@@ -215,21 +273,55 @@ impl Profiles {
     }
 }
 
-/// How fast it goes: by how long a customer takes now, against the quickest of late.
+/// How fast it goes: by what others did since the page before, and by how long a customer takes now, against the quickest of
+/// late.
 #[derive(Debug, Default)]
-pub(crate) struct Pace(Mutex<Option<f64>>);
+pub(crate) struct Pace(Mutex<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    quickest: Option<f64>,
+    /// When the last page was done, and how many units had been done by then.
+    last: Option<(Instant, u64)>,
+}
 
 impl Pace {
-    /// How long to rest after a page that took so long for so many.
-    fn rest(&self, took: Duration, count: u64) -> Duration {
-        if count == 0 {
+    /// How long to rest after a page that took so long, where so many units have been done in all.
+    fn rest(&self, took: Duration, page: &CaughtUp, units: u64) -> Duration {
+        if page.looked == 0 {
             return Duration::ZERO;
         }
-        #[expect(clippy::cast_precision_loss, reason = "a page is some hundred customers")]
-        let each = took.as_secs_f64() / count as f64;
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let quickest = held.map_or(each, |quickest| (quickest * FORGOTTEN).min(each));
-        *held = Some(quickest);
-        took * if each > quickest * SLOWER { REST_BUSY } else { REST }
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a page is some hundred customers, and what others do meanwhile"
+        )]
+        let (count, per_second) = (page.looked as f64, |units: u64, time: Duration| units as f64 / time.as_secs_f64());
+        let each = took.as_secs_f64() / count;
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let quickest = seen.quickest.map_or(each, |quickest| (quickest * FORGOTTEN).min(each));
+        seen.quickest = Some(quickest);
+        let now = Instant::now();
+        let beside = seen.last.replace((now, units)).is_some_and(|(at, before)| {
+            let others = units.saturating_sub(before).saturating_sub(page.units);
+            per_second(others, now.saturating_duration_since(at).max(took)) > QUIET
+        });
+        took * if beside || each > quickest * SLOWER { REST_BUSY } else { REST }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_rests_the_longer_where_others_work() {
+        let (pace, took) = (Pace::default(), Duration::from_millis(100));
+        let page = CaughtUp { looked: 100, last: None, units: 5 };
+        assert_eq!(pace.rest(took, &page, 1_000), took * REST, "what was done before it began tells nothing");
+        assert_eq!(pace.rest(took, &page, 1_006), took * REST, "its own units are not others', and one is not much");
+        assert_eq!(pace.rest(took, &page, 1_111), took * REST_BUSY);
+        assert_eq!(pace.rest(took, &page, 1_116), took * REST);
+        assert_eq!(pace.rest(took * 2, &page, 1_121), took * 2 * REST_BUSY, "it is slow, whoever keeps it busy");
+        assert_eq!(pace.rest(took, &CaughtUp { looked: 0, ..page }, 1_121), Duration::ZERO);
     }
 }

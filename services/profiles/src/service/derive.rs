@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rapport_data::{Rx, Tx};
 use rapport_kernel::{CustomerId, Fault, SubjectId, TenantId, Timestamp};
 
-use super::component::{Component, lock_customers};
+use super::component::{Component, customer_key, lock_customers};
 use super::evidence::{Last, histories, history, subjects};
 use super::{Profiles, Written, again, apply, rules};
 use crate::domain::definitions::{Compiled, Definitions, Parts};
@@ -19,13 +19,12 @@ use crate::domain::reads::{Reads, Touched};
 use crate::domain::relink::{Changes, Held};
 use crate::domain::rules::Rules;
 use crate::events;
-use crate::store::profile::Place;
 use crate::store::profile_revision::{self, Reached};
 use crate::store::{persona_member, profile, segment_interval};
 
 /// How many customers are looked at together, and how many are changed by one unit.
-const LOOK: usize = 100;
-const UNIT: usize = 25;
+pub(super) const LOOK: usize = 100;
+pub(super) const UNIT: usize = 25;
 
 /// Why customers are derived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,8 +174,8 @@ pub(crate) async fn preview(rx: &Rx, profile: &Profile, before: &Derived, rules:
 pub(crate) type Touches = BTreeMap<CustomerId, Touched>;
 
 /// A customer as it is stored.
-struct Stored {
-    profile: Profile,
+pub(super) struct Stored {
+    pub(super) profile: Profile,
     before: Arc<Derived>,
     /// Whether a trait that its records state is folded otherwise since it was derived.
     retold: bool,
@@ -185,8 +184,8 @@ struct Stored {
 }
 
 /// What deriving customers again found.
-struct Found {
-    stored: Stored,
+pub(super) struct Found {
+    pub(super) stored: Stored,
     derivation: Derivation,
     /// Whether a segment that it is in was named anew.
     renamed: bool,
@@ -194,7 +193,7 @@ struct Found {
 
 impl Found {
     /// Whether anything must be written: what is seen, or an earlier time to look again, or one that has come.
-    fn changes(&self, now: Timestamp) -> bool {
+    pub(super) fn changes(&self, now: Timestamp) -> bool {
         let (before, after) = (&self.stored.before, &self.derivation.derived);
         !before.looks_like(after)
             || !self.derivation.flips.is_empty()
@@ -211,7 +210,7 @@ async fn look(rx: &Rx, rules: &Rules, touches: &Touches, cause: Cause) -> Result
     look_at(rx, rules, rows.into_iter().collect(), touches, cause).await
 }
 
-async fn look_at(
+pub(super) async fn look_at(
     rx: &Rx,
     rules: &Rules,
     rows: Vec<(CustomerId, profile::Row)>,
@@ -299,7 +298,11 @@ impl Profiles {
             } else {
                 let read = |rx: Rx| {
                     let (rules, some) = (Arc::clone(&rules), &some);
-                    async move { Ok((look(&rx, &rules, some, cause).await?, rx.now())) }
+                    async move {
+                        // A unit under way may have looked before the cause was committed, and write what was so then.
+                        rx.outlast(&some.keys().map(customer_key).collect::<Vec<_>>()).await?;
+                        Ok((look(&rx, &rules, some, cause).await?, rx.now()))
+                    }
                 };
                 let (found, now) = self.0.database.read(tenant, read).await?;
                 let changed = found.into_iter().filter(|found| found.changes(now));
@@ -326,7 +329,7 @@ impl Profiles {
         self.derive(tenant, &touches, Cause::Clock).await
     }
 
-    async fn derive_unit(
+    pub(super) async fn derive_unit(
         &self,
         tenant: TenantId,
         rules: &Arc<Rules>,
@@ -344,50 +347,10 @@ impl Profiles {
         self.show(tenant, &written.await?);
         Ok(())
     }
-
-    /// Looks at the next customers that an older version of the definitions than one derived. Answers how many they were
-    /// and where to go on, `None` after the last.
-    ///
-    /// # Errors
-    /// As [`rapport_data::Database::write`].
-    pub(crate) async fn catch_up(
-        &self,
-        tenant: TenantId,
-        rules: &Arc<Rules>,
-        (version, after): (u64, Option<Place>),
-    ) -> Result<(u64, Option<Place>), Fault> {
-        let nothing = Touches::new();
-        let read = |rx: Rx| {
-            let (rules, nothing) = (Arc::clone(rules), &nothing);
-            async move {
-                let rows = profile::behind(&rx, version, after, LOOK as u64).await?;
-                let last = rows.last().map(|(customer, row)| (row.derived.version, customer.uuid()));
-                let count = rows.len() as u64;
-                Ok((look_at(&rx, &rules, rows, nothing, Cause::Definitions).await?, (count, last), rx.now()))
-            }
-        };
-        let (found, told, now) = self.0.database.read(tenant, read).await?;
-        let (changed, same): (Vec<Found>, Vec<Found>) = found.into_iter().partition(|found| found.changes(now));
-        let seen: Arc<[(CustomerId, u64)]> =
-            same.iter().map(|found| (found.stored.profile.customer, found.stored.profile.revision)).collect();
-        if !seen.is_empty() {
-            let version = rules.definitions.version;
-            let confirm = move |tx: Tx| {
-                let seen = Arc::clone(&seen);
-                async move { profile::confirm(&tx, &seen, version).await }
-            };
-            self.0.database.write(tenant, confirm).await?;
-        }
-        let changed = changed.iter().map(|found| (found.stored.profile.customer, Touched::default())).collect();
-        for some in chunks(&changed, UNIT) {
-            self.derive_unit(tenant, rules, some, Cause::Definitions).await?;
-        }
-        Ok(told)
-    }
 }
 
 /// So many at a time.
-fn chunks(touches: &Touches, size: usize) -> Vec<Touches> {
+pub(super) fn chunks(touches: &Touches, size: usize) -> Vec<Touches> {
     let all: Vec<_> = touches.iter().collect();
     let some = |some: &[(&CustomerId, &Touched)]| some.iter().map(|(id, touched)| (**id, (*touched).clone())).collect();
     all.chunks(size).map(some).collect()

@@ -25,6 +25,8 @@ const LOOK: Duration = Duration::from_millis(40);
 /// How many are taken together, and for how long nobody else takes them.
 const TAKEN: u64 = 200;
 const LEASE: Duration = Duration::from_secs(10);
+/// How many locks there are for items that are kept.
+const ITEM_LOCKS: u128 = 64;
 /// Tenants whose customers wait to be looked at once more.
 const WAITING: usize = 64;
 
@@ -91,6 +93,10 @@ impl Profiles {
                 let subjects: Vec<SubjectId> = items.iter().map(|item| item.subject).collect();
                 let erased = tx.is_entombed(&subjects).await?;
                 let items: Vec<Item> = items.iter().filter(|one| !erased.contains(&one.subject)).cloned().collect();
+                // Of an item that is somebody else's by now, two partitions tell: the one must see what the other kept, or
+                // nobody would look at whom the item was taken from.
+                let keys = items.iter().map(|item| format!("memory/{}", item.id.as_u128() % ITEM_LOCKS));
+                tx.lock(&keys.collect::<Vec<_>>()).await?;
                 memory::put(&tx, &items).await
             }
         };

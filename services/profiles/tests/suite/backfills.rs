@@ -267,7 +267,7 @@ async fn members_that_were_followed_are_those_that_a_fresh_look_finds(#[case] en
 async fn agree(ground: &Ground, tenant: TenantId, made: &[String]) {
     for (segment, condition) in made.iter().zip(CONDITIONS) {
         let (mut held, mut found) = (BTreeSet::new(), BTreeSet::new());
-        for _ in 0..400 {
+        for _ in 0..4_000 {
             let at = Some(timestamp(ground.clock.now()));
             let condition = condition.to_owned();
             let request = PreviewSegmentRequest { condition, at, sample_size: 100, ..PreviewSegmentRequest::default() };

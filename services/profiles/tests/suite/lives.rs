@@ -485,7 +485,7 @@ fn differences(one: &[Seen], other: &[Seen]) -> Vec<(usize, Vec<&'static str>)> 
 /// Waits until both worlds look the same: what is derived follows within a moment.
 pub async fn alike(what: &str, one: &World<'_>, other: &World<'_>) {
     let mut last = Vec::new();
-    for _ in 0..200 {
+    for _ in 0..2_000 {
         last = differences(&one.seen().await, &other.seen().await);
         if last.is_empty() {
             return;
@@ -498,7 +498,7 @@ pub async fn alike(what: &str, one: &World<'_>, other: &World<'_>) {
 /// Waits until a world looks as it did.
 pub async fn as_before(what: &str, world: &World<'_>, before: &[Seen]) {
     let mut last = Vec::new();
-    for _ in 0..200 {
+    for _ in 0..2_000 {
         last = differences(before, &world.seen().await);
         if last.is_empty() {
             return;

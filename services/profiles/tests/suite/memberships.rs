@@ -367,7 +367,7 @@ impl<'a> Log<'a> {
         let (now, customers) = (self.now(), self.customers().await);
         let expected = self.expected(&customers, now);
         let mut last = (Vec::new(), Vec::new());
-        for _ in 0..200 {
+        for _ in 0..2_667 {
             last = (self.shown(&customers).await, self.members(None).await);
             if last.0 == expected && last.1 == expected {
                 return;

@@ -182,7 +182,7 @@ async fn what_is_remembered_is_what_the_definition_says_of_all_that_was_told(#[c
             }
             for subject in &subjects {
                 let mut found = None;
-                for _ in 0..600 {
+                for _ in 0..4_000 {
                     let profile = ground.get(tenant, by_id(subject)).await.expect("there");
                     let records: BTreeSet<usize> =
                         names(&profile).iter().map(|name| name.parse().expect("a number")).collect();
@@ -197,6 +197,41 @@ async fn what_is_remembered_is_what_the_definition_says_of_all_that_was_told(#[c
                 assert!(alike(&seen, &expected), "seed {seed}, turn {turn}: {seen:?} is not {expected:?}");
             }
         }
+    }
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_turns_out_to_be_somebody_elses_is_taken_from_whom_it_was_told_of(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let open = || {
+        let changed = TicketChanged { status: "open".to_owned(), ..TicketChanged::default() };
+        Payload::TicketChanged(Box::new(changed))
+    };
+    let mut pairs = Vec::new();
+    for pair in 0..20 {
+        let [one, other] = [0, 1].map(|side| format!("{pair}_{side}"));
+        let one = ground.record(tenant, &one, &[]).await.subject_id;
+        pairs.push((one, ground.record(tenant, &other, &[]).await.subject_id));
+    }
+    // Both words at once, each in the partition of its subject.
+    for (id, (one, other)) in pairs.iter().enumerate() {
+        ground.tell("feedback", "derive", event(tenant, one, id, (1, 5), open())).await;
+        ground.tell("feedback", "derive", event(tenant, other, id, (2, 5), open())).await;
+    }
+    for (one, other) in &pairs {
+        let mut counts = None;
+        for _ in 0..2_000 {
+            let (one, other) = (ground.get(tenant, by_id(one)).await, ground.get(tenant, by_id(other)).await);
+            counts = Some((seen(&one.expect("there")).2[0], seen(&other.expect("there")).2[0]));
+            if counts == Some((0, 1)) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(counts, Some((0, 1)));
     }
 }
 
@@ -245,7 +280,7 @@ async fn conditions_and_the_decision_context_see_it_and_an_erasure_leaves_nothin
         .tell("feedback", "derive", event(tenant, &made.subject_id, 2, (1, 20), Payload::ResponseChanged(changed)))
         .await;
     let mut scores = Vec::new();
-    for _ in 0..400 {
+    for _ in 0..4_000 {
         let profile = ground.get(tenant, by_id(&customer(&made))).await.expect("there");
         scores = profile.scores.unwrap_or_default().last_scores;
         if !scores.is_empty() {

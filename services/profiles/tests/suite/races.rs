@@ -260,7 +260,7 @@ async fn what_happens_while_customers_are_merged_and_split_is_in_their_segments(
 }
 
 async fn members_become(ground: &Ground, tenant: TenantId, segment: &str, customer: &str, inside: bool) {
-    for _ in 0..250 {
+    for _ in 0..2_000 {
         if members(ground, tenant, segment).await.contains(customer) == inside {
             return;
         }

@@ -57,7 +57,7 @@ pub async fn names_of(ground: &Ground, tenant: TenantId, customer: &str) -> Vec<
 /// Waits until a customer is in exactly these segments.
 pub async fn until(ground: &Ground, tenant: TenantId, customer: &str, expected: &[&str]) {
     let mut last = Vec::new();
-    for _ in 0..400 {
+    for _ in 0..4_000 {
         last = names_of(ground, tenant, customer).await;
         if last == expected {
             return;
@@ -86,7 +86,7 @@ pub async fn members(ground: &Ground, tenant: TenantId, segment: &str) -> BTreeS
 }
 
 pub async fn filled(ground: &Ground, tenant: TenantId, segment: &str) -> Segment {
-    for _ in 0..500 {
+    for _ in 0..4_000 {
         let request = GetSegmentRequest { segment_id: segment.to_owned() };
         let found = segments(ground, tenant).get_segment(request).await.expect("there").into_inner();
         if found.backfill.as_ref().is_some_and(|backfill| backfill.complete) {
@@ -132,7 +132,7 @@ async fn nobody_need_look_for_the_clock_to_be_followed(#[case] engine: Engine) {
     let segment = make(&ground, tenant, "Recent", "events.purchase.within(duration('48h')).size() > 0").await;
     buys(&ground, tenant, &id, "a", 1, 5).await;
     let is = async |expected: usize| {
-        for _ in 0..400 {
+        for _ in 0..4_000 {
             if members(&ground, tenant, &segment).await.len() == expected {
                 return;
             }
@@ -323,7 +323,7 @@ fn number(profile: &Profile, name: &str) -> Option<f64> {
 /// Waits until the customer spent exactly so much.
 pub async fn spends(ground: &Ground, tenant: TenantId, customer: &str, expected: f64) {
     let mut last = None;
-    for _ in 0..400 {
+    for _ in 0..4_000 {
         let profile = ground.get(tenant, by_id(customer)).await.expect("there");
         last = number(&profile, "spent");
         if last == Some(expected) {
@@ -368,7 +368,7 @@ async fn a_stage_is_the_first_that_holds_and_ages_by_itself(#[case] engine: Engi
     buys(&ground, tenant, &id, "a", 0, 5).await;
     let stage = async |expected: &str| {
         let mut last = String::new();
-        for _ in 0..400 {
+        for _ in 0..4_000 {
             last = ground.get(tenant, by_id(&id)).await.expect("there").lifecycle_stage;
             if last == expected {
                 return;
@@ -509,7 +509,7 @@ async fn scores_that_feedback_tells_of_are_part_of_the_profile_until_they_are_de
     };
     let last = async |expected: &[i32]| {
         let mut found = Vec::new();
-        for _ in 0..400 {
+        for _ in 0..4_000 {
             let profile = ground.get(tenant, by_id(&customer(&made))).await.expect("there");
             found = profile.scores.unwrap_or_default().last_scores.iter().map(|last| last.score).collect();
             if found == expected {

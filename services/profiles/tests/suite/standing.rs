@@ -399,7 +399,7 @@ async fn the_channel_a_customer_is_met_on_is_inferred_of_all_its_records(#[case]
     };
     // Each interaction is followed by itself: fewer of them tell the same with less confidence.
     let inferred = async |id: &str, channels: &[&str], confidence: f64| {
-        for _ in 0..400 {
+        for _ in 0..1_600 {
             ground.wait(1);
             let profile = ground.get(tenant, by_id(id)).await.expect("there");
             let found = profile.preferences.unwrap_or_default().inferred_channels;

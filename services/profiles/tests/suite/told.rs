@@ -71,7 +71,7 @@ async fn the_shared_context_follows_every_change(#[case] engine: Engine) {
     let second = customer(&ground.record(tenant, "2", &[]).await);
     ground.profiles(tenant).merge_profiles(merge(&first, &[&second])).await.expect("merged");
     let id = first.parse().expect("a UUID");
-    for _ in 0..200 {
+    for _ in 0..1_600 {
         if let Some(cached) = ground.cache.get(tenant, id, 2).await {
             let context = CustomerContext::decode(&*(*cached.value).clone()).expect("a context");
             assert_eq!((&context.customer_id, context.subject_ids.len()), (&first, 2));

@@ -5,16 +5,17 @@
 mod cdnow;
 mod febrl;
 mod page;
+mod patience;
 mod reviews;
 mod synthetic;
 mod tickets;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::{TryStreamExt, stream};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use rapport_api::common::v1::{BulkAck, Value};
+use rapport_api::common::v1::Value;
 use rapport_api::feedback::v1::response_service_client::ResponseServiceClient;
 use rapport_api::feedback::v1::survey_service_client::SurveyServiceClient;
 use rapport_api::feedback::v1::{
@@ -30,23 +31,17 @@ use rapport_api::profiles::v1::interaction_service_client::InteractionServiceCli
 use rapport_api::profiles::v1::profile_service_client::ProfileServiceClient;
 use rapport_api::profiles::v1::trait_service_client::TraitServiceClient;
 use rapport_api::profiles::v1::{
-    CreateTraitDefinitionRequest, GetMatcherRequest, IdentifyRequest, ImportProfilesRequest, RecordInteractionsRequest,
-    TrainMatcherRequest, TraitDefinition, TraitType,
+    CreateTraitDefinitionRequest, GetMatcherRequest, IdentifyRequest, ImportProfilesRequest, ImportProfilesResponse,
+    RecordInteractionsRequest, RecordInteractionsResponse, TrainMatcherRequest, TraitDefinition, TraitType,
 };
 use tonic::{Code, Status};
 
 use crate::client::{Client, connect};
+use patience::{bulk, patiently};
 use synthetic::Person;
 
 /// How many calls are under way at once.
 const AT_ONCE: usize = 64;
-
-/// How often a call is made that a busy machine did not come to in time, and how long it waits the longer the more often.
-const TRIES: u32 = 10;
-const PAUSE: Duration = Duration::from_millis(200);
-
-/// What a busy machine answers.
-const BUSY: [Code; 3] = [Code::DeadlineExceeded, Code::Unavailable, Code::ResourceExhausted];
 
 /// What the demo holds, for the summary.
 #[derive(Debug, Default)]
@@ -125,48 +120,34 @@ async fn declare(client: &Client) -> Result<(), Status> {
 
 /// Sends the purchases through the bulk call.
 async fn buy(client: &Client, bar: &ProgressBar) -> Result<i64, Status> {
-    let items =
-        stream::iter(cdnow::purchases().map(|purchase| RecordInteractionsRequest::from(cdnow::interaction(purchase))));
-    let mut acks = InteractionServiceClient::new(client.clone()).record_interactions(items).await?.into_inner();
-    let mut accepted = 0;
-    while let Some(answer) = acks.message().await? {
-        accepted += taken("purchase", answer.ack.unwrap_or_default(), bar)?;
-    }
-    Ok(accepted)
+    let service = InteractionServiceClient::new(client.clone());
+    bulk(
+        "purchase",
+        bar,
+        |answer: RecordInteractionsResponse| answer.ack,
+        async |done| {
+            let items =
+                cdnow::purchases().skip(done).map(|one| RecordInteractionsRequest::from(cdnow::interaction(one)));
+            service.clone().record_interactions(stream::iter(items)).await
+        },
+    )
+    .await
 }
 
 /// Tells who some of the customers are, through the bulk call.
 async fn introduce(client: &Client, people: Vec<IdentifyRequest>, bar: &ProgressBar) -> Result<(), Status> {
-    let items = stream::iter(people.into_iter().map(|person| ImportProfilesRequest { profile: Some(person) }));
-    let mut acks = ProfileServiceClient::new(client.clone()).import_profiles(items).await?.into_inner();
-    while let Some(answer) = acks.message().await? {
-        taken("record", answer.ack.unwrap_or_default(), bar)?;
-    }
-    Ok(())
-}
-
-/// How many items an acknowledgement says were taken.
-fn taken(what: &str, ack: BulkAck, bar: &ProgressBar) -> Result<i64, Status> {
-    if let Some(error) = ack.errors.first() {
-        return Err(Status::internal(format!("{what} {} was refused: {}", error.index, error.message)));
-    }
-    bar.inc(u64::try_from(ack.accepted).unwrap_or_default());
-    Ok(ack.accepted)
-}
-
-/// Makes a call that can be repeated harmlessly until a busy machine comes to it: whoever only wants to look shall not
-/// lose the demo to one call's deadline.
-async fn patiently<T, F>(call: impl Fn() -> F) -> Result<T, Status>
-where
-    F: Future<Output = Result<T, Status>>,
-{
-    for tries in 1..TRIES {
-        match call().await {
-            Err(status) if BUSY.contains(&status.code()) => tokio::time::sleep(PAUSE * tries).await,
-            other => return other,
-        }
-    }
-    call().await
+    let service = ProfileServiceClient::new(client.clone());
+    let told = bulk(
+        "record",
+        bar,
+        |answer: ImportProfilesResponse| answer.ack,
+        async |done| {
+            let rest = people[done..].to_vec();
+            let items = rest.into_iter().map(|person| ImportProfilesRequest { profile: Some(person) });
+            service.clone().import_profiles(stream::iter(items)).await
+        },
+    );
+    told.await.map(drop)
 }
 
 fn identify(person: &Person) -> IdentifyRequest {

@@ -5,12 +5,12 @@
 use futures::stream;
 use indicatif::ProgressBar;
 use rapport_api::feedback::v1::mention_service_client::MentionServiceClient;
-use rapport_api::feedback::v1::{Mention, MentionKind, MentionRating, RecordMentionsRequest};
+use rapport_api::feedback::v1::{Mention, MentionKind, MentionRating, RecordMentionsRequest, RecordMentionsResponse};
 use serde::Deserialize;
 use tonic::Status;
 
+use super::patience::bulk;
 use super::synthetic::KNOWN_SINCE;
-use super::taken;
 use crate::client::Client;
 
 /// Where they were said, what of, and the sentences.
@@ -63,12 +63,18 @@ pub fn all() -> Result<Vec<Mention>, serde_json::Error> {
 pub async fn tell(client: &Client, bar: &ProgressBar) -> Result<usize, Status> {
     let reviews = all().map_err(|error| Status::internal(error.to_string()))?;
     let count = reviews.len();
-    let items = stream::iter(reviews.into_iter().map(|mention| RecordMentionsRequest { mention: Some(mention) }));
-    let mut acks = MentionServiceClient::new(client.clone()).record_mentions(items).await?.into_inner();
-    while let Some(answer) = acks.message().await? {
-        taken("review", answer.ack.unwrap_or_default(), bar)?;
-    }
-    Ok(count)
+    let service = MentionServiceClient::new(client.clone());
+    let told = bulk(
+        "review",
+        bar,
+        |answer: RecordMentionsResponse| answer.ack,
+        async |done| {
+            let rest = reviews[done..].to_vec();
+            let items = rest.into_iter().map(|mention| RecordMentionsRequest { mention: Some(mention) });
+            service.clone().record_mentions(stream::iter(items)).await
+        },
+    );
+    told.await.map(|_| count)
 }
 
 #[cfg(test)]

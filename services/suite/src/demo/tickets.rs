@@ -6,13 +6,14 @@ use indicatif::ProgressBar;
 use rapport_api::feedback::v1::push_tickets_request::Item;
 use rapport_api::feedback::v1::ticket_service_client::TicketServiceClient;
 use rapport_api::feedback::v1::{
-    PushTicketRequest, PushTicketsRequest, Ticket, TicketAuthor, TicketKind, TicketMessage, TicketPriority,
-    TicketStatus, TicketStatusChange,
+    PushTicketRequest, PushTicketsRequest, PushTicketsResponse, Ticket, TicketAuthor, TicketKind, TicketMessage,
+    TicketPriority, TicketStatus, TicketStatusChange,
 };
 use tonic::Status;
 
+use super::cdnow;
+use super::patience::bulk;
 use super::synthetic::{Person, mix};
-use super::{cdnow, taken};
 use crate::client::Client;
 
 /// How many tickets there are.
@@ -311,11 +312,14 @@ fn message(id: &str, author: TicketAuthor, time: i64, text: &str, language: &str
 pub async fn tell(client: &Client, people: &[Person], bar: &ProgressBar) -> Result<usize, Status> {
     let pushes: Vec<_> = of(people).map(|push| PushTicketsRequest { item: Some(Item::Push(Box::new(push))) }).collect();
     let count = pushes.len();
-    let mut acks = TicketServiceClient::new(client.clone()).push_tickets(stream::iter(pushes)).await?.into_inner();
-    while let Some(answer) = acks.message().await? {
-        taken("ticket", answer.ack.unwrap_or_default(), bar)?;
-    }
-    Ok(count)
+    let service = TicketServiceClient::new(client.clone());
+    let told = bulk(
+        "ticket",
+        bar,
+        |answer: PushTicketsResponse| answer.ack,
+        async |done| service.clone().push_tickets(stream::iter(pushes[done..].to_vec())).await,
+    );
+    told.await.map(|_| count)
 }
 
 #[cfg(test)]

@@ -215,7 +215,7 @@ async fn keep(tx: &Tx, event: &Event) -> Result<(), Fault> {
 
 /// Waits for something that is to come true soon.
 pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    for _ in 0..600 {
+    for _ in 0..1_600 {
         if holds().await {
             return;
         }

@@ -127,7 +127,7 @@ pub fn reason<T>(result: Result<T, Status>) -> String {
 
 /// Waits for something that is to come true soon.
 pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    for _ in 0..400 {
+    for _ in 0..1_600 {
         if holds().await {
             return;
         }

@@ -32,7 +32,8 @@ pub(crate) fn code_in(headers: &HeaderMap) -> Option<Code> {
     headers.get(STATUS).map(|code| Code::from_bytes(code.as_bytes()))
 }
 
-fn trailers(fault: Fault) -> Frame<Bytes> {
+/// The end of an answer that has begun, where it fails.
+pub(super) fn trailers(fault: Fault) -> Frame<Bytes> {
     let mut trailers = HeaderMap::new();
     // It fails only for a message that cannot be a header, and it is percent-encoded.
     drop(status(fault).add_header(&mut trailers));

@@ -1,12 +1,13 @@
 //! The one stack around every service, in this order, outermost first:
 //!
-//! **catch panic → request id → trace → metrics → shed → deadline → caller** → the service.
+//! **catch panic → request id → trace → metrics → shed → deadline → caller → ahead** → the service.
 //!
 //! Why this order: a panic anywhere below becomes an answer; every later layer can name the request; what is
 //! refused is still traced and counted; a call that is shed costs no timer; a caller that nobody waits for is not
-//! verified. The type [`Outer`] spells the order, and a test holds it. The gateway takes [`outer`] and puts its own
+//! verified; only a service's own streams hold anything that must not wait for a reader. The type [`Outer`] spells the order, and a test holds it. The gateway takes [`outer`] and puts its own
 //! authentication in the place of [`caller`].
 
+mod ahead;
 mod body;
 pub mod caller;
 pub mod deadline;
@@ -21,6 +22,7 @@ pub mod trace;
 
 use tokio_util::sync::CancellationToken;
 
+pub use ahead::WorkAhead;
 pub use body::End;
 pub(crate) use body::{code_in, refuse};
 pub use caller::CheckCaller;
@@ -42,7 +44,7 @@ pub type Outer<S> = CatchPanic<NameRequest<Trace<Measure<Shed<KeepDeadline<S>>>>
 /// The stack around a service's routes.
 #[must_use]
 pub fn stack(routes: Routes, platform: &Platform) -> Stacked {
-    Stacked::new(outer(CheckCaller::new(routes, platform), platform))
+    Stacked::new(outer(CheckCaller::new(WorkAhead::new(routes, platform), platform), platform))
 }
 
 /// All layers but `caller`: for a service that finds out for itself who calls (the gateway).
@@ -65,9 +67,10 @@ mod tests {
 
     #[test]
     fn the_layers_stand_in_the_stated_order() {
-        let name = std::any::type_name::<Outer<CheckCaller<Routes>>>();
+        let name = std::any::type_name::<Outer<CheckCaller<WorkAhead<Routes>>>>();
         let layers: Vec<_> = name.split('<').filter_map(|part| part.rsplit("::").next()).collect();
-        let stated = ["CatchPanic", "NameRequest", "Trace", "Measure", "Shed", "KeepDeadline", "CheckCaller"];
+        let stated =
+            ["CatchPanic", "NameRequest", "Trace", "Measure", "Shed", "KeepDeadline", "CheckCaller", "WorkAhead"];
         assert_eq!(layers[..stated.len()], stated);
     }
 }

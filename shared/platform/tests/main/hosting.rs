@@ -263,7 +263,7 @@ async fn stopping_flips_health_first_finishes_what_runs_and_ends_open_streams() 
     served.stop.send(()).expect("it serves");
     let flipped = health.message().await.expect("health").expect("a message").status;
     assert_eq!(flipped, ServingStatus::NotServing as i32);
-    assert!(since.elapsed() < Duration::from_millis(300), "health flips first");
+    assert!(since.elapsed() < Duration::from_secs(1), "health flips first");
     client.check(ask("ok")).await.expect("calls are taken until whoever routes has noticed");
     running.await.expect("it ran").expect("what ran is finished");
     let status = watch.message().await.expect_err("the endless stream is ended");

@@ -1,13 +1,19 @@
 //! The order of the layers by what they do, deadlines, callers, panics: in process.
 
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::{Stream, StreamExt as _};
 use rapport_kernel::TenantId;
-use rapport_platform::stack::Stacked;
-use rapport_platform::{Call, Platform, TokenIssuer};
-use tonic::Code;
+use rapport_platform::stack::{Stacked, stack};
+use rapport_platform::{Call, Platform, Routes, TokenIssuer};
+use tokio::sync::Semaphore;
+use tonic::{Code, Status};
+use tonic_health::pb::health_server::{Health, HealthServer};
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
-use crate::support::{Probe, SECRET, ask, client, client_with, counted, platform, reason, token, token_with};
+use crate::support::{Probe, Renamed, SECRET, ask, client, client_with, counted, platform, reason, token, token_with};
 
 const METHOD: &str = "test.v1.Probe/Check";
 
@@ -40,6 +46,58 @@ async fn a_panic_within_a_stream_ends_it_with_internal() {
     assert_eq!(status.code(), Code::Internal);
     assert_eq!(counted(&platform, "test.v1.Probe/Watch", "INTERNAL"), 1);
     assert!(!format!("{status:?}").contains(SECRET));
+}
+
+/// Watches that need the one thing there is, for a while, between their first message and their second.
+#[derive(Clone)]
+struct Holding(Arc<Semaphore>);
+
+#[tonic::async_trait]
+impl Health for Holding {
+    async fn check(
+        &self,
+        _: tonic::Request<HealthCheckRequest>,
+    ) -> Result<tonic::Response<HealthCheckResponse>, Status> {
+        Ok(tonic::Response::new(HealthCheckResponse { status: 1 }))
+    }
+
+    type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
+
+    async fn watch(&self, _: tonic::Request<HealthCheckRequest>) -> Result<tonic::Response<Self::WatchStream>, Status> {
+        let thing = Arc::clone(&self.0);
+        let second = async move {
+            let _held = thing.acquire_owned().await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Ok(HealthCheckResponse { status: 2 })
+        };
+        let first = futures::stream::once(async { Ok(HealthCheckResponse { status: 1 }) });
+        Ok(tonic::Response::new(Box::pin(first.chain(futures::stream::once(second)))))
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_nobody_reads_holds_nothing() {
+    let platform = platform();
+    let token = token(&platform);
+    let thing = Arc::new(Semaphore::new(1));
+    let routes = Routes::new(Renamed(HealthServer::new(Holding(Arc::clone(&thing)))));
+    let mut client = client_with(stack(routes, &platform), &[("x-rapport-token", &token)]);
+    let mut idle = client.watch(ask("")).await.expect("a stream").into_inner();
+    idle.message().await.expect("the first message");
+    // Whoever does read waits for the thing no longer than the other needs it.
+    let mut read = client.watch(ask("")).await.expect("a stream").into_inner();
+    let both = async {
+        read.message().await.expect("the first message");
+        read.message().await.expect("the second message")
+    };
+    let second = tokio::time::timeout(Duration::from_secs(10), both).await.expect("it is not held up");
+    assert_eq!(second.map(|message| message.status), Some(2));
+    assert_eq!(idle.message().await.expect("it goes on").map(|message| message.status), Some(2));
+    assert!(idle.message().await.expect("it ends").is_none());
+    let unread = client.watch(ask("")).await.expect("a stream").into_inner();
+    drop(unread);
+    let free = tokio::time::timeout(Duration::from_secs(10), thing.acquire()).await;
+    assert!(free.is_ok(), "what is dropped lets go");
 }
 
 #[tokio::test]

@@ -137,7 +137,7 @@ impl Health for Probe {
 
 /// Serves another service under the probe's name.
 #[derive(Clone)]
-struct Renamed<S>(S);
+pub struct Renamed<S>(pub S);
 
 impl<S> NamedService for Renamed<S> {
     const NAME: &'static str = "test.v1.Probe";
