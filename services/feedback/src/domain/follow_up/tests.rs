@@ -195,7 +195,8 @@ proptest! {
         }
         for ((_, before), (_, after)) in apart.iter().zip(&all) {
             let (revision, changed_at) = (before.revision, before.changed_at);
-            prop_assert!(*before == FollowUp { revision, changed_at, ..after.clone() });
+            let as_before = *before == FollowUp { revision, changed_at, ..after.clone() };
+            prop_assert!(as_before);
         }
     }
 }
