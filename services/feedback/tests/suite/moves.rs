@@ -16,7 +16,7 @@ use rapport_data::{Engine, PARTITIONS};
 use rapport_kernel::{Clock as _, SubjectId, TenantId};
 use rstest::rstest;
 
-use crate::desk::{Told as Desk, get, pushed, ticket, tickets};
+use crate::desk::{Told as Desk, get, go_to, pushed, ticket, tickets};
 use crate::ground::{Ground, Known, by_id, reason};
 use crate::loops::{Told, follow_ups, list, make, resolve, rule, submit};
 
@@ -138,6 +138,7 @@ async fn once(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tickets_of_merged_customers_are_one_issue_at_once_and_a_split_undoes_it(#[case] engine: Engine) {
     let (ground, tenant, mut teller) = (Ground::new(engine).await, TenantId::new(), Teller::default());
+    go_to(&ground, 200);
     let mut desk = Desk::of(&ground);
     let (one, two) = (SubjectId::new(), SubjectId::new());
     know(&ground, tenant, &[&[one], &[two]]);
@@ -200,6 +201,7 @@ async fn whatever_was_merged_and_split_tickets_are_linked_as_if_customers_had_al
         usize::try_from((seed >> 33) % below).expect("small")
     };
     let ground = Ground::new(engine).await;
+    go_to(&ground, 30_001);
     for _ in 0..3 {
         let (tenant, fresh, mut teller) = (TenantId::new(), TenantId::new(), Teller::default());
         let subjects: Vec<SubjectId> = (0..4).map(|_| SubjectId::new()).collect();

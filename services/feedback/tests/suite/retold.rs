@@ -8,8 +8,8 @@ use rapport_api::common::v1::EraseSubjectsRequest;
 use rapport_api::convert::timestamp;
 use rapport_api::events::v1::{Event, InvitationChanged, event::Payload};
 use rapport_api::feedback::v1::{
-    Asking, CancelInvitationRequest, DeleteSurveyRequest, Invitation, InvitationStatus, RecordDeliveryRequest,
-    SubmitResponseRequest, Survey,
+    Asking, CancelInvitationRequest, CloseSurveyRequest, DeleteSurveyRequest, Invitation, InvitationStatus,
+    RecordDeliveryRequest, SubmitResponseRequest, Survey,
 };
 use rapport_bus::Subscription;
 use rapport_data::{DatabaseConfig, Engine};
@@ -127,6 +127,8 @@ async fn a_replay_tells_every_invitation_again_as_it_stands_and_none_that_is_gon
     };
     ground.erasures(tenant).erase_subjects(erase).await.expect("erased");
     let (gone, _) = ask(&ground, tenant, &doomed).await;
+    let close = CloseSurveyRequest { survey_id: doomed.survey_id.clone(), ..CloseSurveyRequest::default() };
+    ground.surveys(tenant).close_survey(close).await.expect("closed");
     let delete = DeleteSurveyRequest { survey_id: doomed.survey_id, ..DeleteSurveyRequest::default() };
     ground.surveys(tenant).delete_survey(delete).await.expect("deleted");
 

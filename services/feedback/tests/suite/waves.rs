@@ -309,6 +309,8 @@ async fn what_a_wave_needs_must_be_there_as_long_as_it_goes_on(#[case] engine: E
     assert_eq!(failed(&operation).await, tonic::Code::NotFound as i32);
     let other = ground.open_of(tenant, asks(Asking::default())).await;
     let operation = begun(&ground, tenant, of_segment(&other, &filling())).await.operation;
+    let close = CloseSurveyRequest { survey_id: other.survey_id.clone(), ..CloseSurveyRequest::default() };
+    surveys.close_survey(close).await.expect("closed");
     let delete = DeleteSurveyRequest { survey_id: other.survey_id, ..DeleteSurveyRequest::default() };
     surveys.delete_survey(delete).await.expect("deleted");
     assert_eq!(failed(&operation).await, tonic::Code::NotFound as i32);

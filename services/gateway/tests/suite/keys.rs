@@ -189,9 +189,9 @@ async fn while_the_database_hangs_a_known_key_works_for_seconds_and_no_longer() 
     let at = Instant::now();
     assert_eq!(service(&ground.first).await, "OK", "the services need not wait for the gateway's database");
     eventually(|| service(&ground.first), |answer| answer == "DEPENDENCY_UNAVAILABLE").await;
-    assert!(at.elapsed() < Duration::from_secs(6), "{:?}", at.elapsed());
+    assert!(at.elapsed() < Duration::from_secs(15), "{:?}", at.elapsed());
     postgres.resume();
     let at = Instant::now();
     eventually(|| service(&ground.first), |answer| answer == "OK").await;
-    assert!(at.elapsed() < Duration::from_secs(3), "{:?}", at.elapsed());
+    assert!(at.elapsed() < Duration::from_secs(10), "{:?}", at.elapsed());
 }
