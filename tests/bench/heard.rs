@@ -43,7 +43,12 @@ pub async fn prepare(suite: &Suite) -> Outcome<Hearing> {
     let customers = Arc::new(introduce(&suite.direct(Role::Profiles, &tenant).await?, CUSTOMERS).await?);
     let clients = suite.direct(Role::Feedback, &tenant).await?;
     let mut surveys = SurveyServiceClient::new(clients[0].clone());
-    let survey = Survey { name: "Relation".to_owned(), kind: SurveyKind::Nps.into(), ..Survey::default() };
+    let survey = Survey {
+        name: "Relation".to_owned(),
+        kind: SurveyKind::Nps.into(),
+        question: "Would you recommend us?".to_owned(),
+        ..Survey::default()
+    };
     let request = CreateSurveyRequest { survey: Some(survey), ..CreateSurveyRequest::default() };
     let survey = surveys.create_survey(request).await?.into_inner().survey_id;
     let request = PublishSurveyRequest { survey_id: survey.clone(), ..PublishSurveyRequest::default() };

@@ -119,7 +119,12 @@ pub async fn measure(suite: &Suite, largest: u32, report: &mut Report) -> Outcom
 
 async fn survey(client: &Client) -> Outcome<String> {
     let mut surveys = SurveyServiceClient::new(client.clone());
-    let survey = Survey { name: "Search".to_owned(), kind: SurveyKind::Nps.into(), ..Survey::default() };
+    let survey = Survey {
+        name: "Search".to_owned(),
+        kind: SurveyKind::Nps.into(),
+        question: "Would you recommend us?".to_owned(),
+        ..Survey::default()
+    };
     let request = CreateSurveyRequest { survey: Some(survey), ..CreateSurveyRequest::default() };
     let survey_id = surveys.create_survey(request).await?.into_inner().survey_id;
     let request = PublishSurveyRequest { survey_id: survey_id.clone(), ..PublishSurveyRequest::default() };

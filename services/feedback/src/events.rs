@@ -1,9 +1,10 @@
 //! What feedback publishes: each response's, ticket's, mention's and invitation's whole new state, or its tombstone. What it
-//! consumes is read in `events/asking.rs` and in [`loops`].
+//! consumes is read in [`heard`] and in [`loops`].
 //!
 //! What the customer said besides is not in it: figures are made from scores, and what is not sent need not be erased.
 
 pub mod asking;
+pub mod heard;
 pub mod invitations;
 pub mod loops;
 pub mod mentions;

@@ -1,8 +1,9 @@
 //! Feedback: what customers say. Surveys and the responses to them, tickets, mentions elsewhere, and what is read in their
 //! words.
 //!
-//! - A response hangs on a subject for ever; merges and splits of customers change nothing here. An anonymous one has a
-//!   subject of its own, which nothing ties to a person.
+//! - A response, ticket, mention, follow-up and promise hangs on a subject for ever. Merges and splits of customers change
+//!   only what is derived of a customer: which tickets are about one issue, and which follow-ups are one. An anonymous
+//!   response has a subject of its own, which nothing ties to a person.
 //! - Whose a response is, profiles says, at the moment it is recorded; with it come the traits that are metric
 //!   dimensions, which stay with the response.
 //! - Every change of a response leaves, in the same transaction, an event with its whole new state. What the customer
@@ -67,7 +68,7 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     let db = Database::open(&config.database, "feedback", migrations::all(), platform).await?;
     let readiness = Readiness::new();
     db.watch(&readiness);
-    db.relay(platform, Arc::clone(&bus), vec!["derive", "metrics", events::loops::GROUP, events::asking::GROUP]);
+    db.relay(platform, Arc::clone(&bus), vec!["derive", "metrics", events::loops::GROUP, events::heard::GROUP]);
     let (page_key, profiles) = (platform.page_key.clone(), peers::Profiles::new(platform.peers.clone()));
     let readers = service::Readers::new(Analyser::new());
     let compiled = service::sla::Compiled::default();
@@ -80,11 +81,13 @@ pub async fn build(platform: &Platform, bus: Arc<dyn Bus>, config: Config) -> Re
     tickets.keep_time(platform);
     follow_ups.keep_time(platform);
     asking.keep_time(platform);
-    let heard = Arc::new(asking.clone());
-    db.consume(platform, Arc::clone(&bus), events::asking::GROUP, &events::asking::TOPICS, heard);
+    let moves = service::Moves::new(db.clone(), tickets.clone(), follow_ups.clone(), platform);
+    moves.keep_up(platform);
+    let heard = Arc::new(events::heard::Heard { asking: asking.clone(), moves });
+    db.consume(platform, Arc::clone(&bus), events::heard::GROUP, &events::heard::TOPICS, heard);
     db.follow(platform, bus, events::loops::GROUP, &[events::TOPIC], events::loops::follow(follow_ups.clone()));
     let rereading = service::Rereading::new(db.clone(), responses.clone(), tickets.clone(), mentions.clone());
-    db.run_operations(platform, rpc::jobs::all(rereading));
+    db.run_operations(platform, rpc::jobs::all(rereading, asking.clone()));
     let erasures = service::Erasures::new(db.clone(), tickets.clone(), mentions.clone(), follow_ups.clone());
 
     let clock = Arc::clone(&platform.clock);

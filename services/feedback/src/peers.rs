@@ -1,5 +1,7 @@
 //! What feedback asks of profiles: whose a response is; and of personalisation: whether a customer may be contacted.
 
+use std::time::Duration;
+
 use rapport_api::convert::timestamp;
 use rapport_api::personalisation::v1::contact_policy_service_client::ContactPolicyServiceClient;
 use rapport_api::personalisation::v1::{
@@ -7,15 +9,23 @@ use rapport_api::personalisation::v1::{
 };
 use rapport_api::profiles::v1::context_service_client::ContextServiceClient;
 use rapport_api::profiles::v1::profile_service_client::ProfileServiceClient;
-use rapport_api::profiles::v1::{Consent, ConsentState, GetContextRequest, GetContextResponse, SetConsentRequest};
+use rapport_api::profiles::v1::segment_service_client::SegmentServiceClient;
+use rapport_api::profiles::v1::{
+    Consent, ConsentState, GetContextRequest, GetContextResponse, GetSegmentRequest, ListSegmentMembersRequest,
+    SearchProfilesRequest, SetConsentRequest,
+};
 use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, Timestamp};
 use rapport_platform::{Call, PeerChannel, Peers};
+use tonic::Status;
 use uuid::Uuid;
 
 use crate::convert::{customer, invitation};
-use crate::domain::asking::{self, Refusal};
+use crate::domain::asking::{self, Population, Refusal};
 use crate::domain::facts::Known;
 use crate::domain::{Customer, Respondent};
+
+/// How many members of a population are asked for at once.
+const MEMBERS: i32 = 1_000;
 
 /// A customer as profiles knows it now.
 #[derive(Clone, Debug)]
@@ -24,6 +34,8 @@ pub struct Resolved {
     pub respondent: Respondent,
     /// The customer.
     pub customer: CustomerId,
+    /// As of which revision of it.
+    pub revision: u64,
     /// All subjects that are the customer now.
     pub subjects: Vec<SubjectId>,
     /// What is known of it.
@@ -63,8 +75,18 @@ impl Profiles {
         let mut client = ContextServiceClient::new(self.0.channel("profiles", call))
             .max_decoding_message_size(rapport_api::MAX_RESPONSE_BYTES);
         let request = GetContextRequest { customer: Some(customer::render(customer)), ..GetContextRequest::default() };
-        let answer = client.get_context(request).await.map_err(|status| rapport_platform::fault(&status))?;
-        Ok(answer.into_inner())
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let answer = client.get_context(request.clone()).await.map_err(|status| rapport_platform::fault(&status));
+            match answer {
+                // A stream ends with the first answer that is missing: it has time to ask again.
+                Err(fault) if fault.is_transient() && call.deadline.is_none() && pause <= LAST_PAUSE => {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                answer => return answer.map(tonic::Response::into_inner),
+            }
+        }
     }
 
     /// Finds a customer.
@@ -82,7 +104,61 @@ impl Profiles {
         let respondent = Respondent { subject, anonymous: false, dimensions: answer.dimensions, party };
         let known = customer::known(&context);
         let asked = customer::asked(&context, customer);
-        Ok(Resolved { respondent, customer, subjects, known, asked })
+        Ok(Resolved { respondent, customer, revision: context.revision, subjects, known, asked })
+    }
+
+    /// Whether all members of a segment were found since its condition was changed last.
+    ///
+    /// # Errors
+    /// NOT_FOUND where there is no such segment; UNAVAILABLE where profiles cannot be reached.
+    pub async fn is_filled(&self, call: &Call, segment: Uuid) -> Result<bool, Fault> {
+        let mut client = SegmentServiceClient::new(self.0.channel("profiles", call));
+        let request = GetSegmentRequest { segment_id: segment.to_string() };
+        let held = client.get_segment(request).await.map_err(|status| rapport_platform::fault(&status))?.into_inner();
+        Ok(held.backfill.is_none_or(|backfill| backfill.complete))
+    }
+
+    /// A page of a population from a place on, and where the next one begins; empty: that was the last.
+    ///
+    /// # Errors
+    /// As [`Profiles::is_filled`].
+    pub async fn population(
+        &self,
+        call: &Call,
+        population: Population,
+        from: &str,
+    ) -> Result<(Vec<CustomerId>, String), Fault> {
+        let channel = self.0.channel("profiles", call);
+        let fault = |status: Status| rapport_platform::fault(&status);
+        let (ids, next): (Vec<String>, String) = match population {
+            Population::Segment(segment) => {
+                let request = ListSegmentMembersRequest {
+                    segment_id: segment.to_string(),
+                    page_size: MEMBERS,
+                    page_token: from.to_owned(),
+                    at: None,
+                };
+                let mut client =
+                    SegmentServiceClient::new(channel).max_decoding_message_size(rapport_api::MAX_RESPONSE_BYTES);
+                let page = client.list_segment_members(request).await.map_err(fault)?.into_inner();
+                (page.members.into_iter().map(|member| member.customer_id).collect(), page.next_page_token)
+            }
+            Population::Everybody => {
+                let request = SearchProfilesRequest {
+                    order_by: "customer_id".to_owned(),
+                    page_size: MEMBERS,
+                    page_token: from.to_owned(),
+                    read_mask: Some(prost_types::FieldMask { paths: vec!["customer_id".to_owned()] }),
+                    ..SearchProfilesRequest::default()
+                };
+                let mut client =
+                    ProfileServiceClient::new(channel).max_decoding_message_size(rapport_api::MAX_RESPONSE_BYTES);
+                let page = client.search_profiles(request).await.map_err(fault)?.into_inner();
+                (page.profiles.into_iter().map(|profile| profile.customer_id).collect(), page.next_page_token)
+            }
+        };
+        let members = ids.iter().map(|id| id.parse().map_err(Fault::internal)).collect::<Result<_, Fault>>()?;
+        Ok((members, next))
     }
 
     /// Withdraws a customer's consent for a purpose on a channel.
@@ -107,6 +183,10 @@ impl Profiles {
         client.set_consent(request).await.map(drop).map_err(|status| rapport_platform::fault(&status))
     }
 }
+
+/// How long one that has time waits before it asks again: at first, and at last.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LAST_PAUSE: Duration = Duration::from_secs(4);
 
 /// Who took down that a respondent wants no more: the source that profiles is told.
 const UNSUBSCRIBED: &str = "unsubscribe";

@@ -47,8 +47,15 @@ pub async fn up(arguments: &Up, settings: Settings) -> Result<(), Fault> {
         ended
     };
     let greeting = async {
-        let loaded =
-            if arguments.demo { Some(load_demo(&admin, tenant, made.as_deref(), &address).await?) } else { None };
+        let loaded = match arguments.demo {
+            true => Some(load_demo(&admin, tenant, made.as_deref(), &address).await.inspect_err(|_| {
+                // It is shown this once, also where nothing else comes of it.
+                if let Some(key) = &made {
+                    eprintln!("tenant: {tenant}   API key (shown this once): {key}");
+                }
+            })?),
+            false => None,
+        };
         match arguments.output {
             Output::Json => line(&address, tenant, made.as_deref()),
             Output::Text => greet(&arguments.data, &address, tenant, made.as_deref(), ready, loaded.as_ref()),

@@ -50,7 +50,7 @@ impl Default for DatabaseConfig {
             readers: 8,
             system: 4,
             queue: 1_024,
-            acquire: Period::millis(500),
+            acquire: Period::secs(2),
             statement: Period::secs(10),
             keep_settled: Period::secs(60 * 60),
             keep_receipts: Period::secs(2 * DAY),

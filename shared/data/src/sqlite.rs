@@ -29,7 +29,7 @@ const STATEMENTS: usize = 512;
 const MOST_UNITS: usize = 64;
 const LONGEST_GROUP: Duration = Duration::from_millis(2);
 /// A unit that takes longer does something else than its transaction, and holds everybody up.
-const LONGEST_UNIT: Duration = Duration::from_secs(10);
+const LONGEST_UNIT: Duration = Duration::from_secs(30);
 /// After the process began to stop, the writer goes on until nobody has asked for this long.
 const LINGER: Duration = Duration::from_millis(300);
 /// The log may grow so far before it is brought into the file beside the writer …

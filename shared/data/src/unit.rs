@@ -188,7 +188,20 @@ impl Tx {
     /// # Errors
     /// None today; the row is written at the unit's end.
     pub async fn publish(&self, event: NewEvent) -> Result<(), Fault> {
-        let id = EventId::new();
+        self.note(EventId::new(), event, self.now)
+    }
+
+    /// Publishes an event that tells no more of its time than when it happened, to whatever unit its maker rounds that: its
+    /// id is of no time, and it is said to be recorded when it happened.
+    ///
+    /// # Errors
+    /// As [`Tx::publish`].
+    pub async fn publish_timeless(&self, event: NewEvent) -> Result<(), Fault> {
+        let at = event.occurred_at;
+        self.note(EventId::from_uuid(uuid::Uuid::new_v4()), event, at)
+    }
+
+    fn note(&self, id: EventId, event: NewEvent, recorded_at: Timestamp) -> Result<(), Fault> {
         let mut notes = self.notes();
         let body = Event {
             event_id: id.to_string(),
@@ -198,7 +211,7 @@ impl Tx {
             aggregate_id: event.aggregate_id,
             revision: event.revision,
             occurred_at: Some(timestamp(event.occurred_at)),
-            recorded_at: Some(timestamp(self.now)),
+            recorded_at: Some(timestamp(recorded_at)),
             traceparent: notes.traceparent.clone(),
             schema_version: 1,
             payload: Some(event.payload),
@@ -208,6 +221,7 @@ impl Tx {
             subject: event.subject,
             partition: i16::try_from(event.subject.partition(PARTITIONS)).expect("there are few partitions"),
             body: body.encode_to_vec(),
+            recorded_at: recorded_at.micros(),
         });
         Ok(())
     }
@@ -319,7 +333,7 @@ impl Tx {
         if register_tenant {
             tenant::register(&self.conn, self.tenant, self.now).await.stored()?;
         }
-        outbox::add(&self.conn, self.tenant.uuid(), events, self.now.micros()).await.stored()
+        outbox::add(&self.conn, self.tenant.uuid(), events).await.stored()
     }
 }
 

@@ -12,6 +12,8 @@ pub struct Blocked {
     pub rules: Vec<u32>,
     /// The share of all proposed pairs that these are.
     pub share: f64,
+    /// How many records share the key that most share, where that is more than are compared; else 0.
+    pub crowded: usize,
 }
 
 impl Blocked {
@@ -19,7 +21,7 @@ impl Blocked {
     /// that a pair is in or out under all rules alike.
     #[must_use]
     pub fn new(schema: &Schema, records: &[PreparedRecord], most: usize) -> Self {
-        let blocks = blocks(schema, records);
+        let (blocks, crowded) = blocks(schema, records);
         let all: usize = blocks.iter().map(|(_, members)| members.len() * (members.len() - 1) / 2).sum();
         let share = (most as f64 / all.max(1) as f64).min(1.0);
         let bar = (share * u64::MAX as f64) as u64;
@@ -35,7 +37,7 @@ impl Blocked {
             }
         }
         found.sort_unstable();
-        let mut this = Self { share, ..Self::default() };
+        let mut this = Self { share, crowded, ..Self::default() };
         for group in found.chunk_by(|one, other| one.0 == other.0) {
             this.pairs.push(((group[0].0 >> 32) as u32, group[0].0 as u32));
             this.rules.push(group.iter().fold(0, |bits, (_, rule)| bits | rule));
@@ -50,10 +52,11 @@ impl Blocked {
     }
 }
 
-/// The records of each block of more than one and at most as many as the bounds allow, in order, with their rule.
-fn blocks(schema: &Schema, records: &[PreparedRecord]) -> Vec<(usize, Vec<u32>)> {
+/// The records of each block of more than one and at most as many as the bounds allow, in order, with their rule; and how
+/// many the largest of those has that the bounds do not allow.
+fn blocks(schema: &Schema, records: &[PreparedRecord]) -> (Vec<(usize, Vec<u32>)>, usize) {
     let most = schema.settings().bounds.per_block;
-    let mut blocks = Vec::new();
+    let (mut blocks, mut crowded) = (Vec::new(), 0);
     for (rule, resolved) in schema.rules().iter().enumerate() {
         let key = |(at, record)| Some((resolved.key(record)?, at));
         let mut members: Vec<(u64, u32)> = (0_u32..).zip(records).filter_map(key).collect();
@@ -61,10 +64,12 @@ fn blocks(schema: &Schema, records: &[PreparedRecord]) -> Vec<(usize, Vec<u32>)>
         for block in members.chunk_by(|one, other| one.0 == other.0) {
             if (2..=most).contains(&block.len()) {
                 blocks.push((rule, block.iter().map(|(_, at)| *at).collect()));
+            } else if block.len() > most {
+                crowded = crowded.max(block.len());
             }
         }
     }
-    blocks
+    (blocks, crowded)
 }
 
 /// Pairs of different ones of `records` drawn at random, with replacement; all of them where there are not more.

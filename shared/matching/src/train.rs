@@ -82,15 +82,27 @@ pub struct RuleReport {
 pub enum Untrainable {
     /// There are fewer than two records with values.
     TooFewRecords,
-    /// No blocking rule proposes a pair: there is nothing to learn from.
+    /// No blocking rule proposes a pair: no two records agree on what they are looked up by.
     NoPairs,
+    /// No blocking rule proposes a pair, since more records than are compared with each other agree wherever any do: the
+    /// most that agree, and how many are compared.
+    Crowded(usize, usize),
 }
 
 impl fmt::Display for Untrainable {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooFewRecords => write!(out, "fewer than two records"),
-            Self::NoPairs => write!(out, "no two records share a blocking key"),
+            Self::TooFewRecords => out.write_str("there are fewer than two records: tell of more customers first"),
+            Self::NoPairs => out.write_str(
+                "no two records agree on any of what they are looked up by, so that no pair can be compared: name fields \
+                 that more of the records have",
+            ),
+            Self::Crowded(agree, most) => write!(
+                out,
+                "the records are too much alike to learn from: what they are looked up by tells none from another, as up \
+                 to {agree} records agree on it and of more than {most} none are compared; name fields in which people \
+                 differ, as a date of birth or a street"
+            ),
         }
     }
 }
@@ -107,7 +119,10 @@ pub fn train(schema: &Schema, records: &[PreparedRecord], options: Options) -> R
     }
     let blocked = Blocked::new(schema, records, options.blocked_pairs);
     if blocked.pairs.is_empty() {
-        return Err(Untrainable::NoPairs);
+        return Err(match blocked.crowded {
+            0 => Untrainable::NoPairs,
+            agree => Untrainable::Crowded(agree, schema.settings().bounds.per_block),
+        });
     }
     let mut training = Training::new(schema, records, options, blocked);
     let sessions = training.sessions();

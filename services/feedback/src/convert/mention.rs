@@ -164,15 +164,15 @@ pub fn list(message: proto::ListMentionsRequest) -> Result<Listing, Fault> {
     let mut bare = message.clone();
     (bare.page_size, bare.page_token) = (0, String::new());
     let bound = format!("ListMentions|{}", digest(&prost::Message::encode_to_vec(&bare)));
+    let polarity = message.polarity();
     let sieve = Sieve {
         subjects: None,
         kinds: message.kinds().filter_map(kind).collect(),
-        polarity: reading::polarity(message.polarity()),
+        tone: reading::tone(polarity, (message.min_sentiment, message.max_sentiment), message.topic),
         source: message.source,
         place: message.place,
         product: message.product,
         language: message.language,
-        topic: message.topic,
         replied: message.replied,
         least: message.min_rating,
         most: message.max_rating,

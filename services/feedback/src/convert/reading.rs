@@ -3,7 +3,7 @@
 use rapport_api::events::v1::TextReading;
 use rapport_api::feedback::v1 as proto;
 
-use crate::domain::reading::{LONGEST_WORDS, Named, Polarity, Reading, Span};
+use crate::domain::reading::{LONGEST_WORDS, Named, ONE, Polarity, Reading, Span, Tone};
 
 /// A figure in thousandths.
 fn real(thousandths: i32) -> f64 {
@@ -28,6 +28,17 @@ pub const fn polarity(polarity: proto::TextPolarity) -> Option<Polarity> {
         proto::TextPolarity::Positive => Some(Polarity::Positive),
         proto::TextPolarity::Negative => Some(Polarity::Negative),
         proto::TextPolarity::Neutral => Some(Polarity::Neutral),
+    }
+}
+
+/// How what is looked for must have been read: which way it leans, between which sentiments, and of what it speaks.
+#[must_use]
+pub fn tone(leans: proto::TextPolarity, (least, most): (Option<f64>, Option<f64>), topic: String) -> Tone {
+    Tone {
+        polarity: polarity(leans),
+        least: least.map(|least| (-ONE..=ONE).find(|one| real(*one) >= least).unwrap_or(ONE + 1)),
+        most: most.map(|most| (-ONE..=ONE).rev().find(|one| real(*one) <= most).unwrap_or(-ONE - 1)),
+        topic: Some(topic).filter(|topic| !topic.is_empty()),
     }
 }
 

@@ -3,7 +3,7 @@
 use rapport_api::check;
 use rapport_api::convert::instant;
 use rapport_api::feedback::v1 as proto;
-use rapport_kernel::{Fault, Private, RequestId, Timestamp, Violations};
+use rapport_kernel::{Fault, Private, RequestId, Timestamp};
 use uuid::Uuid;
 
 use super::submission::{hidden, note_ahead, said};
@@ -186,7 +186,7 @@ pub fn list(message: proto::ListResponsesRequest) -> Result<Which, Fault> {
         out.add("order_by", "order_by", "must be \"answered_at desc\" or \"answered_at\"");
     }
     out.check()?;
-    let kind = survey::kind(message.kind());
+    let (kind, polarity) = (survey::kind(message.kind()), message.polarity());
     let complete = match message.state() {
         proto::ResponseState::Unspecified => None,
         proto::ResponseState::Partial => Some(false),
@@ -217,6 +217,7 @@ pub fn list(message: proto::ListResponsesRequest) -> Result<Which, Fault> {
         min_score: message.min_score,
         max_score: message.max_score,
         tests: message.include_tests,
+        tone: reading::tone(polarity, (message.min_sentiment, message.max_sentiment), message.topic),
     };
     Ok(Which {
         customer: message.customer.map(customer::parse).transpose()?,
@@ -235,18 +236,6 @@ pub fn watching(message: &proto::WatchResponsesRequest) -> Result<Option<SurveyI
     check(message).check()?;
     Ok(optional(&message.survey_id)?.map(SurveyId::from_uuid))
 }
-
-/// A token that is none, told of the field that holds it.
-#[must_use]
-pub fn token(mut fault: Fault) -> Fault {
-    let mut out = Violations::new();
-    for violation in fault.details.violations.as_slice() {
-        out.add("resume_token", violation.rule, &*violation.description);
-    }
-    fault.details.violations = out;
-    fault
-}
-
 /// A change as the contract has it.
 #[must_use]
 pub fn change(change: &Change) -> proto::ResponseChange {

@@ -73,6 +73,10 @@ fn filters(message: proto::SearchResponsesRequest) -> proto::ListResponsesReques
         max_score: message.max_score,
         include_tests: message.include_tests,
         order_by: message.order_by,
+        polarity: message.polarity,
+        min_sentiment: message.min_sentiment,
+        max_sentiment: message.max_sentiment,
+        topic: message.topic,
     }
 }
 

@@ -226,6 +226,19 @@ impl Reading {
     }
 }
 
+/// What was read must be so; what is not said lets all through, even what has no words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Tone {
+    /// It leans so.
+    pub polarity: Option<Polarity>,
+    /// Its author feels at least so, in thousandths; where nothing tells, that is 0.
+    pub least: Option<i32>,
+    /// Its author feels at most so.
+    pub most: Option<i32>,
+    /// It speaks of this topic, or names this competitor.
+    pub topic: Option<String>,
+}
+
 fn rounded(sum: i64, by: i64) -> i64 {
     (2 * sum + by * sum.signum()) / (2 * by)
 }

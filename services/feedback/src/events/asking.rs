@@ -1,29 +1,15 @@
 //! What asks customers, as others tell it: a ticket that is solved, an interaction that is recorded.
 
-use futures::future::BoxFuture;
 use rapport_api::convert::instant;
 use rapport_api::events::v1::event::Payload;
 use rapport_api::events::v1::{Event, InteractionChanged, TicketChanged};
-use rapport_data::{Consumer, Tx};
-use rapport_kernel::{Fault, SubjectId, Timestamp};
+use rapport_kernel::{SubjectId, Timestamp};
 
 use crate::domain::asking::{AskEvent, Happened, Spot};
-use crate::service::Asking;
 use crate::service::asking::Occasion;
 use crate::store::asking::task::About;
 
-/// The consumer group.
-pub const GROUP: &str = "asking";
-/// What it reads.
-pub const TOPICS: [&str; 2] = ["feedback", "profiles"];
-
-impl Consumer for Asking {
-    fn apply(&self, tx: Tx, events: Vec<Event>) -> BoxFuture<'_, Result<(), Fault>> {
-        Box::pin(self.heed(tx, events.into_iter().filter_map(occasion).collect()))
-    }
-}
-
-fn occasion(event: Event) -> Option<Occasion> {
+pub(super) fn occasion(event: Event) -> Option<Occasion> {
     let (subject, id) = (event.subject_id.parse().ok()?, event.aggregate_id);
     match event.payload? {
         Payload::TicketChanged(ticket) if !ticket.deleted => solved(subject, &id, *ticket),

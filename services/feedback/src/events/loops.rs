@@ -202,10 +202,14 @@ fn promise(state: proto::PromiseChanged) -> Option<Content> {
     })
 }
 
-/// A follow-up's new state.
+/// A follow-up's new state; of one that is joined to another its tombstone: what follows up one customer for one rule is told
+/// of once.
 #[must_use]
 pub fn changed(one: &FollowUp) -> NewEvent {
     let (place, cause) = (one.place(), one.causes.first());
+    if one.joined.is_some() {
+        return of_follow_up(one, proto::FollowUpChanged { deleted: true, ..proto::FollowUpChanged::default() });
+    }
     let state = proto::FollowUpChanged {
         deleted: false,
         kind: one.kind.name().to_owned(),
@@ -229,6 +233,10 @@ pub fn changed(one: &FollowUp) -> NewEvent {
         score_before: one.score_before().map(|score| score.value),
         score_after: one.next_score.as_ref().map(|score| score.value),
     };
+    of_follow_up(one, state)
+}
+
+fn of_follow_up(one: &FollowUp, state: proto::FollowUpChanged) -> NewEvent {
     NewEvent {
         subject: one.subject,
         aggregate: "follow_up",

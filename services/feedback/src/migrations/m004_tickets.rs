@@ -1,5 +1,5 @@
-//! Tickets, their messages, when they are to be looked at again, and what is kept of those that are gone; calendars and
-//! policies of service levels.
+//! Tickets, their messages, when they are to be looked at again, and what is kept of those that are gone; which
+//! customers hold subjects that changed hands; calendars and policies of service levels.
 
 use rapport_data::rls;
 use sea_orm::{ConnectionTrait as _, DbBackend};
@@ -8,8 +8,8 @@ use sea_orm_migration::prelude::*;
 /// The tables as SQL for both engines: `{id}`, `{text}` (compared byte by byte) and `{bytes}` are the engine's words.
 const TABLES: &[&str] = &[
     "CREATE TABLE ticket (tenant {id} NOT NULL, ticket_id {id} NOT NULL, key_id {id} NOT NULL, source {text} NOT NULL, \
-     external_id {text} NOT NULL, subject_id {id} NOT NULL, customer_id {id}, issue_id {id} NOT NULL, \
-     opened_at BIGINT NOT NULL, until_at BIGINT, created_at BIGINT NOT NULL, changed_at BIGINT NOT NULL, \
+     external_id {text} NOT NULL, subject_id {id} NOT NULL, customer_id {id}, \
+     customer_revision BIGINT NOT NULL, issue_id {id} NOT NULL, opened_at BIGINT NOT NULL, until_at BIGINT, created_at BIGINT NOT NULL, changed_at BIGINT NOT NULL, \
      status {text} NOT NULL, kind {text} NOT NULL, agent {text} NOT NULL, team {text} NOT NULL, topic {text} NOT NULL, \
      product {text} NOT NULL, issue_said {text} NOT NULL, follows {id}, breached SMALLINT NOT NULL, due_at BIGINT, \
      merged_into {id}, revision BIGINT NOT NULL, owner {bytes} NOT NULL, told {bytes} NOT NULL, derived {bytes} NOT NULL, \
@@ -33,6 +33,11 @@ const TABLES: &[&str] = &[
     "CREATE TABLE ticket_due (tenant {id} NOT NULL, ticket_id {id} NOT NULL, due_at BIGINT NOT NULL, \
      PRIMARY KEY (tenant, ticket_id))",
     "CREATE INDEX ticket_due_next ON ticket_due (due_at)",
+    "CREATE TABLE subject_holder (tenant {id} NOT NULL, subject_id {id} NOT NULL, customer_id {id} NOT NULL, \
+     revision BIGINT NOT NULL, PRIMARY KEY (tenant, subject_id))",
+    "CREATE TABLE subject_left (tenant {id} NOT NULL, subject_id {id} NOT NULL, customer_id {id} NOT NULL, \
+     revision BIGINT NOT NULL, due_at BIGINT NOT NULL, PRIMARY KEY (tenant, subject_id, customer_id))",
+    "CREATE INDEX subject_left_next ON subject_left (due_at)",
     "CREATE TABLE sla_rule (tenant {id} NOT NULL, rule_id {id} NOT NULL, kind {text} NOT NULL, name {text} NOT NULL, \
      revision BIGINT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, body {text} NOT NULL, \
      PRIMARY KEY (tenant, rule_id))",
@@ -40,9 +45,18 @@ const TABLES: &[&str] = &[
     "CREATE TABLE sla_version (tenant {id} NOT NULL PRIMARY KEY, version BIGINT NOT NULL)",
 ];
 
-const OF_TENANTS: &[&str] = &["ticket", "ticket_message", "ticket_gone", "ticket_due", "sla_rule", "sla_version"];
+const OF_TENANTS: &[&str] = &[
+    "ticket",
+    "ticket_message",
+    "ticket_gone",
+    "ticket_due",
+    "subject_holder",
+    "subject_left",
+    "sla_rule",
+    "sla_version",
+];
 /// What the clock looks at, over all tenants.
-const OF_SYSTEM: &[&str] = &["ticket_due"];
+const OF_SYSTEM: &[&str] = &["ticket_due", "subject_left"];
 
 /// The migration.
 pub struct Migration;

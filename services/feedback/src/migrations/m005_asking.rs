@@ -36,14 +36,31 @@ const TABLES: &[&str] = &[
      subject_id {id} NOT NULL, reason {text} NOT NULL, campaign {text} NOT NULL, channel {text} NOT NULL, \
      at BIGINT NOT NULL, retry_at BIGINT, spot {text} NOT NULL, PRIMARY KEY (tenant, survey_id, not_invited_id))",
     "CREATE INDEX not_invited_subject ON not_invited (tenant, subject_id)",
+    // Populations that are asked, each by an operation.
+    "CREATE TABLE wave (tenant {id} NOT NULL, operation_id {id} NOT NULL, survey_id {id} NOT NULL, body {text} NOT NULL, \
+     PRIMARY KEY (tenant, operation_id))",
+    "CREATE INDEX wave_survey ON wave (tenant, survey_id)",
+    // Their members, in the order in which they are asked, with what became of each; until some time after the end.
+    "CREATE TABLE wave_member (tenant {id} NOT NULL, operation_id {id} NOT NULL, place BIGINT NOT NULL, \
+     customer_id {id} NOT NULL, fate {text} NOT NULL, PRIMARY KEY (tenant, operation_id, place, customer_id))",
+    // Those of a customer: where it was merged with another, and for erasure.
+    "CREATE INDEX wave_member_customer ON wave_member (tenant, customer_id, operation_id)",
     // The codes by which authors of anonymous answers can erase them.
     "CREATE TABLE erasure_code (tenant {id} NOT NULL, code {bytes} NOT NULL, response_id {id} NOT NULL, \
      PRIMARY KEY (tenant, code))",
     "CREATE INDEX erasure_code_response ON erasure_code (tenant, response_id)",
 ];
 
-const OF_TENANTS: &[&str] =
-    &["invitation", "invitation_use", "asking_task", "asking_due", "not_invited", "erasure_code"];
+const OF_TENANTS: &[&str] = &[
+    "invitation",
+    "invitation_use",
+    "asking_task",
+    "asking_due",
+    "not_invited",
+    "wave",
+    "wave_member",
+    "erasure_code",
+];
 /// What the clock looks at, over all tenants.
 const OF_SYSTEM: &[&str] = &["asking_due"];
 

@@ -13,14 +13,15 @@ const TABLES: &[&str] = &[
     "CREATE TABLE topic_version (tenant {id} NOT NULL PRIMARY KEY, version BIGINT NOT NULL)",
     "CREATE TABLE text_reading (tenant {id} NOT NULL, source {text} NOT NULL, item_id {id} NOT NULL, \
      subject_id {id} NOT NULL, said_at BIGINT NOT NULL, language {text} NOT NULL, channel {text} NOT NULL, \
-     product {text} NOT NULL, sentiment INTEGER, counts SMALLINT NOT NULL, taxonomy BIGINT NOT NULL, \
-     PRIMARY KEY (tenant, source, item_id))",
+     product {text} NOT NULL, sentiment INTEGER, polarity {text} NOT NULL, counts SMALLINT NOT NULL, \
+     taxonomy BIGINT NOT NULL, PRIMARY KEY (tenant, source, item_id))",
     "CREATE INDEX text_reading_said ON text_reading (tenant, said_at, item_id)",
     "CREATE INDEX text_reading_taxonomy ON text_reading (tenant, taxonomy)",
     "CREATE INDEX text_reading_subject ON text_reading (tenant, subject_id)",
     "CREATE TABLE text_topic (tenant {id} NOT NULL, source {text} NOT NULL, item_id {id} NOT NULL, \
      name {text} NOT NULL, competitor SMALLINT NOT NULL, subject_id {id} NOT NULL, sentiment INTEGER NOT NULL, \
      PRIMARY KEY (tenant, source, item_id, name))",
+    "CREATE INDEX text_topic_name ON text_topic (tenant, name, source, item_id)",
     "CREATE INDEX text_topic_subject ON text_topic (tenant, subject_id)",
 ];
 

@@ -8,7 +8,7 @@ use sea_orm_migration::prelude::*;
 const TABLES: &[&str] = &[
     "CREATE TABLE mention (tenant {id} NOT NULL, mention_id {id} NOT NULL, key_id {id} NOT NULL, source {text} NOT NULL, \
      subject_id {id} NOT NULL, customer_id {id}, kind {text} NOT NULL, place {text} NOT NULL, product {text} NOT NULL, \
-     language {text} NOT NULL, polarity {text} NOT NULL, rating DOUBLE PRECISION, said_at BIGINT NOT NULL, \
+     language {text} NOT NULL, rating DOUBLE PRECISION, said_at BIGINT NOT NULL, \
      replied_at BIGINT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, revision BIGINT NOT NULL, \
      body {bytes} NOT NULL, PRIMARY KEY (tenant, mention_id))",
     "CREATE UNIQUE INDEX mention_key ON mention (tenant, key_id)",

@@ -15,8 +15,8 @@ const TABLES: &[&str] = &[
     "CREATE TABLE follow_up (tenant {id} NOT NULL, follow_up_id {id} NOT NULL, subject_id {id} NOT NULL, rule_id {id}, \
      kind {text} NOT NULL, status {text} NOT NULL, owner {text} NOT NULL, team {text} NOT NULL, \
      overdue SMALLINT NOT NULL, root_cause {text} NOT NULL, opened_at BIGINT NOT NULL, due_at BIGINT NOT NULL, \
-     resolved_at BIGINT, changed_at BIGINT NOT NULL, scored_by {id}, revision BIGINT NOT NULL, body {bytes} NOT NULL, \
-     PRIMARY KEY (tenant, follow_up_id))",
+     resolved_at BIGINT, changed_at BIGINT NOT NULL, scored_by {id}, joined_to {id}, revision BIGINT NOT NULL, \
+     body {bytes} NOT NULL, PRIMARY KEY (tenant, follow_up_id))",
     "CREATE INDEX follow_up_subject ON follow_up (tenant, subject_id)",
     "CREATE INDEX follow_up_resolved ON follow_up (tenant, subject_id) WHERE status = 'resolved'",
     "CREATE INDEX follow_up_opened ON follow_up (tenant, opened_at, follow_up_id)",
@@ -24,6 +24,7 @@ const TABLES: &[&str] = &[
     "CREATE INDEX follow_up_next ON follow_up (tenant, due_at, follow_up_id) WHERE status IN ('open', 'in_progress')",
     "CREATE INDEX follow_up_root ON follow_up (tenant, root_cause) WHERE root_cause <> ''",
     "CREATE INDEX follow_up_scored ON follow_up (tenant, scored_by) WHERE scored_by IS NOT NULL",
+    "CREATE INDEX follow_up_joined ON follow_up (tenant, joined_to) WHERE joined_to IS NOT NULL",
     "CREATE TABLE follow_up_cause (tenant {id} NOT NULL, cause_id {id} NOT NULL, rule_id {id} NOT NULL, \
      kind {text} NOT NULL, follow_up_id {id} NOT NULL, subject_id {id} NOT NULL, revision BIGINT NOT NULL, \
      stands SMALLINT NOT NULL, progress {bytes}, PRIMARY KEY (tenant, cause_id, rule_id))",

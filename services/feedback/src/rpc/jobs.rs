@@ -8,8 +8,11 @@ use rapport_api::feedback::v1::RereadTextsResult;
 use rapport_data::{Job, Jobs, Step, Work};
 use rapport_kernel::Fault;
 
-use crate::service::Rereading;
+use crate::convert::invitation::render_tally;
+use crate::domain::asking::Stage;
+use crate::service::asking::wave::{self, Stepped};
 use crate::service::topics::KIND;
+use crate::service::{Asking, Rereading};
 
 /// How long others may still be writing what they read by the taxonomy of before: it is looked once more after that.
 const SETTLED: Duration = Duration::from_secs(2);
@@ -18,8 +21,29 @@ const REST: Duration = Duration::from_millis(5);
 
 /// All jobs, by the name of the call that begins them.
 #[must_use]
-pub fn all(rereading: Rereading) -> Jobs {
-    Jobs::new().with(KIND, Reread(rereading))
+pub fn all(rereading: Rereading, asking: Asking) -> Jobs {
+    Jobs::new().with(KIND, Reread(rereading)).with(wave::KIND, Invite(asking))
+}
+
+/// Invites a population.
+struct Invite(Asking);
+
+impl Job for Invite {
+    fn step(&self, work: Work) -> BoxFuture<'_, Result<Step, Fault>> {
+        Box::pin(async move {
+            let stage: Option<Stage> = match work.cursor.as_slice() {
+                [] => None,
+                bytes => serde_json::from_slice(bytes).map_err(Fault::internal)?,
+            };
+            match self.0.step_wave(&work, stage).await? {
+                Stepped::More { stage, done, total, rest } => {
+                    let cursor = serde_json::to_vec(&stage).map_err(Fault::internal)?;
+                    Ok(Step::more(cursor, done, total).after(rest))
+                }
+                Stepped::Done(tally) => Step::done(&render_tally(&tally), work.total),
+            }
+        })
+    }
 }
 
 /// Reads stored texts again.

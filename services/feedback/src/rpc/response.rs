@@ -19,7 +19,7 @@ use rapport_platform::rpc::{call_of, unary};
 use rapport_platform::{Call, status};
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::convert::{response as convert, search, submission};
+use crate::convert::{response as convert, search, submission, ticket};
 use crate::domain;
 use crate::domain::Customer;
 use crate::domain::asking::token::{Scope, Token};
@@ -174,7 +174,7 @@ impl ResponseService for ResponseRpc {
         unary(request, async |call, message: WatchResponsesRequest| {
             let (tenant, page_key) = (call.tenant(), self.page_key.clone());
             let survey = convert::watching(&message)?;
-            let from = page_key.open(tenant, WATCH, &message.resume_token).map_err(convert::token)?;
+            let from = page_key.open(tenant, WATCH, &message.resume_token).map_err(ticket::token)?;
             let watch = self.responses.watch(call, survey, message.include_tests, from).await?;
             let told = futures::stream::try_unfold(watch, move |mut watch| {
                 let page_key = page_key.clone();

@@ -15,12 +15,13 @@ use rapport_api::feedback::v1::{
     SampleSize, Survey, SurveyDropOff, UpdateSurveyRequest, WatchInvitationsRequest, WatchInvitationsResponse,
 };
 use rapport_data::Receipt;
-use rapport_kernel::Fault;
+use rapport_kernel::{Fault, OperationId};
 use rapport_platform::rpc::unary;
 use rapport_platform::{Call, status};
 use tonic::{Request, Response, Status};
 
-use crate::convert::{asking, invitation, response, survey as convert};
+use crate::convert::invitation::Batch;
+use crate::convert::{asking, invitation, survey as convert, ticket};
 use crate::domain::{Versioned, asking as domain};
 use crate::service::asking::Invited;
 use crate::service::{Asking, Responses, Surveys};
@@ -194,7 +195,15 @@ impl SurveyService for SurveyRpc {
     ) -> Result<Response<BatchInviteResponse>, Status> {
         unary(request, async |call, message| {
             let bytes = message.encode_to_vec();
-            let (request_id, survey, orders) = invitation::batch(message)?;
+            let (request_id, survey, orders) = match invitation::batch(message)? {
+                Batch::Customers(request_id, survey, orders) => (request_id, survey, orders),
+                Batch::Population(request_id, wave) => {
+                    let encode = |operation: &OperationId| invitation::render_begun(operation).encode_to_vec();
+                    let receipt = Receipt::new("BatchInvite", request_id, &bytes, encode);
+                    let answer = self.asking.begin_wave(&call, receipt, request_id, wave).await?;
+                    return answer.message(invitation::render_begun);
+                }
+            };
             let encode = |results: &invitation::Results| invitation::render_batch(results).encode_to_vec();
             let receipt = Receipt::new("BatchInvite", request_id, &bytes, encode);
             let answer = self.asking.batch(&call, receipt, survey, orders).await?;
@@ -283,7 +292,7 @@ impl SurveyService for SurveyRpc {
         unary(request, async |call, message: WatchInvitationsRequest| {
             let (tenant, page_key) = (call.tenant(), self.asking.key().clone());
             let survey = invitation::watching(&message)?;
-            let from = page_key.open(tenant, WATCH, &message.resume_token).map_err(response::token)?;
+            let from = page_key.open(tenant, WATCH, &message.resume_token).map_err(ticket::token)?;
             let watch = self.asking.watch(call, survey, from).await?;
             let told = futures::stream::try_unfold(watch, move |mut watch| {
                 let page_key = page_key.clone();

@@ -49,6 +49,7 @@ impl Erasures {
                     let told = this.tickets.erase(&tx, &some).await? + this.mentions.erase(&tx, &some).await?;
                     let readings = store::text_reading::erase(&tx, &some).await?;
                     let asking = store::asking::code::erase(&tx, &some).await?;
+                    let asking = asking + store::holder::erase(&tx, &some).await?;
                     Ok(asking + responses + promises + followed + told + readings)
                 }
             };

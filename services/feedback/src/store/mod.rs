@@ -2,6 +2,7 @@
 
 pub mod asking;
 pub mod follow_up;
+pub mod holder;
 pub mod improvement;
 pub mod loop_due;
 pub mod mention;

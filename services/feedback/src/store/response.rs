@@ -8,6 +8,7 @@ use sea_orm::{ActiveValue::NotSet, Condition, IntoActiveModel as _, Order, Query
 use serde::{Deserialize, Serialize};
 
 use super::text::FreeText;
+use super::text_reading::{self, Source};
 use super::{column, response_tag, revision, small, time, version};
 use crate::domain::response::{Filter, Origin};
 use crate::domain::{Party, Respondent, Response, ResponseId, SurveyId, SurveyKind, Touch};
@@ -267,7 +268,7 @@ fn condition(tenant: TenantId, filter: &Filter) -> Condition {
     for tag in &filter.tags {
         all = all.add(Column::ResponseId.in_subquery(response_tag::having(tenant, tag)));
     }
-    all
+    all.add(text_reading::read_so(tenant, Source::Response, ("response", "response_id"), &filter.tone))
 }
 
 fn found(row: Option<Model>, id: ResponseId) -> Result<Response, Fault> {

@@ -1,15 +1,15 @@
-//! What was read in texts, as far as figures are made from it: a row for each response, ticket and mention that has words,
+//! What was read in texts, as far as figures are made from it and items are found by it: a row for each response, ticket and mention that has words,
 //! and one for each topic that it speaks of. The rows follow every change of what they are of, in its unit of work.
 
 use std::collections::BTreeMap;
 
 use rapport_data::{Bulk, Column as Values, Rx, Stored as _, Tx};
-use rapport_kernel::{Fault, SubjectId, Timestamp};
-use sea_orm::sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
+use rapport_kernel::{Fault, SubjectId, TenantId, Timestamp};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, Func, Query};
 use sea_orm::{ConnectionTrait as _, QueryResult, Statement, Value};
 use uuid::Uuid;
 
-use crate::domain::reading::{Named, Reading};
+use crate::domain::reading::{Named, Reading, Tone};
 
 /// How many ids one statement names.
 const CHUNK: usize = 500;
@@ -77,13 +77,14 @@ const READINGS: Bulk = Bulk {
         "channel",
         "product",
         "sentiment",
+        "polarity",
         "counts",
         "taxonomy",
     ],
     suffix: "ON CONFLICT (tenant, source, item_id) DO UPDATE SET subject_id = excluded.subject_id, \
              said_at = excluded.said_at, language = excluded.language, channel = excluded.channel, \
-             product = excluded.product, sentiment = excluded.sentiment, counts = excluded.counts, \
-             taxonomy = excluded.taxonomy",
+             product = excluded.product, sentiment = excluded.sentiment, polarity = excluded.polarity, \
+             counts = excluded.counts, taxonomy = excluded.taxonomy",
 };
 
 const TOPICS: Bulk = Bulk {
@@ -118,6 +119,7 @@ pub async fn put(tx: &Tx, taxonomy: i64, entries: &[Entry<'_>], are_new: bool) -
         Values::Texts(told.iter().map(|(entry, _)| entry.channel.to_owned()).collect()),
         Values::Texts(told.iter().map(|(entry, _)| entry.product.to_owned()).collect()),
         Values::MaybeNumbers(told.iter().map(|(_, reading)| reading.sentiment.map(i64::from)).collect()),
+        Values::Texts(told.iter().map(|(_, reading)| reading.polarity.name().to_owned()).collect()),
         Values::Smalls(told.iter().map(|(entry, _)| i16::from(entry.counts)).collect()),
         Values::Numbers(vec![taxonomy; told.len()]),
     ];
@@ -322,13 +324,30 @@ fn tally(row: &QueryResult, at: usize) -> Result<Tally, Fault> {
     Ok(Tally { texts: whole(row, at)?, told: whole(row, at + 1)?, sum: row.try_get_by_index(at + 2).stored()? })
 }
 
-/// The mentions that speak of a topic, or name a competitor, as a subquery.
-pub(super) fn speaking(rx: &Rx, topic: &str) -> SelectStatement {
-    let mut query = Query::select();
-    query.column("item_id").from("text_topic");
-    query.and_where(Expr::col("tenant").eq(rx.tenant().uuid()));
-    query.and_where(Expr::col("source").eq(Source::Mention.name())).and_where(Expr::col("name").eq(topic));
-    query
+/// Whether what was read of an item is so, as a condition on a query that has the item's id in a column.
+pub(super) fn read_so(tenant: TenantId, source: Source, item: (&'static str, &'static str), tone: &Tone) -> Condition {
+    let row_of = |table: &'static str| {
+        let mut rows = Query::select();
+        rows.expr(Expr::val(1)).from(table).and_where(Expr::col((table, "tenant")).eq(tenant.uuid()));
+        rows.and_where(Expr::col((table, "source")).eq(source.name()));
+        rows.and_where(Expr::col((table, "item_id")).equals(item));
+        rows
+    };
+    let mut all = Condition::all();
+    if tone.polarity.is_some() || tone.least.is_some() || tone.most.is_some() {
+        // Where nothing tells how its author feels, that is shown as 0.
+        let sentiment = || Expr::expr(Func::coalesce([Expr::col(("text_reading", "sentiment")), Expr::val(0)]));
+        let so = Condition::all()
+            .add_option(tone.polarity.map(|leans| Expr::col(("text_reading", "polarity")).eq(leans.name())))
+            .add_option(tone.least.map(|least| sentiment().gte(least)))
+            .add_option(tone.most.map(|most| sentiment().lte(most)));
+        all = all.add(Expr::exists(row_of("text_reading").cond_where(so).to_owned()));
+    }
+    if let Some(topic) = &tone.topic {
+        let so = Expr::col(("text_topic", "name")).eq(topic.as_str());
+        all = all.add(Expr::exists(row_of("text_topic").and_where(so).to_owned()));
+    }
+    all
 }
 
 /// Which praise is looked for.

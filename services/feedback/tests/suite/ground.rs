@@ -19,6 +19,8 @@ use rapport_api::google::longrunning::operations_client::OperationsClient;
 use rapport_api::google::longrunning::{Operation, WaitOperationRequest};
 use rapport_api::personalisation::v1::contact_policy_service_server::ContactPolicyServiceServer;
 use rapport_api::profiles::v1::context_service_server::{ContextService, ContextServiceServer};
+use rapport_api::profiles::v1::profile_service_server::ProfileServiceServer;
+use rapport_api::profiles::v1::segment_service_server::SegmentServiceServer;
 use rapport_api::profiles::v1::{GetContextRequest, GetContextResponse};
 use rapport_bus::{Bus, BusConfig, MemoryBus, Subscription};
 use rapport_data::{DatabaseConfig, Engine};
@@ -33,6 +35,7 @@ use tonic::{Request, Response, Status};
 use tonic_types::StatusExt as _;
 
 use crate::ledger::Ledger;
+use crate::population::Populations;
 
 /// Several platforms trust each other by it.
 fn config() -> PlatformConfig {
@@ -48,6 +51,7 @@ pub struct Ground {
     /// By which the tests call.
     door: Platform,
     pub profiles: Profiles,
+    pub populations: Populations,
     pub bus: Arc<dyn Bus>,
     /// Of the Postgres database.
     pub url: String,
@@ -71,27 +75,33 @@ impl Ground {
         let platform = platform.expect("a platform");
         let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new(&BusConfig::default()));
         let profiles = Profiles::default();
-        let ledger = Ledger::default();
-        Self::built(platform, (clock, profiles, ledger, bus), (address.unwrap_or_default(), Arc::new(folder)), database)
-            .await
+        let peers = (profiles, Populations::default(), Ledger::default());
+        Self::built(platform, (clock, peers, bus), (address.unwrap_or_default(), Arc::new(folder)), database).await
     }
 
     /// Another instance on the same database, beside the same peers.
     pub async fn beside(&self) -> Self {
         let platform = Platform::new(&config(), Arc::clone(&self.clock) as Arc<_>, self.platform.contract.clone());
         let platform = platform.expect("a platform");
-        let around = (Arc::clone(&self.clock), self.profiles.clone(), self.ledger.clone(), Arc::clone(&self.bus));
+        let peers = (self.profiles.clone(), self.populations.clone(), self.ledger.clone());
+        let around = (Arc::clone(&self.clock), peers, Arc::clone(&self.bus));
         let place = (self.url.clone(), Arc::clone(&self.folder));
         Self::built(platform, around, place, self.database.clone()).await
     }
 
     async fn built(
         platform: Platform,
-        (clock, profiles, ledger, bus): (Arc<ManualClock>, Profiles, Ledger, Arc<dyn Bus>),
+        (clock, (profiles, populations, ledger), bus): (
+            Arc<ManualClock>,
+            (Profiles, Populations, Ledger),
+            Arc<dyn Bus>,
+        ),
         (url, folder): (String, Arc<tempfile::TempDir>),
         database: DatabaseConfig,
     ) -> Self {
-        let routes = rapport_platform::Routes::new(ContextServiceServer::new(profiles.clone()));
+        let routes = rapport_platform::Routes::new(ContextServiceServer::new(profiles.clone()))
+            .add_service(SegmentServiceServer::new(populations.clone()))
+            .add_service(ProfileServiceServer::new(populations.clone()));
         platform.peers.link("profiles", stack(routes, &platform));
         let contacts = rapport_platform::Routes::new(ContactPolicyServiceServer::new(ledger.clone()));
         platform.peers.link("personalisation", stack(contacts, &platform));
@@ -100,7 +110,7 @@ impl Ground {
         let door = Platform::new(&config(), Arc::clone(&clock) as Arc<_>, platform.contract.clone());
         let door = door.expect("a platform");
         door.peers.link("feedback", stack(module.expect("feedback builds").routes, &platform));
-        Self { clock, platform, door, profiles, ledger, bus, url, folder, database }
+        Self { clock, platform, door, profiles, populations, ledger, bus, url, folder, database }
     }
 
     pub fn channel(&self, tenant: TenantId) -> PeerChannel {
@@ -118,14 +128,26 @@ impl Ground {
     pub fn mentions(&self, tenant: TenantId) -> MentionServiceClient<PeerChannel> {
         MentionServiceClient::new(self.channel(tenant)).max_decoding_message_size(rapport_api::MAX_RESPONSE_BYTES)
     }
+    pub fn operations(&self, tenant: TenantId) -> OperationsClient<PeerChannel> {
+        OperationsClient::new(self.channel(tenant))
+    }
+    /// Waits until an operation has ended.
+    pub async fn ended(&self, tenant: TenantId, name: &str) -> Operation {
+        let timeout = Some(prost_types::Duration { seconds: 120, nanos: 0 });
+        let request = WaitOperationRequest { name: name.to_owned(), timeout };
+        let ended = self.operations(tenant).wait_operation(request).await.expect("it is there").into_inner();
+        assert!(ended.done, "{ended:?}");
+        ended
+    }
     /// Waits until an operation has ended well.
     pub async fn operation(&self, tenant: TenantId, name: &str) -> Operation {
-        let timeout = Some(prost_types::Duration { seconds: 60, nanos: 0 });
-        let request = WaitOperationRequest { name: name.to_owned(), timeout };
-        let mut operations = OperationsClient::new(self.channel(tenant));
-        let ended = operations.wait_operation(request).await.expect("it is there").into_inner();
-        assert!(ended.done && !matches!(ended.result, Some(Ended::Error(_))), "{ended:?}");
+        let ended = self.ended(tenant, name).await;
+        assert!(!matches!(ended.result, Some(Ended::Error(_))), "{ended:?}");
         ended
+    }
+    /// Stops this instance's tasks, as the end of its process does.
+    pub async fn stop(&self) {
+        assert!(self.platform.stop(Duration::from_secs(30)).await, "tasks end in time");
     }
     pub fn erasures(&self, tenant: TenantId) -> ErasureServiceClient<PeerChannel> {
         ErasureServiceClient::new(self.channel(tenant))

@@ -31,6 +31,8 @@ struct Held {
     contacts: BTreeMap<Uuid, Stand>,
     /// By channel, why nobody may be contacted there.
     forbidden: BTreeMap<String, ContactBlockReason>,
+    /// How many reservations are made yet before nobody answers; none: any number.
+    left: Option<usize>,
 }
 
 impl Ledger {
@@ -41,6 +43,14 @@ impl Ledger {
     /// Allows it again.
     pub fn allow(&self, channel: &str) {
         self.0.lock().expect("no panic").forbidden.remove(channel);
+    }
+    /// Is away after so many reservations; none: is back.
+    pub fn away_after(&self, reservations: Option<usize>) {
+        self.0.lock().expect("no panic").left = reservations;
+    }
+    /// Whether it is away.
+    pub fn is_away(&self) -> bool {
+        self.0.lock().expect("no panic").left == Some(0)
     }
     /// How many contacts stand so.
     pub fn count(&self, stand: Stand) -> usize {
@@ -95,7 +105,14 @@ impl ContactPolicyService for Ledger {
             return Ok(Response::new(ReserveContactResponse { blocks, ..ReserveContactResponse::default() }));
         }
         let id = Uuid::now_v7();
-        self.0.lock().expect("no panic").contacts.insert(id, Stand::Reserved);
+        {
+            let mut held = self.0.lock().expect("no panic");
+            if held.left == Some(0) {
+                return Err(status(Fault::unavailable("the ledger", "it is away")));
+            }
+            held.left = held.left.map(|left| left - 1);
+            held.contacts.insert(id, Stand::Reserved);
+        }
         let contact = Some(Contact { contact_id: id.to_string(), ..Contact::default() });
         Ok(Response::new(ReserveContactResponse { contact, ..ReserveContactResponse::default() }))
     }

@@ -152,6 +152,18 @@ impl Told {
         panic!("it was not told of {kind} {id}: {:?}", self.newest.get(&key));
     }
 
+    /// An aggregate as of a revision, once it is told.
+    pub async fn as_of(&mut self, kind: &str, id: &str, revision: u64) -> Event {
+        let key = (kind.to_owned(), id.to_owned());
+        for _ in 0..1_000 {
+            self.read().await;
+            if let Some(event) = self.newest.get(&key).filter(|event| event.revision == revision) {
+                return event.clone();
+            }
+        }
+        panic!("{kind} {id} was not told of as of {revision}: {:?}", self.newest.get(&key));
+    }
+
     async fn read(&mut self) {
         for (counts, subscription) in &mut self.subscriptions {
             let deliveries = subscription.next(100, Duration::from_millis(1)).await.expect("the bus is up");

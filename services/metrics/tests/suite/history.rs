@@ -134,7 +134,7 @@ impl Teller {
     }
 
     pub fn link(&mut self, subject: SubjectId, customer: SubjectId) {
-        let linked = SubjectLinked { from_customer_id: String::new(), to_customer_id: customer.to_string() };
+        let linked = SubjectLinked { to_customer_id: customer.to_string(), ..SubjectLinked::default() };
         let event = self.event(subject, "link", subject.uuid(), Payload::SubjectLinked(linked));
         self.profiles.push(event);
     }

@@ -10,7 +10,7 @@ use rapport_kernel::{Fault, SubjectId, Timestamp};
 
 use super::{datum, id, instant};
 use crate::domain::contact::Hours;
-use crate::domain::{Consents, LastScore, Party, Profile, Standing};
+use crate::domain::{Consents, LastScore, Party, Profile, Scale, Standing};
 
 /// A customer's context, decoded, and the bytes it came in, which are kept with each decision made from it.
 pub struct Context {
@@ -95,7 +95,9 @@ fn standing(context: &CustomerContext) -> Result<Standing, Fault> {
     let mut last_scores = Vec::new();
     for last in &context.scores {
         let at = instant(last.time.as_ref())?.unwrap_or(Timestamp::MIN);
-        last_scores.push(LastScore { kind: last.kind.clone(), score: last.score, at });
+        let scale = Scale { min: last.scale_min, max: last.scale_max, reversed: last.reversed };
+        let scale = Some(scale).filter(|scale| scale.min < scale.max);
+        last_scores.push(LastScore { kind: last.kind.clone(), score: last.score, scale, at });
     }
     let mut flag_ends = Vec::new();
     for flag in &context.flags {

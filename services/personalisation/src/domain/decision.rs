@@ -206,8 +206,13 @@ fn reasons(rank: usize, drawn: &Rank, candidate: &Candidate, had: u32) -> Vec<St
         None => "it has no cap".to_owned(),
     };
     let Rank { probability, among, best, .. } = drawn;
-    let way = if *best { "as the best by propensity × value" } else { "to explore beside the best" };
-    let drawn = format!("drawn at rank {} of {among} with probability {probability:.6}, {way}", rank + 1);
+    let from = match among {
+        1 => "as the only action left".to_owned(),
+        _ => format!("from {among} actions"),
+    };
+    let why = if *best { "it has the highest propensity × value of them" } else { "to try another than the best" };
+    let why = if *among == 1 { String::new() } else { format!(": {why}") };
+    let drawn = format!("drawn for place {} {from}, with probability {probability:.6}{why}", rank + 1);
     vec![fits(&candidate.action), eligible.to_owned(), capped, drawn]
 }
 
@@ -237,7 +242,7 @@ fn left_out(
     });
     let by_draw = lost.iter().map(|(place, probability)| {
         let action = &candidates[*place].action;
-        let rule = format!("others were drawn; at rank {ranks} its probability was {probability:.6}");
+        let rule = format!("others were drawn: for place {ranks}, the last one, its probability was {probability:.6}");
         LeftOut { action: action.id, name: action.draft.name.clone(), tier: Tier::Arbitration, rule }
     });
     let mut all: Vec<LeftOut> = by_rule.chain(by_draw).collect();

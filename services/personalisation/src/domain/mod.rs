@@ -21,7 +21,7 @@ pub use decision::{Ask, Chosen, Decision, DecisionId, Draw, LeftOut, decide};
 pub use erased::Erased;
 pub use funnel::{Counts, Funnel, Tier};
 pub use policy::Policy;
-pub use profile::{Consents, Datum, LastScore, Party, Profile, Standing};
+pub use profile::{Consents, Datum, LastScore, Party, Profile, Scale, Standing};
 
 /// The version of everything here that a decision's bytes depend on: the funnel, the arbitration, the generator and
 /// the words. It is logged with every decision; a change of any of them raises it, so that a replay of an older

@@ -60,20 +60,38 @@ pub struct LastScore {
     pub kind: String,
     /// The score, on the survey's scale.
     pub score: i32,
+    /// The scale; none where it was not told: the usual one of its kind.
+    pub scale: Option<Scale>,
     /// When it was given.
     pub at: Timestamp,
 }
 
+/// A survey's scale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scale {
+    /// The least of it.
+    pub min: i32,
+    /// The greatest of it.
+    pub max: i32,
+    /// Whether a low score is the good one.
+    pub reversed: bool,
+}
+
 impl LastScore {
-    /// Whether it is low: tNPS and NPS up to 6, CSAT's bottom two, CES' bottom three.
+    /// Whether it is low: tNPS and NPS up to 6, CSAT in the lowest quarter of its scale, CES in the lowest third; where a low
+    /// figure is the good one, at the other end. As metrics has it: 2 of 5, and 3 of 7.
     #[must_use]
     pub fn is_low(&self) -> bool {
-        match self.kind.as_str() {
-            "nps" | "tnps" => self.score <= 6,
-            "csat" => self.score <= 2,
-            "ces" => self.score <= 3,
-            _ => false,
-        }
+        let (usual, share) = match self.kind.as_str() {
+            "nps" | "tnps" => return self.score <= 6,
+            "csat" => (Scale { min: 1, max: 5, reversed: false }, 4),
+            "ces" => (Scale { min: 1, max: 7, reversed: false }, 3),
+            _ => return false,
+        };
+        let Scale { min, max, reversed } = self.scale.unwrap_or(usual);
+        let (score, min, max) = (i64::from(self.score), i64::from(min), i64::from(max));
+        let height = if reversed { max - score } else { score - min };
+        height * share <= max - min
     }
 }
 

@@ -111,6 +111,13 @@ fn each_tier_leaves_out_what_it_should_and_says_why() {
     assert_eq!(tiers, [Validity, Validity, Placement, Placement, Eligibility, Eligibility, Tier::Cap, Arbitration]);
     assert_eq!(left_out(&decision, 3).1, "is for email, not for web");
     assert!(left_out(&decision, 6).1.contains("is not known of this customer"));
+    let drawn =
+        "drawn for place 1 from 2 actions, with probability 1.000000: it has the highest propensity × value of them";
+    assert_eq!(decision.chosen[0].reasons[3], drawn);
+    let lost = "others were drawn: for place 1, the last one, its probability was 0.000000";
+    assert_eq!(left_out(&decision, 9).1, lost);
+    let alone = decided(draft("alone")).chosen;
+    assert_eq!(alone[0].reasons[3], "drawn for place 1 as the only action left, with probability 1.000000");
     let capped = left_out(&decision, 7).1;
     assert_eq!(capped, "the customer had it 2 times, and may get it at most 2 times in any 1 days");
 }

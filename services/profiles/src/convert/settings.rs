@@ -7,9 +7,14 @@ use rapport_kernel::{Currency, Fault};
 use super::standing::{is_language, is_zone};
 use super::{add, mask, revision};
 use crate::convert::profile::etag;
+use crate::domain::memory::Weights;
 use crate::domain::normalise;
 use crate::domain::settings::Settings;
+use crate::domain::value::Number;
 use crate::service::settings::{Change, Updating};
+
+/// What weighs anything weighs so much at least.
+const LEAST_WEIGHT: f64 = 0.01;
 
 /// A setting: its name, and what takes it over.
 const FIELDS: &[(&str, Change)] = &[
@@ -20,6 +25,7 @@ const FIELDS: &[(&str, Change)] = &[
     ("currency", |held, new| held.currency.clone_from(&new.currency)),
     ("suppression_threshold", |held, new| held.suppression_threshold = new.suppression_threshold),
     ("strict_traits", |held, new| held.strict_traits = new.strict_traits),
+    ("sentiment_weights", |held, new| held.sentiment_weights.clone_from(&new.sentiment_weights)),
 ];
 
 /// Which settings to change.
@@ -53,6 +59,15 @@ pub fn update(message: &message::UpdateTenantSettingsRequest) -> Result<Updating
         let text = "must be at least 2, or 0: a figure that rests on one customer tells of that one";
         add(&mut out, "tenant_settings.suppression_threshold", "suppression_threshold.hides", text);
     }
+    let weights = given.sentiment_weights.unwrap_or_default();
+    for (name, weight) in
+        [("survey", weights.survey), ("ticket", weights.ticket), ("mention", weights.mention), ("chat", weights.chat)]
+    {
+        if weight.is_some_and(|weight| weight > 0.0 && weight < LEAST_WEIGHT) {
+            let field = format!("tenant_settings.sentiment_weights.{name}");
+            add(&mut out, &field, "sentiment_weights.weighs", "must be 0, or at least 0.01");
+        }
+    }
     out.check()?;
     let changes = FIELDS.iter().filter(|(name, _)| mask::names(message.update_mask.as_ref(), name, true));
     let settings = Settings {
@@ -63,6 +78,12 @@ pub fn update(message: &message::UpdateTenantSettingsRequest) -> Result<Updating
         currency: given.currency,
         suppression_threshold: u32::try_from(given.suppression_threshold).unwrap_or(0),
         strict_traits: given.strict_traits,
+        sentiment_weights: Weights {
+            survey: weights.survey.and_then(Number::new),
+            ticket: weights.ticket.and_then(Number::new),
+            mention: weights.mention.and_then(Number::new),
+            chat: weights.chat.and_then(Number::new),
+        },
         revision: 0,
         updated_at: None,
     };
@@ -80,7 +101,14 @@ pub fn settings(settings: &Settings) -> message::TenantSettings {
         currency: settings.currency.clone(),
         suppression_threshold: i32::try_from(settings.suppression_threshold).unwrap_or(i32::MAX),
         strict_traits: settings.strict_traits,
+        sentiment_weights: sentiment_weights(&settings.sentiment_weights),
         etag: etag(settings.revision),
         update_time: settings.updated_at.map(timestamp),
     }
+}
+
+fn sentiment_weights(weights: &Weights) -> Option<message::SentimentWeights> {
+    let Weights { survey, ticket, mention, chat } = weights;
+    let [survey, ticket, mention, chat] = [survey, ticket, mention, chat].map(|weight| weight.map(Number::get));
+    (*weights != Weights::default()).then_some(message::SentimentWeights { survey, ticket, mention, chat })
 }

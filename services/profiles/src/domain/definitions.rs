@@ -38,6 +38,8 @@ pub struct Versions {
     pub calendar: u64,
     /// By which the trust in a source changed.
     pub trust: u64,
+    /// By which it changed how much a text weighs in how a customer feels.
+    pub sentiment: u64,
 }
 
 /// What a tenant derives of its customers.
@@ -161,6 +163,12 @@ impl Definitions {
         self.traits.iter().filter_map(move |(name, changed_by)| (*changed_by > version).then_some(name))
     }
 
+    /// Whether texts weigh otherwise in how a customer feels than by a version.
+    #[must_use]
+    pub const fn weigh_otherwise(&self, version: u64) -> bool {
+        self.versions.sentiment > version
+    }
+
     /// What can be another than before as of an instant: what reads something that was touched, and what is declared
     /// otherwise than by the version that it was derived by. Where the clock has come to an instant at which something of
     /// it could change, all of it can.
@@ -175,6 +183,9 @@ impl Definitions {
         let (mut touched, mut parts) = (touched.clone(), Parts::default());
         if before.version < self.version {
             touched.traits.extend(self.traits_since(before.version).cloned());
+            if self.weigh_otherwise(before.version) {
+                touched.join(Touched::by_score());
+            }
             parts.stages = self.versions.stages > before.version;
             let changed = self.segments.iter().enumerate();
             let changed = changed.filter(|(_, compiled)| compiled.segment.changed_by > before.version);

@@ -2,6 +2,7 @@
 //! what feedback told, item by item, so that it is exact after every correction, deletion, merge and split.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use rapport_kernel::{SubjectId, Timestamp};
@@ -48,14 +49,51 @@ impl Source {
     pub fn of(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|source| source.name() == name)
     }
+}
 
-    /// How much its texts weigh.
-    const fn weight(self) -> f64 {
-        match self {
-            Self::Survey | Self::Ticket => 1.0,
-            Self::Mention | Self::Chat => 0.7,
-            Self::Silent => 0.0,
-        }
+/// How much texts weigh by where they come from; what is not set weighs what is usual.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Weights {
+    /// A survey response.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub survey: Option<Number>,
+    /// A ticket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<Number>,
+    /// A mention.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mention: Option<Number>,
+    /// A chat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chat: Option<Number>,
+}
+
+impl fmt::Debug for Weights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { survey, ticket, mention, chat } = self;
+        f.debug_list().entries([survey, ticket, mention, chat].map(|weight| weight.map(Number::get))).finish()
+    }
+}
+
+impl Weights {
+    /// How much a text of a source weighs; 0: it is left out.
+    #[must_use]
+    pub fn of(&self, source: Source) -> f64 {
+        let (set, usual) = match source {
+            Source::Survey => (self.survey, 1.0),
+            Source::Ticket => (self.ticket, 1.0),
+            Source::Mention => (self.mention, 0.7),
+            Source::Chat => (self.chat, 0.7),
+            Source::Silent => (None, 0.0),
+        };
+        set.map_or(usual, Number::get)
+    }
+
+    /// Whether all texts weigh the same by both.
+    #[must_use]
+    pub fn are_those_of(&self, other: &Self) -> bool {
+        Source::ALL.into_iter().all(|source| Number::new(self.of(source)) == Number::new(other.of(source)))
     }
 }
 
@@ -154,27 +192,27 @@ pub struct Memory {
     pub broken_promises: u32,
 }
 
-/// The mean of sentiments, each by its weight and by half for every half-life before the last; science.md, "accumulated
+/// The mean of sentiments, each by its weight, which is more than nothing, and by half for every half-life before the last; science.md, "accumulated
 /// sentiment". All of them fade alike, so that it changes with a text and not with time.
-fn mean(texts: &[(Timestamp, Source, f64)]) -> Option<f64> {
+fn mean(texts: &[(Timestamp, f64, f64)]) -> Option<f64> {
     let last = texts.iter().map(|(at, ..)| *at).max()?;
     let (mut sum, mut weights) = (0.0, 0.0);
-    for (at, source, sentiment) in texts {
+    for (at, weight, sentiment) in texts {
         let halves = last.since(*at).as_secs_f64() / HALF_LIFE.as_secs_f64();
-        let weight = source.weight() * (-halves).exp2();
+        let weight = weight * (-halves).exp2();
         sum += weight * sentiment;
         weights += weight;
     }
-    // The last text weighs what its source does, which is more than nothing.
+    // The last text weighs what its source does.
     Some(sum / weights)
 }
 
 impl Memory {
     /// Of items, in whatever order they were told.
     #[must_use]
-    pub fn of(items: &[Item]) -> Self {
+    pub fn of(items: &[Item], weights: &Weights) -> Self {
         let mut memory = Self::default();
-        let mut texts: Vec<(Timestamp, Uuid, Source, f64)> = Vec::new();
+        let mut texts: Vec<(Timestamp, Uuid, f64, f64)> = Vec::new();
         for item in items {
             match item.matter {
                 Matter::None => {}
@@ -186,12 +224,13 @@ impl Memory {
                 Matter::FollowUp => memory.open_follow_ups += 1,
                 Matter::BrokenPromise => memory.broken_promises += 1,
             }
-            let sentiment = item.sentiment.filter(|_| item.source != Source::Silent);
-            texts.extend(sentiment.map(|sentiment| (item.at, item.id, item.source, sentiment)));
+            let weight = weights.of(item.source);
+            let sentiment = item.sentiment.filter(|_| weight > 0.0);
+            texts.extend(sentiment.map(|sentiment| (item.at, item.id, weight, sentiment)));
         }
         // Sums of numbers hang on their order.
         texts.sort_by_key(|(at, id, ..)| (*at, *id));
-        let texts: Vec<_> = texts.into_iter().map(|(at, _, source, sentiment)| (at, source, sentiment)).collect();
+        let texts: Vec<_> = texts.into_iter().map(|(at, _, weight, sentiment)| (at, weight, sentiment)).collect();
         let Some((value, last_at)) = mean(&texts).and_then(Number::new).zip(texts.last().map(|(at, ..)| *at)) else {
             return memory;
         };
@@ -238,7 +277,7 @@ mod tests {
     }
 
     fn value(items: &[Item]) -> Option<f64> {
-        Memory::of(items).mood.map(|mood| mood.value.get())
+        Memory::of(items, &Weights::default()).mood.map(|mood| mood.value.get())
     }
 
     #[test]
@@ -254,19 +293,31 @@ mod tests {
     #[test]
     fn the_trend_is_against_what_it_was_thirty_days_before_the_last_text() {
         let items = [text(0, Source::Survey, 1.0), text(29, Source::Survey, -1.0), text(40, Source::Survey, -1.0)];
-        let mood = Memory::of(&items).mood.expect("told");
+        let mood = Memory::of(&items, &Weights::default()).mood.expect("told");
         assert!((mood.trend.expect("there was one").get() - (mood.value.get() - 1.0)).abs() < 1e-12);
-        assert!(Memory::of(&items[1..]).mood.expect("told").trend.is_none());
+        assert!(Memory::of(&items[1..], &Weights::default()).mood.expect("told").trend.is_none());
     }
 
     #[test]
     fn what_stands_open_is_counted_and_a_complaint_is_a_ticket() {
         let of = |matter| Item { matter, sentiment: None, ..text(0, Source::Silent, 0.0) };
         let items = [of(Matter::Complaint), of(Matter::Ticket), of(Matter::FollowUp), of(Matter::BrokenPromise)];
-        let memory = Memory::of(&items);
+        let memory = Memory::of(&items, &Weights::default());
         let counts = (memory.open_tickets, memory.open_complaints, memory.open_follow_ups, memory.broken_promises);
         assert_eq!((counts, memory.mood.is_none()), ((2, 1, 1, 1), true));
         assert!(!memory.numbers().contains_key("sentiment"));
+    }
+
+    #[test]
+    fn a_source_that_weighs_nothing_is_left_out_and_what_is_not_set_weighs_what_is_usual() {
+        let weights = Weights { ticket: Number::new(0.0), chat: Number::new(2.0), ..Weights::default() };
+        let items = [text(0, Source::Chat, 1.0), text(0, Source::Survey, -1.0), text(9, Source::Ticket, -1.0)];
+        let mood = Memory::of(&items, &weights).mood.expect("told");
+        assert!((mood.value.get() - 1.0 / 3.0).abs() < 1e-12);
+        assert_eq!((mood.texts, mood.last_at), (2, at(0)));
+        assert!(Memory::of(&items[2..], &weights).mood.is_none(), "there is nothing else");
+        let usual = Weights { survey: Number::new(1.0), mention: Number::new(0.7), ..Weights::default() };
+        assert!(usual.are_those_of(&Weights::default()) && !weights.are_those_of(&usual));
     }
 
     proptest! {
@@ -275,9 +326,12 @@ mod tests {
             told in proptest::collection::vec((0_i64..400, 0_usize..4, -100_i32..=100), 1..30),
             later in 0_i64..4_000,
             turn in any::<usize>(),
+            set in proptest::option::of([0.01_f64..10.0, 0.01_f64..10.0, 0.01_f64..10.0, 0.01_f64..10.0]),
         ) {
             let sources = [Source::Survey, Source::Ticket, Source::Mention, Source::Chat];
-            let weights = [1.0, 1.0, 0.7, 0.7];
+            let weights = set.unwrap_or([1.0, 1.0, 0.7, 0.7]);
+            let number = |place: usize| set.and_then(|set| Number::new(set[place]));
+            let own = Weights { survey: number(0), ticket: number(1), mention: number(2), chat: number(3) };
             let items: Vec<Item> =
                 told.iter().map(|(days, of, s)| text(*days, sources[*of], f64::from(*s) / 100.0)).collect();
             let now = 400 + later % 400;
@@ -285,12 +339,12 @@ mod tests {
             let sum: f64 =
                 told.iter().map(|(days, of, s)| weights[*of] * decay(*days) * f64::from(*s) / 100.0).sum();
             let all: f64 = told.iter().map(|(days, of, _)| weights[*of] * decay(*days)).sum();
-            let found = value(&items).expect("there are texts");
+            let found = Memory::of(&items, &own).mood.expect("there are texts").value.get();
             prop_assert!((found - sum / all).abs() < 1e-9, "{} is not {}", found, sum / all);
             let mut turned = items.clone();
             turned.rotate_left(turn % items.len());
             turned.reverse();
-            prop_assert!(Memory::of(&turned) == Memory::of(&items));
+            prop_assert!(Memory::of(&turned, &own) == Memory::of(&items, &own));
         }
     }
 }

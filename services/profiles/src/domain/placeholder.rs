@@ -6,9 +6,16 @@ use super::namespace::Normaliser;
 
 /// What stands for nothing in any namespace, in lower case and without outer punctuation.
 const WORDS: &[&str] = &[
+    "#n/a",
+    "#name?",
+    "#null!",
+    "#ref!",
+    "#value!",
     "[object object]",
     "anon",
     "anonymous",
+    "asdf",
+    "asdfgh",
     "blank",
     "default",
     "distinct_id",
@@ -16,35 +23,80 @@ const WORDS: &[&str] = &[
     "dummy",
     "empty",
     "false",
+    "fara",
+    "foo",
+    "foobar",
+    "fără",
     "guest",
+    "inexistent",
     "invalid",
+    "lipsa",
+    "lipsește",
+    "lipsă",
     "missing",
     "n.a",
     "n.a.",
+    "n.d.",
     "n/a",
     "na",
     "nan",
+    "necunoscut",
+    "necunoscută",
+    "nespecificat",
     "nil",
+    "no data",
+    "no e-mail",
+    "no email",
+    "no name",
+    "no phone",
+    "no value",
     "no_value",
     "none",
+    "none given",
     "not applicable",
     "not available",
+    "not given",
     "not known",
     "not provided",
     "not set",
     "not specified",
     "not_authenticated",
     "not_set",
+    "nothing",
     "null",
+    "null@null",
     "placeholder",
+    "qwerty",
     "tbd",
     "test",
+    "test user",
+    "test_user",
+    "testing",
+    "testuser",
     "true",
     "undefined",
     "unidentified",
     "unknown",
+    "unknown user",
     "void",
     "xxx",
+    "не известно",
+    "не указан",
+    "не указано",
+    "неизвестен",
+    "неизвестна",
+    "неизвестно",
+    "нет",
+    "нет данных",
+    "нет информации",
+    "отсутствует",
+    "пусто",
+    "خالی",
+    "ناشناس",
+    "نامشخص",
+    "نامعلوم",
+    "ندارد",
+    "هیچ",
 ];
 
 /// Local parts of addresses that nobody reads, or that stand for nobody.
@@ -75,12 +127,24 @@ const MAILBOXES: &[&str] = &[
     "null",
     "postmaster",
     "test",
+    "test1",
+    "test123",
+    "test2",
     "tester",
     "testing",
+    "testuser",
     "undefined",
     "unknown",
 ];
 
+/// What stands before the @ of an address of a domain that is kept for examples, where somebody copied one.
+const EXAMPLES: &[&str] = &["email", "example", "mail", "name", "sample", "user", "username", "your.email", "yourname"];
+/// What is typed before and after the @ to be done with it.
+const KEYS: &[&str] =
+    &["aaa", "abc", "asd", "asdf", "bla", "email", "foo", "mail", "na", "no", "none", "qwerty", "xxx"];
+/// Digits in the order of the keys, at least so many of them.
+const ROW: &str = "01234567890";
+const ROW_DIGITS: usize = 7;
 /// How many equal digits, at least, make a telephone number that was only typed to fill a field.
 const SAME_DIGITS: usize = 6;
 
@@ -100,15 +164,37 @@ pub fn is_placeholder(value: &str, normaliser: Normaliser) -> bool {
     if word.len() >= 32 && digits().count() == 32 && digits().all(|c| c == 'f') {
         return true;
     }
-    match normaliser {
-        Normaliser::Email => word.split_once('@').is_some_and(|(local, domain)| {
-            let local = local.split_once('+').map_or(local, |(local, _)| local);
-            MAILBOXES.binary_search(&local).is_ok()
-                || ((local.len() == 1 || local == "na") && domain.split('.').next() == Some(local))
-        }),
-        Normaliser::E164 => is_filler(&word),
-        Normaliser::Trim | Normaliser::Lower | Normaliser::Digits => false,
+    // What a template was to fill in.
+    if (word.starts_with("{{") && word.ends_with("}}")) || (word.starts_with("${") && word.ends_with('}')) {
+        return true;
     }
+    // Trackers send addresses as ids, too.
+    if let Some((local, domain)) = word.split_once('@') {
+        return is_nobody(local, domain);
+    }
+    match normaliser {
+        Normaliser::E164 => is_filler(&word),
+        Normaliser::Email | Normaliser::Trim | Normaliser::Lower | Normaliser::Digits => is_typed(&word),
+    }
+}
+
+/// An address that nobody reads, or that stands for nobody.
+fn is_nobody(local: &str, domain: &str) -> bool {
+    let local = local.split_once('+').map_or(local, |(local, _)| local);
+    let first = domain.split('.').next().unwrap_or_default();
+    let is_key = |word: &str| word.len() == 1 || KEYS.contains(&word);
+    MAILBOXES.binary_search(&local).is_ok()
+        || (is_key(local) && (first == local || (KEYS.contains(&local) && KEYS.contains(&first))))
+        || (first == "example" && EXAMPLES.contains(&local))
+}
+
+/// An id that is one digit over and over, or a row of keys.
+fn is_typed(value: &str) -> bool {
+    let first = value.chars().next();
+    let digits = value.chars().all(|c| c.is_ascii_digit());
+    digits
+        && ((value.len() >= SAME_DIGITS && value.chars().all(|c| Some(c) == first))
+            || (value.len() >= ROW_DIGITS && ROW.contains(value)))
 }
 
 /// A telephone number whose last digits, as many as make it a number, are one and the same.
@@ -150,10 +236,32 @@ mod tests {
             "[object Object]",
             "Anonymous",
             "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",
+            "111111111",
+            "99999999",
+            "1234567890",
+            "test@test.com",
+            "{{email}}",
+            "#REF!",
+            "None given",
+            "нет данных",
+            "Necunoscut",
+            "نامشخص",
         ] {
             assert!(is_placeholder(value, Normaliser::Trim), "{value:?}");
         }
-        for value in ["test@example.com", "noreply@shop.example", "null@null.com", "a@a.com", "TEST+1@x.org", "none"] {
+        for value in [
+            "test@example.com",
+            "noreply@shop.example",
+            "null@null.com",
+            "a@a.com",
+            "TEST+1@x.org",
+            "none",
+            "email@example.com",
+            "user@example.com",
+            "test1@test.example",
+            "asdf@asdf.com",
+            "no@email.com",
+        ] {
             assert!(is_placeholder(value, Normaliser::Email), "{value:?}");
         }
         for value in ["0000000000", "+49 1111111", "+1 555 555 5555", "9999999999", "unknown", "+000"] {
@@ -163,10 +271,21 @@ mod tests {
 
     #[test]
     fn what_somebody_may_bear_is_none() {
-        for value in ["1", "10", "100000", "11111", "user-0", "Nulliver", "u-2", "K-1", "nan-cy", "f"] {
+        for value in [
+            "1", "10", "100000", "11111", "user-0", "Nulliver", "u-2", "K-1", "nan-cy", "f", "123456", "1112111",
+            "2345",
+        ] {
             assert!(!is_placeholder(value, Normaliser::Trim), "{value:?}");
         }
-        for value in ["anna@example.com", "a@example.com", "info@shop.example", "contest@example.com", "a.b@b.org"] {
+        for value in [
+            "anna@example.com",
+            "a@example.com",
+            "info@shop.example",
+            "contest@example.com",
+            "a.b@b.org",
+            "abc@firm.de",
+            "user@firm.de",
+        ] {
             assert!(!is_placeholder(value, Normaliser::Email), "{value:?}");
         }
         for value in ["+4930123456", "+15551234567", "030 123456", "+442079460958", "+12025550123", "+49301000000"] {

@@ -3,6 +3,8 @@
 use rapport_kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::memory::Weights;
+
 /// The settings of a tenant; by default, those of one that changed none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -21,6 +23,8 @@ pub struct Settings {
     pub suppression_threshold: u32,
     /// Whether traits that nobody declared are refused.
     pub strict_traits: bool,
+    /// How much texts weigh in how a customer feels.
+    pub sentiment_weights: Weights,
     /// Counts their changes; 0: there was none.
     pub revision: u64,
     /// When they last changed.

@@ -230,6 +230,7 @@ pub fn subject_linked(from: Option<CustomerId>, link: &Link) -> NewEvent {
     let linked = SubjectLinked {
         from_customer_id: from.map(|from| from.to_string()).unwrap_or_default(),
         to_customer_id: link.customer.to_string(),
+        to_customer_revision: link.profile_revision,
     };
     NewEvent {
         subject: link.subject,

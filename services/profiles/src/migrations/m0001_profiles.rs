@@ -12,13 +12,13 @@ const TABLES: &[&str] = &[
     "CREATE TABLE source_deletion (tenant {id} NOT NULL, record {bytes} NOT NULL, observed_at BIGINT NOT NULL, \
      PRIMARY KEY (tenant, record)) {clustered}",
     "CREATE TABLE observation (tenant {id} NOT NULL, subject_id {id} NOT NULL, observed_at BIGINT NOT NULL, \
-     observation_id {id} NOT NULL, recorded_at BIGINT NOT NULL, profile_revision BIGINT NOT NULL, \
-     about SMALLINT NOT NULL, body {bytes} NOT NULL, PRIMARY KEY (tenant, subject_id, observed_at, observation_id))",
+     observation_id {id} NOT NULL, recorded_at BIGINT NOT NULL, about SMALLINT NOT NULL, body {bytes} NOT NULL, \
+     PRIMARY KEY (tenant, subject_id, observed_at, observation_id))",
     "CREATE INDEX observation_about ON observation (tenant, subject_id, observed_at, observation_id) WHERE about > 0",
     "CREATE TABLE link (tenant {id} NOT NULL, subject_id {id} NOT NULL, revision BIGINT NOT NULL, \
      customer_id {id} NOT NULL, started_at BIGINT NOT NULL, ended_at BIGINT, cause SMALLINT NOT NULL, \
-     namespace {text} NOT NULL, profile_revision BIGINT NOT NULL, end_revision BIGINT, \
-     PRIMARY KEY (tenant, subject_id, revision)) {clustered}",
+     namespace {text} NOT NULL, profile_revision BIGINT NOT NULL, PRIMARY KEY (tenant, subject_id, revision)) \
+     {clustered}",
     "CREATE UNIQUE INDEX link_current ON link (tenant, subject_id) WHERE ended_at IS NULL",
     "CREATE INDEX link_customer ON link (tenant, customer_id)",
     "CREATE INDEX link_started ON link (tenant, started_at)",
@@ -35,6 +35,8 @@ const TABLES: &[&str] = &[
     "CREATE TABLE profile (tenant {id} NOT NULL, customer_id {id} NOT NULL, revision BIGINT NOT NULL, \
      merged_into {id}, records {bytes} NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, \
      PRIMARY KEY (tenant, customer_id))",
+    "CREATE TABLE profile_revision (tenant {id} NOT NULL, customer_id {id} NOT NULL, revision BIGINT NOT NULL, \
+     updated_at BIGINT NOT NULL, PRIMARY KEY (tenant, customer_id, revision)) {clustered}",
     "CREATE INDEX profile_created ON profile (tenant, created_at, customer_id) WHERE merged_into IS NULL",
     "CREATE INDEX profile_updated ON profile (tenant, updated_at, customer_id) WHERE merged_into IS NULL",
     "CREATE TABLE search_term (tenant {id} NOT NULL, term {text} NOT NULL, customer_id {id} NOT NULL, \
@@ -65,6 +67,7 @@ const OF_TENANTS: &[&str] = &[
     "assertion",
     "assertion_subject",
     "profile",
+    "profile_revision",
     "search_term",
     "trait_value",
     "trait_definition",

@@ -25,7 +25,8 @@ const TABLES: &[&str] = &[
     "CREATE TABLE lifecycle (tenant {id} NOT NULL PRIMARY KEY, stages {text} NOT NULL, revision BIGINT NOT NULL, \
      updated_at BIGINT NOT NULL, operation_id {id} NOT NULL)",
     "CREATE TABLE derivation (tenant {id} NOT NULL PRIMARY KEY, version BIGINT NOT NULL, settled BIGINT NOT NULL, \
-     stages BIGINT NOT NULL, calendar BIGINT NOT NULL, trust BIGINT NOT NULL, waiting {id}, running {id})",
+     stages BIGINT NOT NULL, calendar BIGINT NOT NULL, trust BIGINT NOT NULL, sentiment BIGINT NOT NULL, waiting {id}, \
+     running {id})",
     "CREATE TABLE score (tenant {id} NOT NULL, subject_id {id} NOT NULL, response_id {id} NOT NULL, \
      kind {text} NOT NULL, score INTEGER NOT NULL, scale_min INTEGER NOT NULL, \
      scale_max INTEGER NOT NULL, reversed BOOLEAN NOT NULL, occurred_at BIGINT NOT NULL, revision BIGINT NOT NULL, \

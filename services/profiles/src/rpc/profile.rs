@@ -72,7 +72,7 @@ impl ProfileService for ProfileRpc {
             let (named, as_of, min_revision, mask) = ask::get(&message, &rules.namespaces, &self.fields)?;
             mask.apply(match as_of {
                 None => profile::profile(&*self.profiles.get(&call, &named, min_revision).await?),
-                Some(at) => profile::profile(&self.profiles.get_as_of(&call, &named, at).await?),
+                Some(at) => profile::profile(&self.profiles.get_as_of(&call, &named, at.min(call.now)).await?),
             })
         })
         .await

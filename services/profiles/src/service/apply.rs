@@ -1,6 +1,6 @@
 //! Writes what a new partition changes: links, profiles, and the events that tell of them. Nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rapport_data::Tx;
@@ -16,6 +16,7 @@ use crate::domain::rules::Rules;
 use crate::domain::search;
 use crate::events;
 use crate::store::link::Link;
+use crate::store::profile_revision::{self, Reached};
 use crate::store::{index, link, persona_member, profile, search_term, trait_value};
 
 /// Writes the difference between a component as it is held and a partition of it.
@@ -38,12 +39,13 @@ pub async fn write(tx: &Tx, component: &Component, changes: &Changes, rules: &Ru
     let fresh = derive::of_changes(tx, component, changes, rules, now).await?;
     let derived = fresh.iter().map(|one| (one.profile.customer, Arc::clone(&one.profile.derived))).collect();
     profile::put(tx, &live.chain(redirects).collect::<Vec<_>>(), &derived, now).await?;
+    revisions(tx, changes, now).await?;
     derive::write(tx, component, changes, &fresh, now).await?;
     move_links(tx, component, changes, now).await?;
-    if rules.matcher.is_some() && !component.links.is_empty() {
-        matching::follow(tx, rules, component, changes).await?;
-    }
     let mut written = Written::default();
+    if rules.matcher.is_some() && !component.links.is_empty() {
+        written.alike = Box::pin(matching::follow(tx, rules, component, changes)).await?;
+    }
     for one in fresh {
         let profile = Arc::new(one.profile);
         tx.publish(events::profile_flipped(&profile, &one.flips, now)).await?;
@@ -66,10 +68,21 @@ pub async fn write(tx: &Tx, component: &Component, changes: &Changes, rules: &Ru
     Ok(written)
 }
 
+/// Notes which revision the customers with a new state reached. Where one is made, or made again, the link of its home
+/// record tells so.
+async fn revisions(tx: &Tx, changes: &Changes, now: Timestamp) -> Result<(), Fault> {
+    let homes: BTreeSet<CustomerId> =
+        changes.moves.iter().filter(|moved| moved.subject == moved.to).map(|moved| moved.to).collect();
+    let live = changes.live.iter().map(|(customer, _)| *customer).filter(|customer| !homes.contains(customer));
+    let reached: Vec<Reached> =
+        live.map(|customer| Reached { customer, revision: changes.revision, at: now }).collect();
+    profile_revision::add(tx, &reached).await
+}
+
 async fn move_links(tx: &Tx, component: &Component, changes: &Changes, now: Timestamp) -> Result<(), Fault> {
     let ended: Vec<SubjectId> =
         changes.moves.iter().filter(|moved| moved.from.is_some()).map(|moved| moved.subject).collect();
-    link::end(tx, &ended, now, changes.revision).await?;
+    link::end(tx, &ended, now).await?;
     let begun = changes.moves.iter().map(|moved| Link {
         subject: moved.subject,
         revision: component.links.get(&moved.subject).map_or(0, |link| link.revision) + 1,
@@ -78,7 +91,6 @@ async fn move_links(tx: &Tx, component: &Component, changes: &Changes, now: Time
         ended_at: None,
         cause: moved.cause.clone(),
         profile_revision: changes.revision,
-        end_revision: None,
     });
     let begun: Vec<Link> = begun.collect();
     link::begin(tx, &begun).await?;

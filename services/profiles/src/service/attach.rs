@@ -231,13 +231,7 @@ impl New {
         claims.hear(&statement, at);
         self.subjects.push(Subject { id, name: name.clone(), created_at: now });
         self.carried.push(Carried { subject: id, identifier: identifier.clone(), first_seen: at });
-        let said = |(statement, observed_at)| Observation {
-            subject: id,
-            observed_at,
-            recorded_at: now,
-            profile_revision: 1,
-            statement,
-        };
+        let said = |(statement, observed_at)| Observation { subject: id, observed_at, recorded_at: now, statement };
         self.observations.extend(before.said().chain([(statement, at)]).map(said));
         self.component.records.insert(id, Record { subject: id, name, created_at: now, claims });
         let members = BTreeMap::from([(id, Cause::Origin)]);

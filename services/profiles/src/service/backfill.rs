@@ -34,6 +34,8 @@ const AGAIN: Duration = Duration::from_secs(3);
 /// does. So it takes a quarter of its time at most, and a twentieth of it where others write.
 const REST: u32 = 3;
 const REST_BUSY: u32 = 19;
+/// It rests no longer than this, however slow the machine is: it goes on in any case.
+const LONGEST_REST: Duration = Duration::from_secs(1);
 /// So many units of others in a second are none to speak of.
 const QUIET: f64 = 20.0;
 /// By how much slower than the quickest of late a page is where the database is busy with what this process does not do,
@@ -305,7 +307,7 @@ impl Pace {
             let others = units.saturating_sub(before).saturating_sub(page.units);
             per_second(others, now.saturating_duration_since(at).max(took)) > QUIET
         });
-        took * if beside || each > quickest * SLOWER { REST_BUSY } else { REST }
+        (took * if beside || each > quickest * SLOWER { REST_BUSY } else { REST }).min(LONGEST_REST)
     }
 }
 
@@ -315,13 +317,14 @@ mod tests {
 
     #[test]
     fn it_rests_the_longer_where_others_work() {
-        let (pace, took) = (Pace::default(), Duration::from_millis(100));
+        let (pace, took) = (Pace::default(), Duration::from_millis(20));
         let page = CaughtUp { looked: 100, last: None, units: 5 };
         assert_eq!(pace.rest(took, &page, 1_000), took * REST, "what was done before it began tells nothing");
-        assert_eq!(pace.rest(took, &page, 1_006), took * REST, "its own units are not others', and one is not much");
-        assert_eq!(pace.rest(took, &page, 1_111), took * REST_BUSY);
-        assert_eq!(pace.rest(took, &page, 1_116), took * REST);
-        assert_eq!(pace.rest(took * 2, &page, 1_121), took * 2 * REST_BUSY, "it is slow, whoever keeps it busy");
-        assert_eq!(pace.rest(took, &CaughtUp { looked: 0, ..page }, 1_121), Duration::ZERO);
+        assert_eq!(pace.rest(took, &page, 1_005), took * REST, "its own units are not others'");
+        assert_eq!(pace.rest(took, &page, 1_110), took * REST_BUSY);
+        assert_eq!(pace.rest(took, &page, 1_115), took * REST);
+        assert_eq!(pace.rest(took * 2, &page, 1_120), took * 2 * REST_BUSY, "it is slow, whoever keeps it busy");
+        assert_eq!(pace.rest(took, &CaughtUp { looked: 0, ..page }, 1_120), Duration::ZERO);
+        assert_eq!(pace.rest(took * 100, &page, 1_125), LONGEST_REST);
     }
 }

@@ -110,8 +110,8 @@ async fn delete(tx: &Tx, rules: &Rules, input: &Deleting) -> Result<Said, Fault>
     record.claims = claims;
     let (claims, objects) = (record.claims.clone(), objects_to_profiling(&records));
     let profile = apply::update(tx, prior, records, rules).await?;
-    let (observed_at, recorded_at, profile_revision) = (input.observed_at, tx.now(), profile.revision);
-    observation::add(tx, &[Observation { subject, observed_at, recorded_at, profile_revision, statement }]).await?;
+    let (observed_at, recorded_at) = (input.observed_at, tx.now());
+    observation::add(tx, &[Observation { subject, observed_at, recorded_at, statement }]).await?;
     let mut written = Written { live: vec![Arc::clone(&profile)], ..Written::default() };
     // What is deleted is compared no more.
     let noted = matching::note(tx, rules, subject, &claims, objects).await?;

@@ -11,7 +11,6 @@ use rapport_kernel::{CustomerId, Fault, SubjectId, TenantId, Timestamp};
 use super::component::{Component, customer_key, lock_customers};
 use super::evidence::{Last, histories, history, subjects};
 use super::{Profiles, Written, again, apply, rules};
-use crate::domain::claims::Statement;
 use crate::domain::definitions::{Compiled, Definitions, Parts};
 use crate::domain::derived::{Derivation, Derived, Flip, Inputs, derive};
 use crate::domain::happened::History;
@@ -20,7 +19,7 @@ use crate::domain::reads::{Reads, Touched};
 use crate::domain::relink::{Changes, Held};
 use crate::domain::rules::Rules;
 use crate::events;
-use crate::store::observation::{self, Observation};
+use crate::store::profile_revision::{self, Reached};
 use crate::store::{persona_member, profile, segment_interval};
 
 /// How many customers are looked at together, and how many are changed by one unit.
@@ -83,9 +82,8 @@ pub(crate) async fn of_changes(
         let mut last = Last { scores: start.scores.clone(), memory: start.memory.clone() };
         if !all_new {
             history = histories(tx, &[&profile], &parts.reads).await?;
-            if moved {
-                let ids: Vec<SubjectId> = subjects(&profile).collect();
-                last = Last::of(tx, &ids, Timestamp::MAX).await?;
+            if moved || rules.definitions.weigh_otherwise(start.version) {
+                last = heard(tx, &profile, rules).await?;
             }
         }
         let history = history.remove(customer).unwrap_or_default();
@@ -158,11 +156,17 @@ fn derived(
     derive(before, &Inputs { profile, history, scores, memory, calendar, definitions, parts }, now)
 }
 
+/// What feedback told of a profile's records until now.
+async fn heard(rx: &Rx, profile: &Profile, rules: &Rules) -> Result<Last, Fault> {
+    let ids: Vec<SubjectId> = subjects(profile).collect();
+    Last::of(rx, &ids, Timestamp::MAX, &rules.settings.sentiment_weights).await
+}
+
 /// What would be derived of a profile that only might be.
 pub(crate) async fn preview(rx: &Rx, profile: &Profile, before: &Derived, rules: &Rules) -> Result<Derived, Fault> {
     let ids: Vec<SubjectId> = subjects(profile).collect();
     let history = history(rx, &ids, rules.definitions.reads(), None).await?;
-    let last = Last::of(rx, &ids, Timestamp::MAX).await?;
+    let last = heard(rx, profile, rules).await?;
     Ok(derived(before, profile, (&history, &last), (rules, &rules.definitions.whole()), rx.now()).derived)
 }
 
@@ -241,8 +245,8 @@ pub(super) async fn look_at(
     let mut found = Vec::with_capacity(stored.len());
     for stored in stored {
         let profile = &stored.profile;
-        let last = if cause == Cause::Score {
-            Last::of(rx, &subjects(profile).collect::<Vec<_>>(), Timestamp::MAX).await?
+        let last = if cause == Cause::Score || definitions.weigh_otherwise(stored.before.version) {
+            heard(rx, profile, rules).await?
         } else {
             Last { scores: stored.before.scores.clone(), memory: stored.before.memory.clone() }
         };
@@ -356,7 +360,7 @@ pub(super) fn chunks(touches: &Touches, size: usize) -> Vec<Touches> {
 async fn rederive(tx: &Tx, rules: &Rules, touches: &Touches, cause: Cause) -> Result<Written, Fault> {
     lock_customers(tx, &touches.keys().copied().collect()).await?;
     let found = look(tx, rules, touches, cause).await?;
-    let (mut written, mut flips, mut personas) = (Written::default(), Vec::new(), Vec::new());
+    let (mut written, mut flips, mut personas, mut reached) = (Written::default(), vec![], vec![], vec![]);
     let there: BTreeSet<CustomerId> = found.iter().map(|found| found.stored.profile.customer).collect();
     if cause == Cause::Clock {
         for gone in touches.keys().filter(|customer| !there.contains(customer)) {
@@ -375,13 +379,10 @@ async fn rederive(tx: &Tx, rules: &Rules, touches: &Touches, cause: Cause) -> Re
             continue;
         }
         let customer = profile.customer;
-        let flags = profile.flags.len();
         profile = profile.at(tx.now());
         profile.revision += 1;
         profile.updated_at = tx.now().max(profile.updated_at);
-        if profile.flags.len() < flags || retold {
-            note(tx, &profile).await?;
-        }
+        reached.push(Reached { customer, revision: profile.revision, at: profile.updated_at });
         if retold && rules.personas.is_some() {
             personas.push((customer, profile.persona.as_ref().map(|has| has.persona)));
         }
@@ -395,16 +396,9 @@ async fn rederive(tx: &Tx, rules: &Rules, touches: &Touches, cause: Cause) -> Re
         tx.publish(events::profile_flipped(&profile, &some, profile.updated_at)).await?;
         written.live.push(profile);
     }
+    profile_revision::add(tx, &reached).await?;
     persona_member::put(tx, &personas).await?;
     segment_interval::write(tx, &flips).await?;
     apply::index(tx, &written.live, rules).await?;
     Ok(written)
-}
-
-/// Keeps that a profile is another though nobody said anything, so that it is known which revision it had when.
-async fn note(tx: &Tx, profile: &Profile) -> Result<(), Fault> {
-    let (now, profile_revision, statement) = (tx.now(), profile.revision, Statement::default());
-    let subject = profile.records.first().map_or(profile.customer, |(subject, ..)| *subject);
-    let nothing = Observation { subject, observed_at: now, recorded_at: now, profile_revision, statement };
-    observation::add(tx, &[nothing]).await
 }

@@ -17,7 +17,7 @@ use crate::events;
 use crate::store::identifier::Carried;
 use crate::store::{
     account_member, assertion, candidate, identifier, interaction, link, matching, memory, observation, persona_member,
-    profile, quarantine, score, search_term, segment_interval, subject, trait_value,
+    profile, profile_revision, quarantine, score, search_term, segment_interval, subject, trait_value,
 };
 
 /// What an erasure did.
@@ -94,6 +94,7 @@ async fn erase(tx: &Tx, rules: &Rules, erasure: &str, erased: &[SubjectId]) -> R
     deleted += identifier::delete(tx, erased).await?;
     deleted += link::delete(tx, erased).await?;
     deleted += profile::delete(tx, erased).await?;
+    deleted += profile_revision::delete(tx, erased).await?;
     deleted += search_term::delete(tx, erased).await?;
     deleted += trait_value::delete(tx, erased).await?;
     deleted += account_member::delete(tx, erased).await?;

@@ -8,7 +8,7 @@ use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
 use crate::domain::derived::Score;
 use crate::domain::happened::{History, MOST};
 use crate::domain::interaction::Interaction;
-use crate::domain::memory::Memory;
+use crate::domain::memory::{Memory, Weights};
 use crate::domain::profile::Profile;
 use crate::domain::reads::Reads;
 use crate::store::{interaction, memory, score};
@@ -95,9 +95,14 @@ pub(crate) struct Last {
 }
 
 impl Last {
-    /// Of subjects, by an instant.
-    pub(crate) async fn of(rx: &Rx, subjects: &[SubjectId], until: Timestamp) -> Result<Self, Fault> {
+    /// Of subjects, by an instant; each text by its weight.
+    pub(crate) async fn of(
+        rx: &Rx,
+        subjects: &[SubjectId],
+        until: Timestamp,
+        weights: &Weights,
+    ) -> Result<Self, Fault> {
         let scores = score::last(rx, subjects, until).await?;
-        Ok(Self { scores, memory: Memory::of(&memory::of(rx, subjects, until).await?) })
+        Ok(Self { scores, memory: Memory::of(&memory::of(rx, subjects, until).await?, weights) })
     }
 }

@@ -81,9 +81,7 @@ pub(crate) async fn hear_of(
         (Arc::new(profile.with(derived, rules)), Written::default())
     };
     if !known {
-        let (recorded_at, profile_revision) = (tx.now(), profile.revision);
-        let statement = statement.clone();
-        let heard = Observation { subject, observed_at, recorded_at, profile_revision, statement };
+        let heard = Observation { subject, observed_at, recorded_at: tx.now(), statement: statement.clone() };
         observation::add(tx, &[heard]).await?;
     }
     Ok(Heard { profile, written })

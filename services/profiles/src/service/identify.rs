@@ -266,7 +266,7 @@ impl<'a> Unit<'a> {
         let partition = Partition { clusters: vec![Cluster { customer: subject.id, members }], ..Partition::default() };
         let (_, written) = apply::relink(self.tx, &component, &partition, self.rules).await?;
         // Nothing else was said of it.
-        observation::add(self.tx, &self.said(subject.id, before, 1)).await?;
+        observation::add(self.tx, &self.said(subject.id, before)).await?;
         let profile = written.live.first().cloned().ok_or_else(|| Fault::internal("no profile was begun"))?;
         Ok(Identified::begun(self.rules, self.input, profile, written))
     }
@@ -325,7 +325,7 @@ impl<'a> Unit<'a> {
             Some(profile) => Arc::clone(profile),
             None => current(tx, rules, customer).await?,
         };
-        self.observe(subject.id, before, profile.revision).await?;
+        self.observe(subject.id, before).await?;
         candidates::refused(tx, &component, &partition, subject.id).await?;
         candidates::came_apart(tx, &partition, &changes, &shared.crossing).await?;
         let effect = if !changes.merged.is_empty() {
@@ -371,15 +371,15 @@ impl<'a> Unit<'a> {
         }
     }
 
-    async fn observe(&self, subject: SubjectId, before: &Before, revision: u64) -> Result<(), Fault> {
+    async fn observe(&self, subject: SubjectId, before: &Before) -> Result<(), Fault> {
         if observation::is_known(self.tx, subject, self.input.observed_at, &self.input.statement).await? {
             self.tx.about(subject);
             return Ok(());
         }
-        observation::add(self.tx, &self.said(subject, before, revision)).await
+        observation::add(self.tx, &self.said(subject, before)).await
     }
 
-    fn said(&self, subject: SubjectId, before: &Before, profile_revision: u64) -> Vec<Observation> {
+    fn said(&self, subject: SubjectId, before: &Before) -> Vec<Observation> {
         self.tx.about(subject);
         let recorded_at = self.tx.now();
         let told = (self.input.statement.clone(), self.input.observed_at);
@@ -387,7 +387,6 @@ impl<'a> Unit<'a> {
             subject,
             observed_at,
             recorded_at,
-            profile_revision,
             statement,
         });
         said.collect()

@@ -137,8 +137,13 @@ pub(crate) async fn within(rx: &Rx, mut edges: Vec<Edge>) -> Result<Vec<Edge>, F
 }
 
 /// Takes the records of customers out of matching where a change brought them together with one that objects to being
-/// profiled, and lets them take part again where it parted them.
-pub(crate) async fn follow(tx: &Tx, rules: &Rules, component: &Component, changes: &Changes) -> Result<(), Fault> {
+/// profiled, and lets them take part again where it parted them. Answers the latter and whom they look like.
+pub(crate) async fn follow(
+    tx: &Tx,
+    rules: &Rules,
+    component: &Component,
+    changes: &Changes,
+) -> Result<BTreeSet<SubjectId>, Fault> {
     let held = component.held.values().filter_map(|held| match held {
         Held::Live { records, .. } => Some(records),
         Held::Redirect { .. } => None,
@@ -147,11 +152,42 @@ pub(crate) async fn follow(tx: &Tx, rules: &Rules, component: &Component, change
         .filter(|records| objects_to_profiling(records))
         .flat_map(|records| records.iter().map(|record| record.subject))
         .collect();
+    let mut all = Noted::default();
     for (_, records) in &changes.live {
         let objects = objects_to_profiling(records);
         for record in records.iter().filter(|record| objects != silent.contains(&record.subject)) {
-            note(tx, rules, record.subject, &record.claims, objects).await?;
+            let noted = note(tx, rules, record.subject, &record.claims, objects).await?;
+            if !noted.linked.is_empty() {
+                all.linked.insert(record.subject);
+            }
+            all.linked.extend(noted.linked);
+            all.touched.extend(noted.touched);
         }
+    }
+    review(tx, rules, &all).await?;
+    Ok(all.linked)
+}
+
+/// Lets the records of a customer that was split meet others as new ones do: those that may be compared again are linked
+/// with whom they look like, and of all of them is asked what is to be reviewed, each customer for itself. What was
+/// declared to be two stays two.
+pub(crate) async fn parted(
+    tx: &Tx,
+    rules: &Rules,
+    records: &BTreeSet<SubjectId>,
+    written: &mut Written,
+) -> Result<(), Fault> {
+    let Some(matcher) = &rules.matcher else { return Ok(()) };
+    let alike = std::mem::take(&mut written.alike);
+    if let Some((component, partition)) = relink(tx, rules, &alike, written).await? {
+        for subject in alike.intersection(records) {
+            candidates::refused(tx, &component, &partition, *subject).await?;
+        }
+    }
+    let records: Vec<SubjectId> = records.iter().copied().collect();
+    let edges = matching::edges(tx, &records, matcher.thresholds.review).await?;
+    for subject in edges.iter().map(|edge| edge.subject).collect::<BTreeSet<_>>() {
+        review_of(tx, rules, subject).await?;
     }
     Ok(())
 }
@@ -167,25 +203,30 @@ pub(crate) async fn object(tx: &Tx, rules: &Rules, records: &[Record], written: 
         }
         told.push(noted);
     }
-    relink(tx, rules, &linked, written).await?;
+    if let Some((component, partition)) = relink(tx, rules, &linked, written).await? {
+        for record in records.iter().filter(|record| linked.contains(&record.subject)) {
+            candidates::refused(tx, &component, &partition, record.subject).await?;
+        }
+    }
     for noted in told {
         review(tx, rules, &noted).await?;
     }
     Ok(())
 }
 
-/// Links anew those of whose looks something changed. Where too many hang together they stay as they are.
+/// Links anew those of whose looks something changed; answers what they hang together with, and what became of it. Where
+/// that is too much they stay as they are.
 pub(crate) async fn relink(
     tx: &Tx,
     rules: &Rules,
     seeds: &BTreeSet<SubjectId>,
     written: &mut Written,
-) -> Result<(), Fault> {
+) -> Result<Option<(Component, Partition)>, Fault> {
     if seeds.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let component = match component::lock(tx, &seeds.iter().copied().collect::<Vec<_>>(), rules).await {
-        Err(fault) if fault.reason == Reason::IdentityConflict => return Ok(()),
+        Err(fault) if fault.reason == Reason::IdentityConflict => return Ok(None),
         other => other?,
     };
     let partition = partition(&component.evidence, &rules.namespaces);
@@ -196,7 +237,7 @@ pub(crate) async fn relink(
     written.live.retain(|profile| !is_newer(profile.customer));
     written.live.extend(more.live);
     written.merged.extend(more.merged);
-    Ok(())
+    Ok(Some((component, partition)))
 }
 
 /// Looks again at which pairs of the records that a note touched are to be reviewed.

@@ -53,12 +53,13 @@ pub mod training;
 pub mod watch;
 pub mod watch_segment;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::{Duration, Instant};
 
 use rapport_data::{Answer, Database, Receipt, Rx, Tx};
-use rapport_kernel::{CustomerId, Fault, Reason, TenantId};
+use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, TenantId};
 use rapport_platform::Call;
 
 use self::rules::BuiltIn;
@@ -97,6 +98,8 @@ pub struct Written {
     pub merged: Vec<(CustomerId, CustomerId, u64)>,
     /// Ids that were erased.
     pub gone: Vec<CustomerId>,
+    /// Records that take part in matching again, and whom they look like: they are yet to be linked anew.
+    pub(crate) alike: BTreeSet<SubjectId>,
 }
 
 /// The outcome of a unit of work that changes profiles.

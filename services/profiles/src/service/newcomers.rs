@@ -107,7 +107,7 @@ async fn write(
         subjects.push(Subject { id, name: record.name.clone(), created_at: record.created_at });
         carried.extend(stated.iter().map(|it| Carried { subject: id, identifier: it.clone(), first_seen }));
         let (observed_at, statement) = (input.observed_at, input.statement.clone());
-        said.push(Observation { subject: id, observed_at, recorded_at, profile_revision: 1, statement });
+        said.push(Observation { subject: id, observed_at, recorded_at, statement });
         partition.clusters.push(Cluster { customer: id, members: BTreeMap::from([(id, Cause::Origin)]) });
         component.records.insert(id, record.clone());
     }

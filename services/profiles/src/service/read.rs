@@ -18,7 +18,7 @@ use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
 use crate::domain::value::Named;
 use crate::store::observation::Observation;
-use crate::store::{identifier, link, observation, profile, segment_interval, subject};
+use crate::store::{identifier, link, observation, profile, profile_revision, segment_interval, subject};
 
 /// How often a read follows an id that moved while it was read.
 const MOST_HOPS: usize = 4;
@@ -223,18 +223,11 @@ fn reached(profile: Arc<Profile>, min_revision: u64) -> Result<Arc<Profile>, Fau
 
 /// A customer as it was known at an instant.
 async fn past(rx: &Rx, customer: CustomerId, at: Timestamp, rules: &Rules) -> Result<Profile, Fault> {
-    // A customer was updated when its revision was first reached: what was said later and changed nothing bears the
-    // same one.
-    let mut reached = (0, std::cmp::Reverse(Timestamp::MIN));
-    let mut note = |revision: u64, at: Timestamp| reached = reached.max((revision, std::cmp::Reverse(at)));
+    let mut reached = profile_revision::at(rx, customer, at).await?;
     let mut members = Vec::new();
     for link in link::until(rx, customer, at).await? {
-        let ended = link.ended_at.filter(|ended| *ended <= at);
-        note(link.profile_revision, link.started_at);
-        if let Some((ended, revision)) = ended.zip(link.end_revision) {
-            note(revision, ended);
-        }
-        if ended.is_none() {
+        reached = reached.max((link.profile_revision, link.started_at));
+        if link.ended_at.is_none_or(|ended| ended > at) {
             members.push(link.subject);
         }
     }
@@ -246,7 +239,6 @@ async fn past(rx: &Rx, customer: CustomerId, at: Timestamp, rules: &Rules) -> Re
     }
     let mut told = BTreeMap::<SubjectId, Vec<Observation>>::new();
     for heard in observation::of_subjects(rx, &members, at).await? {
-        note(heard.profile_revision, heard.recorded_at);
         told.entry(heard.subject).or_default().push(heard);
     }
     for (subject, told) in told {
@@ -255,12 +247,13 @@ async fn past(rx: &Rx, customer: CustomerId, at: Timestamp, rules: &Rules) -> Re
         }
     }
     let records: Vec<Record> = records.into_values().collect();
-    let (revision, std::cmp::Reverse(updated_at)) = reached;
+    let (revision, updated_at) = reached;
     let profile = fold(customer, revision, updated_at, &records, rules).at(at);
     // Segments as it was in them; computed traits and the stage as they are defined now, over what was recorded then.
     let (before, definitions) = (Derived::default(), &*rules.definitions);
     let history = history(rx, &members, definitions.reads(), Some(at)).await?;
-    let (Last { scores, memory }, calendar) = (Last::of(rx, &members, at).await?, rules.calendar(&profile));
+    let Last { scores, memory } = Last::of(rx, &members, at, &rules.settings.sentiment_weights).await?;
+    let calendar = rules.calendar(&profile);
     let parts = definitions.whole();
     let (history, scores, memory, parts) = (&history, &scores, &memory, &parts);
     let inputs = Inputs { profile: &profile, history, scores, memory, calendar, definitions, parts };

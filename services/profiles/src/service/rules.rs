@@ -127,7 +127,9 @@ pub async fn renewed(rx: &Rx, rules: &Rules, version: u64) -> Result<Option<Rule
     }
     let declared = trait_definition::all(rx).await?;
     let definitions = definitions(rx, Some(&rules.definitions)).await?;
-    Ok(Some(Rules { declared: declared.into_iter().collect(), definitions, ..rules.clone() }))
+    // What the definitions are followed by is at least as new as they are.
+    let settings = settings::find(rx).await?;
+    Ok(Some(Rules { declared: declared.into_iter().collect(), definitions, settings, ..rules.clone() }))
 }
 
 /// The same, with what weighs pairs of records: it is large, so that what was read `before` is kept where it still holds.

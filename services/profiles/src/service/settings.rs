@@ -64,6 +64,9 @@ impl Profiles {
                     // What is computed by the calendar of customers who prefer no zone.
                     backfill::changed_else(&tx, Changed::Calendar).await?;
                 }
+                if !changed.sentiment_weights.are_those_of(&held.sentiment_weights) {
+                    backfill::changed_else(&tx, Changed::Sentiment).await?;
+                }
                 tx.publish(events::tenant_settings_changed(tx.tenant(), &changed)).await?;
                 Ok(changed)
             }

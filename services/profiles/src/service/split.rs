@@ -11,14 +11,14 @@ use rapport_platform::Call;
 use super::component;
 use super::hear::current;
 use super::merge::expect;
-use super::{Outcome, Profiles, Written, apply, attach, grew};
+use super::{Outcome, Profiles, Written, apply, attach, candidates, grew, matching};
 use crate::domain::assertion::{Assertion, AssertionId};
 use crate::domain::linking::{Cause, partition};
 use crate::domain::profile::Profile;
 use crate::domain::relink;
 use crate::domain::rules::Rules;
 use crate::domain::value::{Named, SourceRecord};
-use crate::store::{assertion, subject};
+use crate::store::{assertion, link, subject};
 
 /// Which records are not of a customer.
 #[derive(Clone, Debug)]
@@ -102,9 +102,17 @@ async fn split(tx: &Tx, rules: &Rules, input: &Split) -> Result<Separated, Fault
     for moved in changes.moves.iter_mut().filter(|moved| members.contains(&moved.subject)) {
         moved.cause = Cause::Split;
     }
-    let written = apply::write(tx, &component, &changes, rules).await?;
+    let mut written = apply::write(tx, &component, &changes, rules).await?;
+    for cluster in &partition.clusters {
+        if let Some(subject) = cluster.members.keys().find(|subject| members.contains(subject)) {
+            candidates::refused(tx, &component, &partition, *subject).await?;
+        }
+    }
+    // On the heap: it links anew, and lies deep already.
+    Box::pin(matching::parted(tx, rules, &members, &mut written)).await?;
+    let owners = link::current_of(tx, &members.iter().copied().collect::<Vec<_>>()).await?;
     let home = if staying.contains(&customer) { Some(&customer) } else { staying.first() };
-    let of = |subject: &SubjectId| partition.of(*subject).map(|cluster| cluster.customer);
+    let of = |subject: &SubjectId| owners.get(subject).map(|link| link.customer);
     let remaining = home.and_then(of).ok_or_else(|| Fault::internal("a record has no customer"))?;
     let apart: BTreeSet<CustomerId> = members.iter().filter_map(of).filter(|id| *id != remaining).collect();
     let mut separated = Vec::new();

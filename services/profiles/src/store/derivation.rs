@@ -17,6 +17,8 @@ pub enum Changed {
     Calendar,
     /// The trust in a source.
     Trust,
+    /// How much a text weighs in how a customer feels.
+    Sentiment,
 }
 
 /// The operations that look at a tenant's customers: at most one is at it, and one waits.
@@ -30,7 +32,7 @@ pub struct Looking {
 
 /// The versions.
 pub async fn find(rx: &Rx) -> Result<Versions, Fault> {
-    let text = "SELECT version, settled, stages, calendar, trust FROM derivation WHERE tenant = $1";
+    let text = "SELECT version, settled, stages, calendar, trust, sentiment FROM derivation WHERE tenant = $1";
     match rows(rx, text, [rx.tenant().uuid().into()]).await?.first() {
         Some(row) => versions(row),
         None => Ok(Versions::default()),
@@ -39,7 +41,8 @@ pub async fn find(rx: &Rx) -> Result<Versions, Fault> {
 
 fn versions(row: &QueryResult) -> Result<Versions, Fault> {
     let at = |place: usize| number(row, place).map(i64::cast_unsigned);
-    Ok(Versions { version: at(0)?, settled: at(1)?, stages: at(2)?, calendar: at(3)?, trust: at(4)? })
+    let (version, settled, stages) = (at(0)?, at(1)?, at(2)?);
+    Ok(Versions { version, settled, stages, calendar: at(3)?, trust: at(4)?, sentiment: at(5)? })
 }
 
 /// Who looks.
@@ -57,12 +60,12 @@ fn operation(row: &QueryResult, place: usize) -> Result<Option<OperationId>, Fau
 
 /// Waits for others who change what is derived, or who begin to look; answers the versions and who looks.
 pub async fn hold(tx: &Tx) -> Result<(Versions, Looking), Fault> {
-    let text = "INSERT INTO derivation (tenant, version, settled, stages, calendar, trust) \
-                VALUES ($1, 0, 0, 0, 0, 0) ON CONFLICT (tenant) DO UPDATE SET version = derivation.version \
-                RETURNING version, settled, stages, calendar, trust, waiting, running";
+    let text = "INSERT INTO derivation (tenant, version, settled, stages, calendar, trust, sentiment) \
+                VALUES ($1, 0, 0, 0, 0, 0, 0) ON CONFLICT (tenant) DO UPDATE SET version = derivation.version \
+                RETURNING version, settled, stages, calendar, trust, sentiment, waiting, running";
     let found = rows(tx, text, [tx.tenant().uuid().into()]).await?;
     let row = found.first().ok_or_else(|| Fault::internal("what is derived was not held"))?;
-    Ok((versions(row)?, Looking { waiting: operation(row, 5)?, running: operation(row, 6)? }))
+    Ok((versions(row)?, Looking { waiting: operation(row, 6)?, running: operation(row, 7)? }))
 }
 
 /// Counts a change; answers the new version.
@@ -79,6 +82,7 @@ pub async fn note(tx: &Tx, changed: Changed, version: u64) -> Result<(), Fault> 
         Changed::Stages => "UPDATE derivation SET stages = $2 WHERE tenant = $1",
         Changed::Calendar => "UPDATE derivation SET calendar = $2 WHERE tenant = $1",
         Changed::Trust => "UPDATE derivation SET trust = $2 WHERE tenant = $1",
+        Changed::Sentiment => "UPDATE derivation SET sentiment = $2 WHERE tenant = $1",
     };
     run(tx, text, [tx.tenant().uuid().into(), version.cast_signed().into()]).await.map(drop)
 }

@@ -26,7 +26,6 @@ pub(crate) struct Model {
     pub cause: i16,
     pub namespace: String,
     pub profile_revision: i64,
-    pub end_revision: Option<i64>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
@@ -48,8 +47,6 @@ pub struct Link {
     pub cause: Cause,
     /// The customer's revision by which it began.
     pub profile_revision: u64,
-    /// The customer's revision by which it ended.
-    pub end_revision: Option<u64>,
 }
 
 impl From<Model> for Link {
@@ -69,7 +66,6 @@ impl From<Model> for Link {
             ended_at: row.ended_at.map(Timestamp::from_column),
             cause,
             profile_revision: row.profile_revision.cast_unsigned(),
-            end_revision: row.end_revision.map(i64::cast_unsigned),
         }
     }
 }
@@ -139,11 +135,10 @@ pub async fn after(rx: &Rx, subject: Uuid, limit: u64) -> Result<Vec<Link>, Faul
 }
 
 /// Ends current links.
-pub async fn end(tx: &Tx, subjects: &[SubjectId], at: Timestamp, revision: u64) -> Result<(), Fault> {
+pub async fn end(tx: &Tx, subjects: &[SubjectId], at: Timestamp) -> Result<(), Fault> {
     for some in subjects.chunks(CHUNK) {
         let update = Entity::update_many()
             .col_expr(Column::EndedAt, Expr::value(at.micros()))
-            .col_expr(Column::EndRevision, Expr::value(revision.cast_signed()))
             .filter(Column::Tenant.eq(tx.tenant().uuid()))
             .filter(Column::SubjectId.is_in(uuids(some)))
             .filter(Column::EndedAt.is_null());
@@ -164,7 +159,6 @@ const INSERT: Bulk = Bulk {
         "cause",
         "namespace",
         "profile_revision",
-        "end_revision",
     ],
     suffix: "",
 };
@@ -190,7 +184,6 @@ pub async fn begin(tx: &Tx, links: &[Link]) -> Result<(), Fault> {
         Values::Smalls(causes),
         Values::Texts(namespaces),
         number(|link| link.profile_revision.cast_signed()),
-        Values::MaybeNumbers(links.iter().map(|link| link.end_revision.map(u64::cast_signed)).collect()),
     ];
     INSERT.insert(tx.conn(), columns).await
 }

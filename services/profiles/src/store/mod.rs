@@ -24,6 +24,7 @@ pub mod persona;
 pub mod persona_member;
 pub mod persona_set;
 pub mod profile;
+pub mod profile_revision;
 pub mod purchase;
 pub mod quarantine;
 pub mod record;

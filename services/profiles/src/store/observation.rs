@@ -22,7 +22,6 @@ pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub observation_id: Uuid,
     pub recorded_at: i64,
-    pub profile_revision: i64,
     pub about: i16,
     pub body: Vec<u8>,
 }
@@ -51,8 +50,6 @@ pub struct Observation {
     pub observed_at: Timestamp,
     /// When we did.
     pub recorded_at: Timestamp,
-    /// The customer's revision after it.
-    pub profile_revision: u64,
     /// What.
     pub statement: Statement,
 }
@@ -117,7 +114,6 @@ fn observation(row: Model) -> Result<Observation, Fault> {
         subject: SubjectId::from_uuid(row.subject_id),
         observed_at: Timestamp::from_column(row.observed_at),
         recorded_at: Timestamp::from_column(row.recorded_at),
-        profile_revision: row.profile_revision.cast_unsigned(),
         statement: statement.map_err(|_| Fault::internal("a stored statement could not be decoded"))?,
     })
 }
@@ -154,16 +150,7 @@ pub async fn history(
 
 const INSERT: Bulk = Bulk {
     table: "observation",
-    columns: &[
-        "tenant",
-        "subject_id",
-        "observed_at",
-        "observation_id",
-        "recorded_at",
-        "profile_revision",
-        "about",
-        "body",
-    ],
+    columns: &["tenant", "subject_id", "observed_at", "observation_id", "recorded_at", "about", "body"],
     suffix: "",
 };
 
@@ -176,7 +163,6 @@ pub async fn add(tx: &Tx, observations: &[Observation]) -> Result<(), Fault> {
         number(|it| it.observed_at.micros()),
         Values::Ids(observations.iter().map(|_| Uuid::now_v7()).collect()),
         number(|it| it.recorded_at.micros()),
-        number(|it| it.profile_revision.cast_signed()),
         Values::Smalls(observations.iter().map(|it| About::bits(&it.statement)).collect()),
         Values::Bytes(observations.iter().map(|it| encoded(&it.statement)).collect::<Result<_, _>>()?),
     ];

@@ -12,9 +12,9 @@ use rstest::rstest;
 
 use crate::erasure::erase;
 use crate::ground::*;
-use crate::identity::{candidates, finished, open};
+use crate::identity::{candidates, finished, open, switch};
 use crate::matching::{Row, identify_all, people, quality, read, stated, train};
-use crate::merges::merge;
+use crate::merges::{merge, split};
 
 /// The other record of a row's person.
 fn twin(row: &Row) -> String {
@@ -223,4 +223,69 @@ async fn a_record_that_its_source_deleted_is_met_no_more(#[case] engine: Engine)
     let mut again = stated(row);
     again.observed_at = Some(at(7));
     assert_eq!(profile(&ground.identify(tenant, again).await).records.len(), 2);
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whom_a_split_sets_free_meets_its_look_alikes_at_once(#[case] engine: Engine) {
+    let (ground, tenant, later, subjects) = people(engine).await;
+    // Of one who objects to being profiled: neither is compared with anybody until they are told apart.
+    let objects = ground.record(tenant, "objects", &[("customer_number", "K-1")]).await;
+    object(&ground, tenant, &objects.subject_id, false, 3).await;
+    let mine = &subjects[&twin(&later[0])];
+    ground.profiles(tenant).merge_profiles(merge(&objects.subject_id, &[mine])).await.expect("merged");
+    let heard = ground.identify(tenant, stated(&later[0])).await;
+    assert_eq!(profile(&heard).records.len(), 1);
+    let request = split(&objects.subject_id, &[&twin(&later[0])]);
+    let answer = ground.profiles(tenant).split_profile(request).await.expect("split").into_inner();
+    let both = vec![later[0].0.clone(), twin(&later[0])];
+    assert_eq!(answer.separated.iter().map(names).collect::<Vec<_>>(), std::slice::from_ref(&both));
+    assert_eq!(names(&whole(&ground, tenant, &heard.subject_id).await), both, "they look alike");
+    assert_eq!(names(&whole(&ground, tenant, &objects.subject_id).await), ["objects"]);
+    // From here on hardly anything is certain enough: it is put up for somebody to decide.
+    train(&ground, tenant, 1.0, 0.5).await;
+    let mut alike_ones = Vec::new();
+    for (name, born) in [("first", "19500307"), ("second", "19500317"), ("third", "19500327")] {
+        alike_ones.push(ground.identify(tenant, alike(name, born)).await.subject_id);
+    }
+    let [first, second, third] = &alike_ones[..] else { panic!("there are three") };
+    ground.profiles(tenant).merge_profiles(merge(first, &[second])).await.expect("merged");
+    assert!(up(&ground, tenant, first, third).await, "two customers are asked about once");
+    assert_eq!(asked(&ground, tenant, third).await, 1);
+    ground.profiles(tenant).split_profile(split(first, &["second"])).await.expect("split");
+    assert!(up(&ground, tenant, first, third).await && up(&ground, tenant, second, third).await);
+    assert!(!up(&ground, tenant, first, second).await, "somebody has decided on these two");
+    assert_eq!(asked(&ground, tenant, third).await, 2);
+    // The same of what a change of an objection leaves: nothing is asked about who is compared with nobody.
+    ground.profiles(tenant).merge_profiles(merge(&objects.subject_id, &[second])).await.expect("merged");
+    assert!(!up(&ground, tenant, &objects.subject_id, third).await, "it is compared with nobody");
+    ground.profiles(tenant).split_profile(split(&objects.subject_id, &["second"])).await.expect("split");
+    assert!(up(&ground, tenant, second, third).await && !up(&ground, tenant, first, second).await);
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_split_asks_of_both_sides_what_no_one_may_join_unasked(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    switch(&ground, tenant, false).await;
+    let email = [("email", "a@example.com")];
+    let mut three = Vec::new();
+    for name in ["1", "2", "3"] {
+        three.push(ground.record(tenant, name, &email).await.subject_id);
+    }
+    ground.profiles(tenant).merge_profiles(merge(&three[0], &[&three[1]])).await.expect("merged");
+    assert_eq!(candidates(&ground, tenant, open()).await.len(), 1);
+    ground.profiles(tenant).split_profile(split(&three[0], &["2"])).await.expect("split");
+    let mut pairs: Vec<Vec<String>> =
+        candidates(&ground, tenant, open()).await.into_iter().map(|it| it.customer_ids).collect();
+    pairs.iter_mut().for_each(|pair| pair.sort());
+    pairs.sort();
+    let mut expected = vec![vec![three[0].clone(), three[2].clone()], vec![three[1].clone(), three[2].clone()]];
+    expected.iter_mut().for_each(|pair| pair.sort());
+    expected.sort();
+    assert_eq!(pairs, expected);
 }

@@ -31,6 +31,7 @@ mod personas;
 mod potential;
 mod races;
 mod rediscovery;
+mod revisions;
 mod searches;
 mod segments;
 mod settings;

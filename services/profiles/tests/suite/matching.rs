@@ -6,6 +6,7 @@ use std::path::Path;
 
 use prost::Message as _;
 use rapport_api::common::v1::Processing;
+use rapport_api::google::longrunning::operation;
 use rapport_api::profiles::v1::match_side::Side;
 use rapport_api::profiles::v1::{
     ExplainMatchRequest, ExplainMatchResponse, GetMatcherRequest, IdentifyRequest, ListMatchCandidatesRequest,
@@ -298,19 +299,39 @@ async fn what_cannot_be_trained_is_refused(#[case] engine: Engine) {
     for field in ["fields[1].name", "fields[2].name", "fields[2].kind", "review_threshold"] {
         assert!(fields.contains(&field), "{field} of {fields:?}");
     }
+    assert!(untrainable(&ground, tenant).await.contains("customary name"), "there is nobody");
+    ground.identify(tenant, states("0", &[("surname", "Berzins")], 1)).await;
+    assert!(untrainable(&ground, tenant).await.contains("fewer than two records"));
+    ground.identify(tenant, states("1", &[("surname", "Kalnins"), ("date_of_birth", "19800307")], 1)).await;
+    assert!(untrainable(&ground, tenant).await.contains("no two records agree"));
+}
+
+/// What a training says that can learn nothing.
+async fn untrainable(ground: &Ground, tenant: TenantId) -> String {
     let request = TrainMatcherRequest::default();
     let operation = ground.identity(tenant).train_matcher(request).await.expect("begun").into_inner();
-    let mut operations =
-        rapport_api::google::longrunning::operations_client::OperationsClient::new(ground.channel(tenant));
-    let wait = rapport_api::google::longrunning::WaitOperationRequest {
-        name: operation.name,
-        timeout: Some(prost_types::Duration { seconds: 20, nanos: 0 }),
-    };
-    let ended = operations.wait_operation(wait).await.expect("known").into_inner();
-    let Some(rapport_api::google::longrunning::operation::Result::Error(error)) = ended.result else {
+    let Some(operation::Result::Error(error)) = ground.ended(tenant, operation).await.result else {
         panic!("there is nothing to learn from")
     };
     assert_eq!(error.code, tonic::Code::FailedPrecondition as i32);
+    error.message
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_that_are_all_alike_teach_nothing_and_the_training_says_why(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let traits = [("given_name", "anna"), ("surname", "berzina"), ("date_of_birth", "19800307"), ("postcode", "1010")];
+    let all = (0..201).map(|number| states(&number.to_string(), &traits, 1)).collect();
+    assert!(crate::imports::import(&ground, tenant, all).await.iter().all(|ack| ack.errors.is_empty()));
+    let said = untrainable(&ground, tenant).await;
+    assert!(said.contains("up to 201 records agree") && said.contains("more than 200"), "{said}");
+    // What is learnt from those who differ holds for the rest.
+    let rows = read("dataset1.csv");
+    identify_all(&ground, tenant, &rows[..300]).await;
+    train(&ground, tenant, 0.0, 0.0).await;
 }
 
 #[rstest]

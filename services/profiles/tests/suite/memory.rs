@@ -292,3 +292,74 @@ async fn conditions_and_the_decision_context_see_it_and_an_erasure_leaves_nothin
     crate::erasure::erase(&ground, tenant, &[&made.subject_id]).await;
     assert_eq!(reason(ground.get(tenant, by_id(&customer(&made))).await), "RESOURCE_NOT_FOUND");
 }
+
+/// Waits until a customer feels so, over so many texts.
+async fn feels(ground: &Ground, tenant: TenantId, customer: &str, expected: Option<f64>, texts: u32) {
+    let (mut last, expected) = (None, (expected, texts, [1, 0, 0, 0]));
+    for _ in 0..1_000 {
+        let now = seen(&ground.get(tenant, by_id(customer)).await.expect("there"));
+        if alike(&now, &expected) {
+            return;
+        }
+        last = Some(now);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{last:?} is not {expected:?}");
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn texts_weigh_as_the_tenant_says_and_who_was_there_before_follows_a_change(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    crate::segments::make(&ground, tenant, "Glad", "has(feedback.sentiment) && feedback.sentiment > 0.0").await;
+    let mut customers = Vec::new();
+    for number in 0..3 {
+        let made = ground.record(tenant, &number.to_string(), &[]).await;
+        let review =
+            MentionChanged { kind: "review".to_owned(), reading: reading(Some(1.0)), ..MentionChanged::default() };
+        let asks =
+            TicketChanged { status: "open".to_owned(), reading: reading(Some(-1.0)), ..TicketChanged::default() };
+        for (at, payload) in
+            [Payload::MentionChanged(review), Payload::TicketChanged(Box::new(asks))].into_iter().enumerate()
+        {
+            let told = event(tenant, &made.subject_id, number * 2 + at, (1, 10), payload);
+            ground.tell("feedback", "derive", told).await;
+        }
+        feels(&ground, tenant, &customer(&made), Some(-0.3 / 1.7), 2).await;
+        customers.push(customer(&made));
+    }
+    let set = async |weights: SentimentWeights| {
+        let settings = TenantSettings { sentiment_weights: Some(weights), ..TenantSettings::default() };
+        let request = UpdateTenantSettingsRequest {
+            tenant_settings: Some(settings),
+            update_mask: Some(prost_types::FieldMask { paths: vec!["sentiment_weights".to_owned()] }),
+            ..UpdateTenantSettingsRequest::default()
+        };
+        ground.settings(tenant).update_tenant_settings(request).await.expect("set");
+    };
+    set(SentimentWeights { mention: Some(2.0), ..SentimentWeights::default() }).await;
+    for id in &customers {
+        feels(&ground, tenant, id, Some(1.0 / 3.0), 2).await;
+        crate::segments::until(&ground, tenant, id, &["Glad"]).await;
+    }
+    // A source that weighs nothing is left out; and so it is in what comes from then on, and for who is merged.
+    set(SentimentWeights { mention: Some(0.0), ..SentimentWeights::default() }).await;
+    for id in &customers {
+        feels(&ground, tenant, id, Some(-1.0), 1).await;
+        crate::segments::until(&ground, tenant, id, &[]).await;
+    }
+    let chat = MentionChanged { kind: "chat".to_owned(), reading: reading(Some(0.0)), ..MentionChanged::default() };
+    let subject = &customers[0];
+    ground.tell("feedback", "derive", event(tenant, subject, 90, (1, 10), Payload::MentionChanged(chat))).await;
+    feels(&ground, tenant, subject, Some(-1.0 / 1.7), 2).await;
+    // All sources at nothing: nothing is accumulated. What stands open is counted all the same.
+    let nothing = Some(0.0);
+    set(SentimentWeights { survey: nothing, ticket: nothing, mention: nothing, chat: nothing }).await;
+    for id in &customers {
+        feels(&ground, tenant, id, None, 0).await;
+    }
+    set(SentimentWeights::default()).await;
+    feels(&ground, tenant, &customers[1], Some(-0.3 / 1.7), 2).await;
+}

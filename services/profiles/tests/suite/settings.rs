@@ -2,7 +2,7 @@
 
 use rapport_api::events::v1::event::Payload;
 use rapport_api::profiles::v1::{
-    GetTenantSettingsRequest, TenantSettings, TraitType, UpdateTenantSettingsRequest, Weekday,
+    GetTenantSettingsRequest, SentimentWeights, TenantSettings, TraitType, UpdateTenantSettingsRequest, Weekday,
 };
 use rapport_data::Engine;
 use rapport_kernel::TenantId;
@@ -37,6 +37,7 @@ async fn settings_are_changed_by_mask_and_etag_and_told(#[case] engine: Engine) 
         week_start: Weekday::Sunday.into(),
         currency: "EUR".to_owned(),
         suppression_threshold: 7,
+        sentiment_weights: Some(SentimentWeights { mention: Some(0.25), chat: Some(0.0), ..Default::default() }),
         etag: before.etag.clone(),
         ..TenantSettings::default()
     };
@@ -62,12 +63,21 @@ async fn settings_are_changed_by_mask_and_etag_and_told(#[case] engine: Engine) 
         languages: vec!["lv".to_owned(), "lv".to_owned(), "?".to_owned()],
         currency: "EURO".to_owned(),
         suppression_threshold: 1,
+        sentiment_weights: Some(SentimentWeights {
+            survey: Some(-1.0),
+            ticket: Some(f64::NAN),
+            mention: Some(0.005),
+            chat: Some(11.0),
+        }),
         ..TenantSettings::default()
     };
     let refused = settings.update_tenant_settings(update(wrong, &["colour"])).await;
     let fields: Vec<String> = violations(refused).into_iter().map(|(field, _)| field).collect();
     for field in ["zone", "phone_region", "languages[1]", "languages[2]", "currency", "suppression_threshold"] {
         assert!(fields.contains(&format!("tenant_settings.{field}")), "{field}: {fields:?}");
+    }
+    for source in ["survey", "ticket", "mention", "chat"] {
+        assert!(fields.contains(&format!("tenant_settings.sentiment_weights.{source}")), "{source}: {fields:?}");
     }
     assert!(fields.contains(&"update_mask.paths[0]".to_owned()));
     let foreign = ground.settings(TenantId::new()).get_tenant_settings(GetTenantSettingsRequest {}).await;

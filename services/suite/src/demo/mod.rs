@@ -179,11 +179,15 @@ async fn match_records(client: &Client) -> Result<(), Status> {
         known => return known.map(drop),
     }
     let mut operation = identity.train_matcher(TrainMatcherRequest::default()).await?.into_inner();
-    let mut operations = OperationsClient::new(client.clone());
+    let operations = OperationsClient::new(client.clone());
     while !operation.done {
         let timeout = Some(prost_types::Duration { seconds: 10, nanos: 0 });
         let wait = WaitOperationRequest { name: operation.name, timeout };
-        operation = operations.wait_operation(wait).await?.into_inner();
+        let answer = patiently(|| {
+            let (mut operations, wait) = (operations.clone(), wait.clone());
+            async move { operations.wait_operation(wait).await }
+        });
+        operation = answer.await?.into_inner();
     }
     match operation.result {
         Some(operation::Result::Error(error)) => Err(Status::internal(error.message)),

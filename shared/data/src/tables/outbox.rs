@@ -45,24 +45,26 @@ pub(crate) struct New {
     pub(crate) subject: SubjectId,
     pub(crate) partition: i16,
     pub(crate) body: Vec<u8>,
+    pub(crate) recorded_at: i64,
 }
 
 /// Adds a unit's events, in their order.
-pub(crate) async fn add(conn: &Conn, tenant: Uuid, events: Vec<New>, at: i64) -> Result<(), DbErr> {
+pub(crate) async fn add(conn: &Conn, tenant: Uuid, events: Vec<New>) -> Result<(), DbErr> {
     let rows = events.len();
-    let (mut subjects, mut partitions, mut bodies) =
-        (Vec::with_capacity(rows), Vec::with_capacity(rows), Vec::with_capacity(rows));
+    let (mut subjects, mut partitions) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+    let (mut bodies, mut instants) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
     for event in events {
         subjects.push(event.subject.uuid());
         partitions.push(event.partition);
         bodies.push(event.body);
+        instants.push(event.recorded_at);
     }
     let columns = vec![
         Values::same_id(tenant, rows),
         Values::Ids(subjects),
         Values::Smalls(partitions),
         Values::Bytes(bodies),
-        Values::Numbers(vec![at; rows]),
+        Values::Numbers(instants),
     ];
     INSERT.run(conn, columns, false).await.map(drop)
 }

@@ -170,6 +170,10 @@ fn records_that_are_all_alike_teach_nothing_and_break_nothing() {
         let all = Blocked::new(&schema, &records, usize::MAX).pairs.len();
         assert_eq!(all, count * (count - 1) / 2);
         assert!(probability(scorer.weight(&records[0], &records[1])).is_finite());
+        // More than two hundred of them are compared with nobody: then there is nothing to learn from.
+        let crowd = vec![records[0].clone(); 200 + count];
+        let refused = train(&schema, &crowd, Options::default()).expect_err("too many");
+        assert_eq!(refused, Untrainable::Crowded(200 + count, 200));
     }
     let (_, records, schema) = made(1, 33, 0, person);
     assert_eq!(train(&schema, &records, Options::default()).expect_err("alone"), Untrainable::TooFewRecords);

@@ -182,6 +182,7 @@ pub fn list(message: proto::ListFollowUpsRequest) -> Result<Listing, Fault> {
         cause: given(&message.cause_id)?,
         start,
         end,
+        show_joined: message.show_joined,
         order,
     };
     let size = rapport_kernel::page_size(message.page_size)?;

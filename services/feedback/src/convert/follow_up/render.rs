@@ -101,13 +101,14 @@ fn cause(cause: &Cause) -> proto::FollowUpCause {
 /// A follow-up.
 #[must_use]
 pub fn follow_up(one: &FollowUp) -> proto::FollowUp {
-    let (place, open) = (one.place(), one.status.is_open());
+    let (place, open) = (one.place(), one.status.is_open() && one.joined.is_none());
     let next = one.rungs.get(one.taken).filter(|_| open);
     proto::FollowUp {
         follow_up_id: one.id.to_string(),
         rule_id: one.rule.map_or_else(String::new, |rule| rule.to_string()),
         customer: one.customer.map(|id| customer::render(&Customer::Id(id))),
         subject_id: one.subject.to_string(),
+        joined_to_follow_up_id: one.joined.map_or_else(String::new, |lead| lead.to_string()),
         kind: kind(one.kind).into(),
         status: status(one.status).into(),
         priority: priority(one.priority).into(),
@@ -156,6 +157,8 @@ const fn entry_kind(kind: EntryKind) -> proto::FollowUpEventType {
         EntryKind::Cancelled => proto::FollowUpEventType::Cancelled,
         EntryKind::Reopened => proto::FollowUpEventType::Reopened,
         EntryKind::Scored => proto::FollowUpEventType::Scored,
+        EntryKind::Joined => proto::FollowUpEventType::Joined,
+        EntryKind::Parted => proto::FollowUpEventType::Parted,
     }
 }
 

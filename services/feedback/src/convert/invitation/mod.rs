@@ -6,16 +6,16 @@ use rapport_api::check;
 use rapport_api::convert::instant;
 use rapport_api::feedback::v1 as proto;
 use rapport_api::personalisation::v1::{ContactBlock, ContactBlockReason};
-use rapport_kernel::{Fault, RequestId, Timestamp};
+use rapport_kernel::{Fault, RequestId, Timestamp, Violations};
 
-use super::{customer, id, optional, request_id};
-use crate::domain::asking::{InvitationId, Reason, Refusal, Spot, Status};
+use super::{customer, id, note, optional, request_id};
+use crate::domain::asking::{InvitationId, Population, Reason, Refusal, Spot, Status, Wave};
 use crate::domain::{Customer, SurveyId};
 use crate::service::asking::Order;
 
 pub use render::{
-    Judged, Results, change, encode_invited, judged, reason_message, render, render_batch, render_checked,
-    render_invited, render_not, status_message, with_token,
+    Judged, Results, change, encode_invited, judged, reason_message, render, render_batch, render_begun,
+    render_checked, render_invited, render_not, render_tally, status_message, with_token,
 };
 
 /// Whom to check.
@@ -66,18 +66,38 @@ pub fn invite(message: proto::InviteCustomerRequest) -> Result<Order, Fault> {
         cause: cause(&spot),
         spot,
         language: message.language,
+        wave: None,
     })
 }
 
-/// Whom to invite, many at once: each with a request id of its own, where the batch has one.
+/// Whom to invite, many at once.
+pub enum Batch {
+    /// Customers, one by one: each with a request id of its own, where the batch has one.
+    Customers(Option<RequestId>, SurveyId, Vec<Order>),
+    /// A population.
+    Population(Option<RequestId>, Wave),
+}
+
+/// Whom to invite, many at once.
 ///
 /// # Errors
 /// INVALID_ARGUMENT with every broken rule.
-pub fn batch(message: proto::BatchInviteRequest) -> Result<(Option<RequestId>, SurveyId, Vec<Order>), Fault> {
-    check(&message).check()?;
+pub fn batch(message: proto::BatchInviteRequest) -> Result<Batch, Fault> {
+    let mut out = check(&message);
+    note_audience(&message, &mut out);
+    out.check()?;
     let request = request_id(&message.request_id)?;
     let survey = id(&message.survey_id)?;
     let spot = spot(message.context)?;
+    let population = match optional(&message.segment_id)? {
+        Some(segment) => Some(Population::Segment(segment)),
+        None => message.everybody.then_some(Population::Everybody),
+    };
+    if let Some(population) = population {
+        let per_hour = u32::try_from(message.per_hour).unwrap_or_default();
+        let (channel, language) = (message.channel, message.language);
+        return Ok(Batch::Population(request, Wave { survey, population, channel, spot, language, per_hour }));
+    }
     let order = |(place, reference)| {
         let own = request.map(|request| derived(request, place));
         Ok(Order {
@@ -88,10 +108,38 @@ pub fn batch(message: proto::BatchInviteRequest) -> Result<(Option<RequestId>, S
             cause: cause(&spot),
             spot: spot.clone(),
             language: message.language.clone(),
+            wave: None,
         })
     };
     let orders = message.customers.into_iter().enumerate().map(order).collect::<Result<_, Fault>>()?;
-    Ok((request, survey, orders))
+    Ok(Batch::Customers(request, survey, orders))
+}
+
+/// Notes what the contract's own rules cannot say of who is invited.
+fn note_audience(message: &proto::BatchInviteRequest, out: &mut Violations) {
+    let is_population = !message.segment_id.is_empty() || message.everybody;
+    if message.customers.is_empty() && !is_population {
+        let text = "must hold one to 1,000 customers, unless segment_id or everybody says who is invited";
+        note(out, "customers", "audience", text);
+    }
+    if !message.customers.is_empty() && is_population {
+        note(out, "customers", "audience", "must be empty where segment_id or everybody says who is invited");
+    }
+    if message.everybody && !message.segment_id.is_empty() {
+        note(out, "everybody", "audience", "must be false where segment_id says who is invited");
+    }
+    if message.per_hour != 0 && !is_population {
+        note(out, "per_hour", "audience", "must be 0 where customers are named one by one");
+    }
+    let context = message.context.as_ref().filter(|_| is_population);
+    for (field, link) in [
+        ("context.ticket_id", context.map(|context| &context.ticket_id)),
+        ("context.interaction_id", context.map(|context| &context.interaction_id)),
+    ] {
+        if link.is_some_and(|link| !link.is_empty()) {
+            note(out, field, "audience", "must be empty: it is about one customer");
+        }
+    }
 }
 
 /// The request id of one of a batch: the same at every retry.

@@ -3,12 +3,12 @@
 use prost::Message as _;
 use rapport_api::feedback::v1 as proto;
 use rapport_data::Answer;
-use rapport_kernel::{Fault, PageKey, Timestamp};
+use rapport_kernel::{Fault, OperationId, PageKey, Timestamp};
 use uuid::Uuid;
 
 use crate::convert::{customer, id, time};
 use crate::domain::asking::token::{Scope, Token};
-use crate::domain::asking::{Invitation, InvitationId, NotInvited, Reason, Spot, Status};
+use crate::domain::asking::{Invitation, InvitationId, NotInvited, Reason, Spot, Status, Tally};
 use crate::domain::{ResponseId, etag};
 use crate::service::asking::{Change, Checked, Invited};
 
@@ -167,6 +167,28 @@ pub fn render_batch(results: &Results) -> proto::BatchInviteResponse {
     proto::BatchInviteResponse {
         results: results.iter().enumerate().map(result).collect(),
         invited: i32::try_from(invited).unwrap_or(i32::MAX),
+        operation: String::new(),
+    }
+}
+
+/// That a wave was begun, as the contract has it.
+#[must_use]
+pub fn render_begun(operation: &OperationId) -> proto::BatchInviteResponse {
+    proto::BatchInviteResponse { operation: crate::convert::operation(*operation), ..Default::default() }
+}
+
+/// What a wave came to, as the contract has it.
+#[must_use]
+pub fn render_tally(tally: &Tally) -> proto::WaveResult {
+    let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let reason = |(reason, times): &(Reason, u64)| proto::NotInvitedCount {
+        reason: reason_message(*reason).into(),
+        count: count(*times),
+    };
+    proto::WaveResult {
+        customers: count(tally.customers()),
+        invited: count(tally.invited),
+        not_invited: tally.not_invited.iter().map(reason).collect(),
     }
 }
 

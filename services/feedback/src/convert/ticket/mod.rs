@@ -8,7 +8,7 @@ use rapport_api::feedback::v1 as proto;
 use rapport_api::{Validate, check};
 use rapport_kernel::{Fault, Private, Reason, RequestId, Timestamp, Violations};
 
-use super::{customer, id, request_id};
+use super::{customer, id, reading, request_id};
 use crate::domain::ticket::filter::Filter;
 use crate::domain::ticket::{DeletionReason, Kind, Order, Priority, Status, TicketKey, Which};
 use crate::service::tickets::{Listing, Merge, Telling, What};
@@ -150,6 +150,7 @@ pub fn list(message: proto::ListTicketsRequest) -> Result<Listing, Fault> {
         issue,
         start,
         end,
+        tone: reading::tone(message.polarity(), (message.min_sentiment, message.max_sentiment), message.text_topic),
         show_merged: message.show_merged,
         order,
     };

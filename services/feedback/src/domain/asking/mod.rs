@@ -7,6 +7,7 @@ mod size;
 #[cfg(test)]
 mod tests;
 pub mod token;
+mod wave;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ pub use form::{AskForm, Happened};
 pub use invitation::{Answered, Invitation, InvitationId, Spot, Status, remind_at};
 pub use judge::{CHANNEL_REST, Candidate, Customer, Past, Refusal, channels, drawn, judge};
 pub use size::{Difference, Wish, answers_needed};
+pub use wave::{Fate, Population, Stage, Tally, Wave, place};
 
 use super::SurveyId;
 

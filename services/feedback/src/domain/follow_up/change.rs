@@ -1,12 +1,13 @@
 //! What becomes of a follow-up. Each change answers the new state and what its history notes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rapport_kernel::{Fault, Private, Reason, Timestamp};
 
 use super::cause::{Cause, CauseKey, Place};
-use super::rule::Step;
-use super::state::{Assigning, Entry, EntryKind, FollowUp, Opening, Resolving, Rung, Scored, Touched};
+use super::rule::{RuleId, Step};
+use super::state::{Assigning, Entry, EntryKind, FollowUp, FollowUpId, Opening, Resolving, Rung, Scored, Touched};
 use super::words::{Cancellation, Help, Status};
 use crate::domain::sla::Hours;
 
@@ -37,6 +38,7 @@ impl FollowUp {
             rule: opening.rule,
             kind: opening.kind,
             status: Status::Open,
+            joined: None,
             priority: opening.priority,
             owner: opening.owner,
             team: opening.team,
@@ -123,7 +125,7 @@ impl FollowUp {
     /// When something happens to it by itself.
     #[must_use]
     pub fn wakes(&self) -> Option<Timestamp> {
-        if !self.status.is_open() {
+        if !self.status.is_open() || self.joined.is_some() {
             return None;
         }
         let due = self.overdue_at.is_none().then_some(self.due_at);
@@ -205,6 +207,10 @@ impl FollowUp {
     }
 
     fn must_be_open(&self) -> Result<(), Fault> {
+        if let Some(lead) = self.joined {
+            let text = "the follow-up was joined to another one of its customer: act on that one";
+            return Err(Fault::new(Reason::InvalidState, text).precondition("FOLLOW_UP_NOT_JOINED", lead.to_string()));
+        }
         if self.status.is_open() {
             return Ok(());
         }
@@ -302,6 +308,38 @@ impl FollowUp {
         Ok(next.touched(entry))
     }
 
+    /// Joins it to another one that is open, or has it stand by itself again. None: that is so already, or it is over.
+    #[must_use]
+    pub fn join(&self, lead: Option<FollowUpId>, now: Timestamp) -> Option<Touched> {
+        if !self.status.is_open() || self.joined == lead {
+            return None;
+        }
+        let next = Self { joined: lead, ..self.clone() };
+        let entry = next.entry(if lead.is_some() { EntryKind::Joined } else { EntryKind::Parted }, now);
+        Some(next.touched(entry))
+    }
+
+    /// Ends it as the one that it was joined to did. None: it is over, or that one is not.
+    #[must_use]
+    pub fn end_with(&self, lead: &Self, author: &Private<String>, now: Timestamp) -> Option<Touched> {
+        if !self.status.is_open() || lead.status.is_open() {
+            return None;
+        }
+        let next = Self {
+            status: lead.status,
+            outcome: lead.outcome,
+            root_cause: lead.root_cause.clone(),
+            note: lead.note.clone(),
+            resolved_at: lead.resolved_at,
+            cancellation: lead.cancellation,
+            cancelled_at: lead.cancelled_at,
+            ..self.clone()
+        };
+        let kind = if next.status == Status::Resolved { EntryKind::Resolved } else { EntryKind::Cancelled };
+        let entry = next.said(kind, now, author, &lead.note);
+        Some(next.touched(entry))
+    }
+
     /// Opens it again.
     ///
     /// # Errors
@@ -322,6 +360,7 @@ impl FollowUp {
         }
         let mut next = Self {
             status: Status::Open,
+            joined: None,
             outcome: None,
             root_cause: String::new(),
             note: Private::default(),
@@ -354,4 +393,21 @@ impl FollowUp {
     pub fn weight(&self) -> usize {
         800 + self.title.expose().len() + self.note.expose().len() + self.causes.len() * 200
     }
+}
+
+/// Which of a customer's open follow-ups stand by themselves, and to which the others are joined: of one rule that which was
+/// opened first. A function of what is open, so that a split undoes what a merge did.
+#[must_use]
+pub fn joined(open: &[FollowUp], now: Timestamp) -> Vec<Touched> {
+    let mut leads: BTreeMap<RuleId, &FollowUp> = BTreeMap::new();
+    for one in open {
+        if let Some(rule) = one.rule {
+            let lead = leads.entry(rule).or_insert(one);
+            if (one.opened_at, one.id) < (lead.opened_at, lead.id) {
+                *lead = one;
+            }
+        }
+    }
+    let lead = |one: &FollowUp| one.rule.and_then(|rule| leads.get(&rule)).map(|lead| lead.id);
+    open.iter().filter_map(|one| one.join(lead(one).filter(|lead| *lead != one.id), now)).collect()
 }

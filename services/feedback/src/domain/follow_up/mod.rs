@@ -10,6 +10,7 @@ mod tests;
 mod words;
 
 pub use cause::{Cause, CauseKey, CauseType, Content, Progress, Told};
+pub use change::joined;
 pub use rule::{Assignment, Rule, RuleId, Rules, Step};
 pub use state::{Assigning, Entry, EntryKind, FollowUp, FollowUpId, Opening, Resolving, Scored, Touched};
 pub use words::{Cancellation, Help, Kind, Order, Outcome, Priority, Status};

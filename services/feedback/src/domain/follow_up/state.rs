@@ -60,6 +60,9 @@ pub struct FollowUp {
     pub kind: Kind,
     /// Where it stands.
     pub status: Status,
+    /// The one of the same rule that the same customer has had open for longer; it stands, and ends, with that one.
+    #[serde(default)]
+    pub joined: Option<FollowUpId>,
     /// How urgent it is.
     pub priority: Priority,
     /// Who has it; empty: nobody.
@@ -153,6 +156,10 @@ pub enum EntryKind {
     Reopened,
     /// The next score came, went or was corrected.
     Scored,
+    /// It was joined to another one, as their customers became one.
+    Joined,
+    /// It stands by itself again.
+    Parted,
 }
 
 /// A line of its history.

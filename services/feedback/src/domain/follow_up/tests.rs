@@ -151,3 +151,57 @@ proptest! {
         prop_assert_eq!(held.causes, left);
     }
 }
+
+proptest! {
+    #[test]
+    fn of_one_rule_one_leads_and_what_is_split_again_is_as_it_was(
+        drawn in proptest::collection::vec((0_u128..3, 0_i64..4, 0_usize..3), 1..10)
+    ) {
+        let made: Vec<(usize, FollowUp)> = drawn
+            .iter()
+            .map(|(rule, opened, customer)| {
+                let one = opened_by(RuleId::from_uuid(Uuid::from_u128(*rule)), *opened);
+                (*customer, one)
+            })
+            .collect();
+        let of = |all: &[(usize, FollowUp)], customer: Option<usize>| -> Vec<FollowUp> {
+            all.iter().filter(|(of, _)| customer.is_none_or(|one| one == *of)).map(|(_, one)| one.clone()).collect()
+        };
+        let apply = |all: &mut [(usize, FollowUp)], touched: Vec<Touched>| {
+            for Touched { follow_up, .. } in touched {
+                if let Some((_, held)) = all.iter_mut().find(|(_, held)| held.id == follow_up.id) {
+                    *held = follow_up;
+                }
+            }
+        };
+        let mut apart = made;
+        for customer in 0..3 {
+            let touched = joined(&of(&apart, Some(customer)), at(9));
+            apply(&mut apart, touched);
+        }
+        let mut all = apart.clone();
+        let touched = joined(&of(&all, None), at(10));
+        apply(&mut all, touched);
+        for (_, one) in &all {
+            let rivals = || all.iter().map(|(_, other)| other).filter(|other| other.rule == one.rule);
+            let lead = rivals().min_by_key(|other| (other.opened_at, other.id)).expect("it is one itself");
+            prop_assert_eq!(one.joined, Some(lead.id).filter(|lead| *lead != one.id));
+            prop_assert_eq!(one.wakes().is_some(), one.id == lead.id);
+        }
+        prop_assert!(joined(&of(&all, None), at(11)).is_empty(), "once is enough");
+        for customer in 0..3 {
+            let touched = joined(&of(&all, Some(customer)), at(12));
+            apply(&mut all, touched);
+        }
+        for ((_, before), (_, after)) in apart.iter().zip(&all) {
+            let (revision, changed_at) = (before.revision, before.changed_at);
+            let as_before = *before == FollowUp { revision, changed_at, ..after.clone() };
+            prop_assert!(as_before);
+        }
+    }
+}
+
+fn opened_by(rule: RuleId, seconds: i64) -> FollowUp {
+    let one = opened(Vec::new(), cause(1, 0, None));
+    FollowUp { rule: Some(rule), opened_at: at(seconds), ..one }
+}

@@ -118,7 +118,8 @@ fn settled(mut out: Violations, settled: Result<Settled, Violations>) -> Result<
 }
 
 /// The instant as an anonymous survey keeps it: who was there within the hour cannot be told apart.
-fn kept(at: Timestamp, anonymous: bool) -> Timestamp {
+#[must_use]
+pub fn kept(at: Timestamp, anonymous: bool) -> Timestamp {
     const HOUR: i64 = 3_600_000_000;
     if anonymous { Timestamp::from_column(at.micros().div_euclid(HOUR) * HOUR) } else { at }
 }

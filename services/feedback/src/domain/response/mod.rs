@@ -11,14 +11,14 @@ use rapport_kernel::{CustomerId, Fault, Id, Private, SubjectId, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use change::{Correction, Tagging, Telling};
+pub use change::{Correction, Tagging, Telling, kept};
 
 use super::answer::{Answer, Answers, Given, Said};
 use super::customer::Customer;
 use super::etag;
 use super::facts::{Facts, Known};
 use super::measure::Measure;
-use super::reading::Reading;
+use super::reading::{Reading, Tone};
 use super::search::Passage;
 use super::survey::{SurveyId, SurveyKind};
 
@@ -207,6 +207,8 @@ pub struct Filter {
     pub max_score: Option<i32>,
     /// Tests as well.
     pub tests: bool,
+    /// How its words were read.
+    pub tone: Tone,
 }
 
 /// Where and about what responses must be; what is not said lets all through.

@@ -56,6 +56,9 @@ pub struct Owner {
     pub subject: SubjectId,
     /// The customer that was, when it was last said.
     pub customer: Option<CustomerId>,
+    /// As of which revision of that customer.
+    #[serde(default)]
+    pub customer_revision: u64,
     /// What the party was then: its name.
     pub party: String,
     /// The customer's traits that are metric dimensions, as they were when it was first said.
@@ -67,7 +70,14 @@ impl Owner {
     #[must_use]
     pub fn nobody(subject: SubjectId) -> Self {
         let party = Party::Customer.name().to_owned();
-        Self { stamp: None, subject, customer: None, party, dimensions: BTreeMap::new() }
+        Self { stamp: None, subject, customer: None, customer_revision: 0, party, dimensions: BTreeMap::new() }
+    }
+
+    /// Hears which customer holds the subject, as of a revision of it; what is known as of a later one stays.
+    pub fn hold(&mut self, customer: CustomerId, revision: u64) {
+        if self.customer.is_some_and(|held| held != customer) && self.customer_revision <= revision {
+            (self.customer, self.customer_revision) = (Some(customer), revision);
+        }
     }
 
     /// Hears whose it is: the highest word holds. Of one subject what it was first said to be stays.
@@ -78,9 +88,9 @@ impl Owner {
             if same && before.stamp.is_some() {
                 (self.party, self.dimensions) = (before.party, before.dimensions);
             }
-        } else if same {
+        } else if let Some(customer) = other.customer.filter(|_| same) {
             // The customer that holds the subject may have changed since.
-            self.customer = other.customer;
+            self.hold(customer, other.customer_revision);
         }
     }
 }

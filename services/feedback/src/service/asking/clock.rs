@@ -1,10 +1,11 @@
-//! The clock: reminders become due, invitations end, whom an event asks is asked, and the uses of anonymous surveys are noted,
-//! though nobody says anything then. Where several instances look at one thing, what the first did leaves nothing for the others.
+//! The clock: reminders become due, invitations end, whom an event asks is asked, the uses of anonymous surveys are noted, and
+//! what is left of waves is forgotten, though nobody says anything then. Where several instances look at one thing, what the
+//! first did leaves nothing for the others.
 
 use std::time::Duration;
 
 use rapport_data::{Receipt, Rx, Tx};
-use rapport_kernel::{Fault, Kind, Reason as Cause, RequestId, TenantId, Timestamp};
+use rapport_kernel::{Fault, Kind, OperationId, Reason as Cause, RequestId, TenantId, Timestamp};
 use rapport_platform::{Call, OnFailure, Platform};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -52,6 +53,7 @@ impl Asking {
                 let done = match one.what.as_str() {
                     due::INVITATION => self.look_at(one.tenant, InvitationId::from_uuid(one.item)).await,
                     due::TASK => self.ask(one.tenant, one.item).await,
+                    due::WAVE => self.forget_wave(one.tenant, OperationId::from_uuid(one.item)).await,
                     _ => self.note_uses(one.tenant, SurveyId::from_uuid(one.item)).await,
                 };
                 if let Err(fault) = done {
@@ -194,6 +196,7 @@ impl Asking {
             spot: task.about.spot.clone(),
             cause: task.cause.clone(),
             language: task.about.language.clone(),
+            wave: None,
         };
         let receipt = Receipt::new("asking after", order.request, task.cause.as_bytes(), |_: &Invited| Vec::new());
         match self.invite(call, receipt, order).await {

@@ -7,10 +7,11 @@ use rapport_platform::Call;
 use uuid::Uuid;
 
 use super::check::{History, dearest, quota, wanted};
+use super::wave::Place;
 use super::{Asking, Invited, Order, keys, replayed};
 use crate::domain::asking::token::{Scope, Token};
 use crate::domain::asking::{
-    Candidate, Invitation, InvitationId, NotInvited, Reason, Refusal, Status, judge, remind_at,
+    Candidate, Fate, Invitation, InvitationId, NotInvited, Reason, Refusal, Status, judge, remind_at,
 };
 use crate::domain::{Survey, SurveyState};
 use crate::peers::{Contact, Resolved};
@@ -170,6 +171,11 @@ impl Asking {
                     (id, channel, contact),
                     now,
                 ));
+                if let Some(Place { operation, member }) = order.wave
+                    && !store::asking::wave::settle(&tx, operation, member, &resolved.subjects, Fate::Invited).await?
+                {
+                    return Err(refused(&Reason::Duplicate.into()));
+                }
                 store::asking::invitation::insert(&tx, &invitation, token).await?;
                 tx.about(subject);
                 tx.publish(events::invitations::changed(&invitation)).await?;
@@ -198,7 +204,10 @@ impl Asking {
             channel: order.channel.clone(),
             spot: order.spot.clone(),
         };
-        self.note(call, one).await?;
+        match order.wave {
+            Some(place) => self.leave_out(call, place, resolved, one).await?,
+            None => self.note(call, one).await?,
+        }
         Ok(Answer::Fresh(Invited::No(refusal)))
     }
 

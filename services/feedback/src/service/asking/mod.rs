@@ -10,6 +10,7 @@ mod list;
 mod respondent;
 mod told;
 mod watch;
+pub mod wave;
 
 use std::sync::Arc;
 
@@ -62,6 +63,8 @@ pub struct Order {
     pub cause: String,
     /// The language to be asked in; empty: the customer's.
     pub language: String,
+    /// The wave of which it is a member; none: it is asked by itself.
+    pub wave: Option<wave::Place>,
 }
 
 /// What became of it.

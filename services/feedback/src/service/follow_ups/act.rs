@@ -4,7 +4,7 @@ use rapport_data::{Answer, Receipt, Tx};
 use rapport_kernel::{Fault, Private, Reason, SubjectId, Timestamp};
 use rapport_platform::Call;
 
-use super::{FollowUps, missing, save};
+use super::{FollowUps, join, missing, save};
 use crate::domain::follow_up::cause::Place;
 use crate::domain::follow_up::{Assigning, FollowUp, FollowUpId, Kind, Opening, Priority, Resolving, Rules, Touched};
 use crate::domain::{Customer, etag};
@@ -114,7 +114,11 @@ impl FollowUps {
                 tx.about(held.subject);
                 etag::check(held.revision, &act.etag)?;
                 match change(&held, &*compiled.of(&tx).await?, tx.now())? {
-                    Some(touched) => save(&tx, touched).await,
+                    Some(touched) => {
+                        let changed = save(&tx, touched).await?;
+                        join::end(&tx, &changed, &act.author).await?;
+                        Ok(changed)
+                    }
                     None => Ok(held),
                 }
             }

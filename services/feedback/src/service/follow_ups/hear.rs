@@ -15,11 +15,12 @@ use crate::domain::facts::Known;
 use crate::domain::follow_up::cause::{Cause, Place};
 use crate::domain::follow_up::rule::Compiled;
 use crate::domain::follow_up::{CauseType, FollowUp, FollowUpId, Opening, Rules, Scored, Told};
-use crate::domain::response::Filter;
+use crate::domain::response::{Filter, kept};
 use crate::domain::survey::SurveyKind;
 use crate::domain::{Customer, Response};
 use crate::store;
 use crate::store::follow_up::cause::{self, Link};
+use crate::store::holder::{self, Left};
 
 /// How many customers are asked for at once, and how many causes one unit hears.
 const ASKED: usize = 16;
@@ -31,6 +32,8 @@ const SCORES: u64 = 20;
 #[derive(Clone)]
 struct Whose {
     customer: Option<CustomerId>,
+    /// As of which revision of it.
+    revision: u64,
     /// All subjects that are the customer now.
     subjects: Vec<SubjectId>,
     known: Option<Known>,
@@ -85,14 +88,15 @@ impl FollowUps {
         let ask = |(subject, anonymous): (SubjectId, bool)| {
             let call = &call;
             async move {
-                let alone = Whose { customer: None, subjects: vec![subject], known: None };
+                let alone = Whose { customer: None, revision: 0, subjects: vec![subject], known: None };
                 if anonymous {
                     return Ok((subject, alone));
                 }
                 match self.profiles.resolve(call, &Customer::Id(subject)).await {
                     Ok(resolved) => {
                         let (customer, known) = (Some(resolved.customer), Some(resolved.known));
-                        Ok((subject, Whose { customer, subjects: resolved.subjects, known }))
+                        let (revision, subjects) = (resolved.revision, resolved.subjects);
+                        Ok((subject, Whose { customer, revision, subjects, known }))
                     }
                     Err(fault) if fault.reason == Reason::ResourceNotFound => Ok((subject, alone)),
                     Err(fault) => Err(fault),
@@ -119,9 +123,17 @@ impl FollowUps {
             told.iter().filter_map(of).filter_map(lock).map(|customer| format!("follow-ups of {customer}")).collect();
         tx.lock(&locks.into_iter().collect::<Vec<_>>()).await?;
         let rules = self.compiled.of(tx).await?;
+        let holders = holder::of(tx, &subjects).await?;
         for one in told.iter().filter(|one| !erased.contains(&one.subject)) {
             let Some(whose) = of(one) else { continue };
             hear(tx, &rules, one, whose).await?;
+            if let (Some(holder), Some(customer)) = (holders.get(&one.subject), whose.customer)
+                && holder.customer != customer
+                && holder.revision > whose.revision
+            {
+                // It changed hands since profiles was asked: what was opened may have to be joined.
+                holder::leave(tx, Left { subject: one.subject, customer, revision: holder.revision }).await?;
+            }
             if scoring && one.key.kind == CauseType::Response {
                 score(tx, &whose.subjects).await?;
             }
@@ -157,11 +169,11 @@ async fn hear(tx: &Tx, rules: &Rules, told: &Told, whose: &Whose) -> Result<(), 
 
 /// Whether what was told is how things stand, and is younger than the rule.
 async fn is_news(tx: &Tx, rule: &Compiled, told: &Told) -> Result<bool, Fault> {
-    if told.key.kind == CauseType::Mention {
-        return Ok(true);
-    }
-    let held = cause::held(tx, told.key).await?;
-    Ok(held.is_some_and(|held| held.revision == told.revision && held.changed_at >= rule.since))
+    // What is kept of an anonymous answer's time may lie before the rule by less than its own unit.
+    let is_answer = told.key.kind == CauseType::Response;
+    let anonymous = is_answer && told.content.as_ref().is_some_and(|content| content.anonymous);
+    let (held, since) = (cause::held(tx, told.key).await?, kept(rule.since, anonymous));
+    Ok(held.is_some_and(|held| held.revision == told.revision && held.changed_at >= since))
 }
 
 /// Tells a follow-up what became of a cause of it. Answers whether it is a cause still.

@@ -4,6 +4,7 @@
 mod act;
 mod clock;
 mod hear;
+mod join;
 mod read;
 mod rules;
 mod watch;
@@ -22,7 +23,7 @@ pub use rules::RuleChange;
 pub use watch::{Change, Told, Watch, Watching};
 
 use super::Promises;
-use crate::domain::follow_up::{Entry, FollowUp, FollowUpId, Rules, Touched};
+use crate::domain::follow_up::{Cancellation, Entry, FollowUp, FollowUpId, Rules, Touched};
 use crate::events::loops as events;
 use crate::peers::Profiles;
 use crate::store::follow_up::{self as store, entry, rule};
@@ -85,6 +86,12 @@ impl FollowUps {
             let theirs = held.causes.iter().filter(|cause| subjects.contains(&cause.subject));
             let mut keys: Vec<_> = theirs.map(|cause| cause.key).collect();
             let mut held = held;
+            if let Some(lead) = held.joined
+                && store::find(tx, lead).await?.is_none()
+                && let Some(touched) = held.join(None, tx.now())
+            {
+                held = save(tx, touched).await?;
+            }
             if held.next_score.as_ref().is_some_and(|score| subjects.contains(&score.subject))
                 && let Some(touched) = held.link_score(None, tx.now())
             {
@@ -98,10 +105,13 @@ impl FollowUps {
     }
 }
 
-/// Writes a follow-up's new state and history, and tells of it.
+/// Writes a follow-up's new state and history, and tells of it. One that has no cause left leads no other.
 async fn save(tx: &Tx, touched: Touched) -> Result<FollowUp, Fault> {
     let Touched { follow_up, entries } = touched;
     write(tx, &follow_up, &entries).await?;
+    if follow_up.cancellation == Some(Cancellation::CauseWithdrawn) {
+        join::succeed(tx, &follow_up).await?;
+    }
     Ok(follow_up)
 }
 

@@ -11,7 +11,7 @@ mod watch;
 
 use std::collections::BTreeMap;
 
-use rapport_data::{Answer, Database, Receipt, Rx, Tx};
+use rapport_data::{Answer, Database, NewEvent, Receipt, Rx, Tx};
 use rapport_kernel::{Fault, PageKey, Timestamp};
 use rapport_platform::Call;
 
@@ -234,7 +234,12 @@ pub(super) async fn remove(tx: &Tx, held: &Response) -> Result<(), Fault> {
     store::asking::code::delete(tx, &[id]).await?;
     text_reading::delete(tx, Source::Response, &[id.uuid()]).await?;
     search::forget(tx, &[id.uuid()]).await?;
-    tx.publish(events::deleted(held, held.revision + 1)).await
+    publish(tx, held, events::deleted(held, held.revision + 1)).await
+}
+
+/// Tells of a response; of an anonymous one nothing that says when exactly.
+async fn publish(tx: &Tx, response: &Response, event: NewEvent) -> Result<(), Fault> {
+    if response.respondent.anonymous { tx.publish_timeless(event).await } else { tx.publish(event).await }
 }
 
 /// The form of the version that a response answers.
@@ -276,7 +281,7 @@ async fn write(tx: &Tx, words: &Words, mut response: Response) -> Result<Respons
         text_reading::put(tx, reader.version(), &[entry(&response)], true).await?;
     }
     words.indexer.note(tx, &response).await?;
-    tx.publish(events::changed(&response)).await?;
+    publish(tx, &response, events::changed(&response)).await?;
     Ok(response)
 }
 
@@ -299,6 +304,6 @@ async fn rewrite(tx: &Tx, words: &Words, held: &Response, mut changed: Response)
         text_reading::put(tx, reader.version(), &[entry(&changed)], false).await?;
     }
     words.indexer.note_again(tx, held, &changed).await?;
-    tx.publish(events::changed(&changed)).await?;
+    publish(tx, &changed, events::changed(&changed)).await?;
     Ok(changed)
 }

@@ -26,6 +26,8 @@ pub(super) struct Batch {
     gone: HashMap<Uuid, Deletion>,
     /// What must be derived anew.
     touched: BTreeSet<TicketId>,
+    /// Of whom tickets came or went: their tickets must be linked anew.
+    unsettled: BTreeSet<CustomerId>,
     messages: BTreeMap<(TicketId, String), Message>,
     deleted: Vec<(Ticket, DeletionReason)>,
     buried: Vec<(Deletion, DeletionReason)>,
@@ -77,6 +79,7 @@ impl Batch {
             keys,
             gone: gone.into_iter().map(|deletion| (deletion.key, deletion)).collect(),
             touched: BTreeSet::new(),
+            unsettled: BTreeSet::new(),
             messages: BTreeMap::new(),
             deleted: Vec::new(),
             buried: Vec::new(),
@@ -104,6 +107,18 @@ impl Batch {
     /// Has tickets derived anew, though nothing was told of them.
     pub(super) fn touch(&mut self, ids: impl IntoIterator<Item = TicketId>) {
         self.touched.extend(ids.into_iter().filter(|id| self.tickets.contains_key(id)));
+    }
+
+    /// Has the tickets of a subject known to be its customer's, as of a revision of that customer.
+    pub(super) fn hold(&mut self, subject: SubjectId, customer: CustomerId, revision: u64) {
+        for ticket in self.tickets.values_mut().filter(|ticket| ticket.owner.subject == subject) {
+            ticket.owner.hold(customer, revision);
+        }
+    }
+
+    /// Has the tickets of customers linked anew, though none that is here changed.
+    pub(super) fn unsettle(&mut self, customers: impl IntoIterator<Item = CustomerId>) {
+        self.unsettled.extend(customers);
     }
 
     /// Takes a message that holds.
@@ -205,7 +220,7 @@ impl Batch {
             let customer = ticket.owner.customer.filter(|_| ticket.merged_into.is_none());
             customer.map(|customer| (customer, ticket.link(self.tenant)))
         };
-        let mut customers: BTreeSet<CustomerId> = BTreeSet::new();
+        let mut customers = std::mem::take(&mut self.unsettled);
         for (id, ticket) in &self.tickets {
             let (before, now) = (self.before.get(id).and_then(linked), linked(ticket));
             if before != now {

@@ -44,15 +44,20 @@ impl Locks {
         Ok(locks)
     }
 
-    /// And of a customer.
-    pub(super) fn add(&mut self, customer: CustomerId) {
-        self.0.insert(customer_lock(customer));
+    /// And of customers.
+    pub(super) fn extend(&mut self, customers: impl IntoIterator<Item = CustomerId>) {
+        self.0.extend(customers.into_iter().map(customer_lock));
     }
 
     /// Waits until nobody else holds any of them. Whoever is there from now on is not erased meanwhile.
     pub(super) async fn take(&self, tx: &Tx) -> Result<(), Fault> {
         tx.hold_erasures().await?;
         tx.lock(&self.0.iter().cloned().collect::<Vec<_>>()).await
+    }
+
+    /// Fails where a customer is not among what was locked: who holds a subject changed since it was looked up.
+    pub(super) fn check_customer(&self, customer: CustomerId) -> Result<(), Fault> {
+        if self.0.contains(&customer_lock(customer)) { Ok(()) } else { Err(moved()) }
     }
 
     /// Fails where a ticket is not among what was locked: it changed since it was looked up.

@@ -6,8 +6,10 @@ mod locks;
 mod merge;
 mod push;
 mod read;
+mod relink;
 mod reread;
 mod watch;
+mod whose;
 
 use std::sync::Arc;
 use std::time::Duration;

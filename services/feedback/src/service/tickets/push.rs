@@ -1,29 +1,26 @@
 //! Taking what sources tell: pushes, messages, deletions, one or many in one commit.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use futures::StreamExt as _;
 use rapport_data::{Answer, Receipt, Rx, Tx};
-use rapport_kernel::{Fault, Private, Reason, SubjectId, TenantId};
+use rapport_kernel::{Fault, Private, SubjectId, TenantId};
 use rapport_platform::Call;
 use uuid::Uuid;
 
 use super::batch::Batch;
 use super::locks::Locks;
+use super::whose::{Customers, Whose, subjects};
 use super::{Tickets, again};
 use crate::domain::reading::Reading;
 use crate::domain::ticket::{
-    Attachment, DeletionReason, Message, MessageId, Owner, Push, Said, Ticket, TicketId, TicketKey, Which,
+    Attachment, DeletionReason, Message, MessageId, Push, Said, Ticket, TicketId, TicketKey, Which,
 };
 use crate::domain::{Customer, etag};
-use crate::peers::Resolved;
 use crate::service::reading::Reader;
+use crate::store::holder;
 use crate::store::text_reading::Source;
 use crate::store::ticket::{due, message};
-
-/// How many customers are asked for at once.
-const ASKED: usize = 32;
 
 /// A message as it is told.
 #[derive(Clone, Debug)]
@@ -100,9 +97,6 @@ pub struct Pushed {
     pub now: rapport_kernel::Timestamp,
 }
 
-/// Customers as profiles resolves them, by what they were named by.
-type Customers = HashMap<Private<String>, Result<Resolved, Fault>>;
-
 impl Tickets {
     /// Takes one telling.
     ///
@@ -173,27 +167,19 @@ impl Tickets {
         Ok(results)
     }
 
-    /// Asks profiles for the customers that tellings name, each once.
-    async fn customers(&self, call: &Call, tellings: &[Telling]) -> Customers {
-        let named = tellings.iter().filter_map(|telling| match &telling.what {
-            What::Push { customer, .. } => customer.as_ref(),
-            What::Message(_) | What::Deletion { .. } => None,
-        });
-        let named: BTreeMap<Private<String>, Customer> =
-            named.map(|customer| (customer.key(), customer.clone())).collect();
-        let ask = |(key, customer): (Private<String>, Customer)| async move {
-            (key, self.profiles.resolve(call, &customer).await)
-        };
-        futures::stream::iter(named).map(ask).buffer_unordered(ASKED).collect().await
-    }
-
     async fn locks(&self, call: &Call, tellings: &[Telling], customers: &Customers) -> Result<Locks, Fault> {
         let (keys, ids) = names(call.tenant(), tellings);
-        let read = move |rx: Rx| async move { Locks::of(&rx, &keys, &ids).await };
+        let subjects = subjects(customers);
+        let read = move |rx: Rx| {
+            let (keys, ids, subjects) = (keys.clone(), ids.clone(), subjects.clone());
+            async move {
+                let mut locks = Locks::of(&rx, &keys, &ids).await?;
+                locks.extend(holder::of(&rx, &subjects).await?.values().map(|holder| holder.customer));
+                Ok(locks)
+            }
+        };
         let mut locks = self.db.until(call.deadline).read(call.tenant(), read).await?;
-        for resolved in customers.values().flatten() {
-            locks.add(resolved.customer);
-        }
+        locks.extend(customers.values().flatten().map(|resolved| resolved.customer));
         Ok(locks)
     }
 }
@@ -222,14 +208,10 @@ async fn take(
 ) -> Result<(Batch, Results), Fault> {
     let (keys, ids) = names(tx.tenant(), tellings);
     let mut batch = Batch::load(tx, locks, &keys, &ids).await?;
-    let subjects: Vec<SubjectId> = customers.values().flatten().map(|resolved| resolved.respondent.subject).collect();
-    let erased = tx.is_entombed(&subjects).await?;
-    for resolved in customers.values().flatten().filter(|resolved| resolved.subjects.len() > 1) {
-        crate::store::ticket::gather(tx, &resolved.subjects, resolved.customer).await?;
-    }
+    let whose = Whose::of(tx, locks, customers).await?;
     let mut results = Vec::with_capacity(tellings.len());
     for telling in tellings {
-        results.push(hear((tx, reader), &mut batch, telling, customers, &erased)?);
+        results.push(hear((tx, reader), &mut batch, telling, &whose)?);
     }
     Ok((batch, results))
 }
@@ -239,8 +221,7 @@ fn hear(
     (tx, reader): (&Tx, &Reader),
     batch: &mut Batch,
     telling: &Telling,
-    customers: &Customers,
-    erased: &BTreeSet<SubjectId>,
+    whose: &Whose<'_>,
 ) -> Result<Result<(Option<TicketId>, Outcome), Fault>, Fault> {
     let held = match &telling.which {
         Which::Id(id) => batch.tickets.get(id).cloned(),
@@ -265,7 +246,7 @@ fn hear(
     let drafts = match &telling.what {
         What::Push { push, customer, messages } => {
             if let Some(customer) = customer {
-                match owner(push, customer, customers, erased)? {
+                match whose.owner(push.stamp, customer)? {
                     Ok(owner) => ticket.owner.hear(owner),
                     Err(fault) => return Ok(Err(fault)),
                 }
@@ -303,37 +284,6 @@ fn hear(
     batch.put(ticket);
     said.into_iter().for_each(|message| batch.say(message));
     Ok(Ok((Some(id), outcome)))
-}
-
-/// A fault that is answered for more than one item.
-fn copy(fault: &Fault) -> Fault {
-    Fault::new(fault.reason, fault.message.clone())
-}
-
-/// Whose a push says that its ticket is. The results are as those of [`hear`].
-fn owner(
-    push: &Push,
-    customer: &Customer,
-    customers: &Customers,
-    erased: &BTreeSet<SubjectId>,
-) -> Result<Result<Owner, Fault>, Fault> {
-    let resolved = match customers.get(&customer.key()) {
-        Some(Ok(resolved)) => resolved,
-        Some(Err(fault)) if fault.is_transient() => return Err(copy(fault)),
-        Some(Err(fault)) => return Ok(Err(copy(fault))),
-        None => return Err(Fault::internal("every customer that is named was asked for")),
-    };
-    let respondent = &resolved.respondent;
-    if erased.contains(&respondent.subject) {
-        return Ok(Err(Fault::new(Reason::Erased, "the customer was erased")));
-    }
-    Ok(Ok(Owner {
-        stamp: Some(push.stamp),
-        subject: respondent.subject,
-        customer: Some(resolved.customer),
-        party: respondent.party.name().to_owned(),
-        dimensions: respondent.dimensions.clone(),
-    }))
 }
 
 fn message_of(ticket: &Ticket, draft: &Draft, reading: Option<Reading>) -> Message {

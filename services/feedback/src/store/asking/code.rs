@@ -62,6 +62,8 @@ pub async fn erase(tx: &Tx, subjects: &[SubjectId]) -> Result<u64, Fault> {
         format!("DELETE FROM invitation WHERE tenant = $1 AND subject_id IN ({places})"),
         format!("DELETE FROM asking_task WHERE tenant = $1 AND subject_id IN ({places})"),
         format!("DELETE FROM not_invited WHERE tenant = $1 AND subject_id IN ({places})"),
+        // A customer has the id of one of its subjects.
+        format!("DELETE FROM wave_member WHERE tenant = $1 AND customer_id IN ({places})"),
     ] {
         let mut values: Vec<Value> = vec![tx.tenant().uuid().into()];
         values.extend(subjects.iter().map(|subject| Value::from(subject.uuid())));
@@ -78,6 +80,11 @@ pub async fn delete_survey(tx: &Tx, survey: SurveyId) -> Result<(), Fault> {
     for text in [
         "DELETE FROM asking_due WHERE tenant = $1 AND (item_id = $2 OR item_id IN \
          (SELECT task_id FROM asking_task WHERE tenant = $1 AND survey_id = $2))",
+        "DELETE FROM asking_due WHERE tenant = $1 AND item_id IN \
+         (SELECT operation_id FROM wave WHERE tenant = $1 AND survey_id = $2)",
+        "DELETE FROM wave_member WHERE tenant = $1 AND operation_id IN \
+         (SELECT operation_id FROM wave WHERE tenant = $1 AND survey_id = $2)",
+        "DELETE FROM wave WHERE tenant = $1 AND survey_id = $2",
         "DELETE FROM asking_task WHERE tenant = $1 AND survey_id = $2",
         "DELETE FROM not_invited WHERE tenant = $1 AND survey_id = $2",
         "DELETE FROM invitation_use WHERE tenant = $1 AND survey_id = $2",

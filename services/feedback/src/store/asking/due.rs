@@ -13,6 +13,8 @@ pub const INVITATION: &str = "invitation";
 pub const TASK: &str = "task";
 /// The uses of an anonymous survey's invitations.
 pub const USES: &str = "uses";
+/// What is left of a wave.
+pub const WAVE: &str = "wave";
 
 /// What is due.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@ pub mod invitation;
 pub mod not_invited;
 pub mod spent;
 pub mod task;
+pub mod wave;
 
 use rapport_data::Rx;
 use sea_orm::{Statement, Value};

@@ -25,12 +25,12 @@ fn follow_up(row: &QueryResult) -> Result<FollowUp, Fault> {
 /// Adds a follow-up, or replaces it by its new state.
 pub async fn put(tx: &Tx, one: &FollowUp) -> Result<(), Fault> {
     let text = "INSERT INTO follow_up (tenant, follow_up_id, subject_id, rule_id, kind, status, owner, team, overdue, \
-                root_cause, opened_at, due_at, resolved_at, changed_at, scored_by, revision, body) \
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+                root_cause, opened_at, due_at, resolved_at, changed_at, scored_by, joined_to, revision, body) \
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
                 ON CONFLICT (tenant, follow_up_id) DO UPDATE SET status = excluded.status, owner = excluded.owner, \
                 team = excluded.team, overdue = excluded.overdue, root_cause = excluded.root_cause, \
                 due_at = excluded.due_at, resolved_at = excluded.resolved_at, changed_at = excluded.changed_at, \
-                scored_by = excluded.scored_by, revision = excluded.revision, body = excluded.body";
+                scored_by = excluded.scored_by, joined_to = excluded.joined_to, revision = excluded.revision, body = excluded.body";
     let values = vec![
         tx.tenant().uuid().into(),
         one.id.uuid().into(),
@@ -47,6 +47,7 @@ pub async fn put(tx: &Tx, one: &FollowUp) -> Result<(), Fault> {
         one.resolved_at.map(Timestamp::micros).into(),
         one.changed_at.micros().into(),
         one.next_score.as_ref().map(|score| score.subject.uuid()).into(),
+        one.joined.map(FollowUpId::uuid).into(),
         column(one.revision)?.into(),
         encoded(one)?.into(),
     ];
@@ -67,27 +68,51 @@ pub async fn lock(tx: &Tx, id: FollowUpId) -> Result<Option<FollowUp>, Fault> {
     those.select(tx, "body", "follow_up", locking(tx)).await?.first().map(follow_up).transpose()
 }
 
-/// The open follow-up of a rule that subjects have; of several, which merges may bring about, the first opened.
+/// The open follow-up of a rule that subjects have; of several, which a merge may bring about until they are joined, the
+/// first opened.
 pub async fn open_of(tx: &Tx, subjects: &[SubjectId], rule: RuleId) -> Result<Option<FollowUp>, Fault> {
+    let found = open_by_rules(tx, subjects, Some(rule)).await?;
+    Ok(found.into_iter().min_by_key(|one| (one.opened_at, one.id)))
+}
+
+/// The open follow-ups of a rule, or of all rules, that subjects have, which nobody else changes meanwhile.
+pub async fn open_by_rules(tx: &Tx, subjects: &[SubjectId], rule: Option<RuleId>) -> Result<Vec<FollowUp>, Fault> {
     let mut found: Vec<FollowUp> = Vec::new();
     for some in subjects.chunks(CHUNK) {
         let mut those = Clause::of(tx);
         those.among("subject_id", some.iter().map(|subject| subject.uuid()));
-        those.and("rule_id = {}", rule.uuid());
+        match rule {
+            Some(rule) => those.and("rule_id = {}", rule.uuid()),
+            None => those.only("rule_id IS NOT NULL"),
+        }
         those.only("status IN ('open', 'in_progress')");
-        let rows = those.select(tx, "body", "follow_up", locking(tx)).await?;
+        let rest = format!(" ORDER BY follow_up_id{}", locking(tx));
+        let rows = those.select(tx, "body", "follow_up", &rest).await?;
         found.extend(rows.iter().map(follow_up).collect::<Result<Vec<_>, _>>()?);
     }
-    Ok(found.into_iter().min_by_key(|one| (one.opened_at, one.id)))
+    Ok(found)
 }
 
-/// The resolved follow-ups of subjects, which nobody else changes meanwhile.
+/// The follow-ups joined to some, which nobody else changes meanwhile.
+pub async fn joined_to(tx: &Tx, ids: &[FollowUpId]) -> Result<Vec<FollowUp>, Fault> {
+    let mut found = Vec::new();
+    for some in ids.chunks(CHUNK) {
+        let mut those = Clause::of(tx);
+        those.among("joined_to", some.iter().map(|id| id.uuid()));
+        let rest = format!(" ORDER BY follow_up_id{}", locking(tx));
+        let rows = those.select(tx, "body", "follow_up", &rest).await?;
+        found.extend(rows.iter().map(follow_up).collect::<Result<Vec<_>, _>>()?);
+    }
+    Ok(found)
+}
+
+/// The resolved follow-ups of subjects but for those joined to others, which nobody else changes meanwhile.
 pub async fn resolved_of(tx: &Tx, subjects: &[SubjectId]) -> Result<Vec<FollowUp>, Fault> {
     let mut found = Vec::new();
     for some in subjects.chunks(CHUNK) {
         let mut those = Clause::of(tx);
         those.among("subject_id", some.iter().map(|subject| subject.uuid()));
-        those.only("status = 'resolved'");
+        those.only("status = 'resolved' AND joined_to IS NULL");
         let rest = format!(" ORDER BY follow_up_id{}", locking(tx));
         let rows = those.select(tx, "body", "follow_up", &rest).await?;
         found.extend(rows.iter().map(follow_up).collect::<Result<Vec<_>, _>>()?);
@@ -127,6 +152,8 @@ pub struct Sieve {
     pub start: Option<Timestamp>,
     /// Only those opened before then.
     pub end: Option<Timestamp>,
+    /// Whether those joined to others are among them.
+    pub show_joined: bool,
     /// In which order.
     pub order: Order,
 }
@@ -178,6 +205,9 @@ pub async fn page(rx: &Rx, sieve: &Sieve, after: Option<Place>, limit: u64) -> R
         let causes = "SELECT follow_up_id FROM follow_up_cause WHERE tenant = $1 AND stands = 1 AND cause_id = {}";
         those.and(&format!("follow_up_id IN ({causes})"), cause);
     }
+    if !sieve.show_joined {
+        those.only("joined_to IS NULL");
+    }
     if let Some(start) = sieve.start {
         those.and("opened_at >= {}", start.micros());
     }
@@ -209,13 +239,14 @@ pub async fn after(rx: &Rx, after: Uuid, limit: u64) -> Result<Vec<FollowUp>, Fa
     those.select(rx, "body", "follow_up", &rest).await?.iter().map(follow_up).collect()
 }
 
-/// The follow-ups that name a root cause, and how many of them were resolved since an instant.
+/// The follow-ups that name a root cause, those joined to others with these, and how many of them were resolved since an instant.
 pub async fn linked(rx: &Rx, cause: &str, start: Option<Timestamp>) -> Result<Linked, Fault> {
     let start = start.map_or(i64::MAX, Timestamp::micros);
     let columns =
         format!("COUNT(*), COALESCE(SUM(CASE WHEN resolved_at >= {start} THEN 1 ELSE 0 END), 0), MAX(resolved_at)");
     let mut those = Clause::of(rx);
     those.and("root_cause = {}", cause_key(cause));
+    those.only("joined_to IS NULL");
     let rows = those.select(rx, &columns, "follow_up", "").await?;
     let Some(row) = rows.first() else { return Ok(Linked::default()) };
     Ok(Linked {
@@ -227,6 +258,7 @@ pub async fn linked(rx: &Rx, cause: &str, start: Option<Timestamp>) -> Result<Li
 
 /// Deletes the follow-ups of subjects, with their causes and history; answers how many rows that were. Those of others
 /// that followed up something of theirs, or to which one of their scores was linked, are answered as they are held.
+/// Those joined to one that is deleted are among them.
 pub async fn erase(tx: &Tx, subjects: &[SubjectId]) -> Result<(u64, Vec<FollowUp>), Fault> {
     let theirs = |tx: &Tx, column: &str| {
         let mut those = Clause::of(tx);
@@ -241,6 +273,10 @@ pub async fn erase(tx: &Tx, subjects: &[SubjectId]) -> Result<(u64, Vec<FollowUp
     }
     let own = theirs(tx, "subject_id").select(tx, "follow_up_id", "follow_up", "").await?;
     let own = own.iter().map(|row| row.try_get_by_index(0).stored()).collect::<Result<Vec<Uuid>, Fault>>()?;
+    for some in own.chunks(CHUNK) {
+        let some: Vec<FollowUpId> = some.iter().copied().map(FollowUpId::from_uuid).collect();
+        others.extend(joined_to(tx, &some).await?.iter().map(|one| one.id.uuid()));
+    }
     let mut rows = theirs(tx, "subject_id").delete(tx, "follow_up_cause").await?;
     for some in own.chunks(CHUNK) {
         for (table, column) in [

@@ -8,10 +8,11 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, Condition, QueryOrder as _, QuerySelect as _};
 use serde::{Deserialize, Serialize};
 
+use super::text_reading::{self, Source};
 use super::{column, revision};
 use crate::domain::Respondent;
 use crate::domain::mention::{Gone, Kind, Mention, MentionId, MentionKey, Owner, Reply, Told};
-use crate::domain::reading::{Polarity, Reading};
+use crate::domain::reading::{Reading, Tone};
 
 /// How many ids one statement names.
 const CHUNK: usize = 500;
@@ -31,7 +32,6 @@ pub(crate) struct Model {
     pub place: String,
     pub product: String,
     pub language: String,
-    pub polarity: String,
     pub rating: Option<f64>,
     pub said_at: i64,
     pub replied_at: Option<i64>,
@@ -84,7 +84,6 @@ fn row(tx: &Tx, mention: &Mention) -> Result<ActiveModel, Fault> {
         place: Set(told.place.clone()),
         product: Set(told.product.clone()),
         language: Set(read.map(|read| read.language.clone()).unwrap_or_default()),
-        polarity: Set(read.map_or("", |read| read.polarity.name()).to_owned()),
         rating: Set(told.rating.map(crate::domain::mention::Rating::share)),
         said_at: Set(told.said_at.micros()),
         replied_at: Set(mention.replied_at().map(Timestamp::micros)),
@@ -200,10 +199,8 @@ pub struct Sieve {
     pub product: String,
     /// Only in this language.
     pub language: String,
-    /// Only those that lean so.
-    pub polarity: Option<Polarity>,
-    /// Only those that speak of this.
-    pub topic: String,
+    /// Only those whose words were read so.
+    pub tone: Tone,
     /// Only those that were replied to, or not.
     pub replied: Option<bool>,
     /// Only those rated at least so.
@@ -230,7 +227,7 @@ pub struct Place {
 /// The next mentions after a place.
 pub async fn page(rx: &Rx, sieve: &Sieve, after: Option<Place>, limit: u64) -> Result<Vec<Mention>, Fault> {
     let mut all = Condition::all()
-        .add_option(sieve.polarity.map(|polarity| Column::Polarity.eq(polarity.name())))
+        .add(text_reading::read_so(rx.tenant(), Source::Mention, ("mention", "mention_id"), &sieve.tone))
         .add_option(sieve.least.map(|least| Column::Rating.gte(least)))
         .add_option(sieve.most.map(|most| Column::Rating.lte(most)))
         .add_option(sieve.start.map(|start| Column::SaidAt.gte(start.micros())))
@@ -252,9 +249,6 @@ pub async fn page(rx: &Rx, sieve: &Sieve, after: Option<Place>, limit: u64) -> R
         (Column::Language, &sieve.language),
     ] {
         all = all.add_option((!said.is_empty()).then(|| column.eq(said.as_str())));
-    }
-    if !sieve.topic.is_empty() {
-        all = all.add(Column::MentionId.in_subquery(super::text_reading::speaking(rx, &sieve.topic)));
     }
     if let Some(Place { said_at, id }) = after {
         // The first bound is what an index can start from; the second tells apart what was said at one instant.

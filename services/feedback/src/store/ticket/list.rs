@@ -7,7 +7,9 @@ use sea_orm::{Condition, QueryOrder as _, QuerySelect as _};
 use serde::{Deserialize, Serialize};
 
 use super::{Column, of_tenant, ticket};
+use crate::domain::reading::Tone;
 use crate::domain::ticket::{Kind, Order, Status, Ticket};
+use crate::store::text_reading::{self, Source};
 
 /// Which tickets.
 #[derive(Clone)]
@@ -30,6 +32,8 @@ pub struct Sieve {
     pub start: Option<Timestamp>,
     /// Only those opened before then.
     pub end: Option<Timestamp>,
+    /// Only those whose words were read so.
+    pub tone: Tone,
     /// Whether those merged into others are among them.
     pub show_merged: bool,
     /// In which order.
@@ -58,7 +62,8 @@ pub fn place(ticket: &Ticket, order: Order) -> Place {
 
 /// The next tickets after a place.
 pub async fn page(rx: &Rx, sieve: &Sieve, after: Option<Place>, limit: u64) -> Result<Vec<Ticket>, Fault> {
-    let mut query = of_tenant(rx);
+    let read_so = text_reading::read_so(rx.tenant(), Source::Ticket, ("ticket", "ticket_id"), &sieve.tone);
+    let mut query = of_tenant(rx).filter(read_so);
     if let Some(subjects) = &sieve.subjects {
         query = query.filter(Column::SubjectId.is_in(subjects.iter().map(|subject| subject.uuid())));
     }

@@ -33,6 +33,7 @@ pub(crate) struct Model {
     pub external_id: String,
     pub subject_id: Uuid,
     pub customer_id: Option<Uuid>,
+    pub customer_revision: i64,
     pub issue_id: Uuid,
     pub opened_at: i64,
     pub until_at: Option<i64>,
@@ -77,6 +78,7 @@ const TICKETS: Bulk = Bulk {
         "external_id",
         "subject_id",
         "customer_id",
+        "customer_revision",
         "issue_id",
         "opened_at",
         "until_at",
@@ -99,8 +101,8 @@ const TICKETS: Bulk = Bulk {
         "derived",
     ],
     suffix: "ON CONFLICT (tenant, ticket_id) DO UPDATE SET subject_id = excluded.subject_id, \
-             customer_id = excluded.customer_id, issue_id = excluded.issue_id, opened_at = excluded.opened_at, \
-             until_at = excluded.until_at, changed_at = excluded.changed_at, status = excluded.status, \
+             customer_id = excluded.customer_id, customer_revision = excluded.customer_revision, \
+             issue_id = excluded.issue_id, opened_at = excluded.opened_at, until_at = excluded.until_at, changed_at = excluded.changed_at, status = excluded.status, \
              kind = excluded.kind, agent = excluded.agent, team = excluded.team, topic = excluded.topic, \
              product = excluded.product, issue_said = excluded.issue_said, follows = excluded.follows, \
              breached = excluded.breached, due_at = excluded.due_at, merged_into = excluded.merged_into, \
@@ -120,6 +122,7 @@ pub async fn put(tx: &Tx, tickets: &[&Ticket]) -> Result<(), Fault> {
     let texts =
         |text: &dyn Fn(&Ticket) -> &str| Values::Texts(tickets.iter().map(|ticket| text(ticket).to_owned()).collect());
     let links: Vec<Link> = tickets.iter().map(|ticket| ticket.link(tx.tenant())).collect();
+    let held_as_of = tickets.iter().map(|ticket| column(ticket.owner.customer_revision)).collect::<Result<_, _>>()?;
     let revisions = tickets.iter().map(|ticket| column(ticket.revision)).collect::<Result<_, _>>()?;
     let columns = vec![
         Values::same_id(tx.tenant().uuid(), rows),
@@ -129,6 +132,7 @@ pub async fn put(tx: &Tx, tickets: &[&Ticket]) -> Result<(), Fault> {
         texts(&|ticket| ticket.key.external_id.expose()),
         ids(&|ticket| ticket.owner.subject.uuid()),
         maybe(&|ticket| ticket.owner.customer.map(CustomerId::uuid)),
+        Values::Numbers(held_as_of),
         ids(&|ticket| ticket.issue),
         times(&|ticket| ticket.derived.story.opened_at),
         perhaps(&|ticket| ticket.derived.story.until()),
@@ -167,6 +171,7 @@ fn decoded<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
 fn ticket(row: Model) -> Result<Ticket, Fault> {
     let mut owner: crate::domain::ticket::Owner = decoded(&row.owner)?;
     owner.customer = row.customer_id.map(CustomerId::from_uuid);
+    owner.customer_revision = revision(row.customer_revision)?;
     Ok(Ticket {
         id: TicketId::from_uuid(row.ticket_id),
         key: TicketKey { source: row.source, external_id: Private::new(row.external_id) },
@@ -294,12 +299,47 @@ pub async fn links(rx: &Rx, customers: &[CustomerId]) -> Result<BTreeMap<Custome
     Ok(found)
 }
 
-/// Notes which customer holds subjects now.
-pub async fn gather(tx: &Tx, subjects: &[SubjectId], customer: CustomerId) -> Result<(), Fault> {
-    let those = Column::SubjectId.is_in(subjects.iter().map(|subject| subject.uuid()));
+/// Notes which customer holds subjects, as of a revision of it; what is known as of a later one stays.
+pub async fn gather(tx: &Tx, subjects: &[SubjectId], customer: CustomerId, revision: u64) -> Result<(), Fault> {
+    let (those, revision) = (Column::SubjectId.is_in(subjects.iter().map(|subject| subject.uuid())), column(revision)?);
     let update = Entity::update_many().col_expr(Column::CustomerId, Expr::value(customer.uuid()));
+    let update = update.col_expr(Column::CustomerRevision, Expr::value(revision));
     let update = update.filter(Column::Tenant.eq(tx.tenant().uuid())).filter(those);
-    update.filter(Column::CustomerId.ne(customer.uuid())).exec(tx.conn()).await.stored().map(drop)
+    let update = update.filter(Column::CustomerId.ne(customer.uuid())).filter(Column::CustomerRevision.lte(revision));
+    update.exec(tx.conn()).await.stored().map(drop)
+}
+
+/// A ticket of a subject, and the customer that it is held to be of.
+pub struct Stray {
+    /// The ticket.
+    pub id: TicketId,
+    /// The subject.
+    pub subject: SubjectId,
+    /// The customer.
+    pub customer: CustomerId,
+    /// As of which revision of it.
+    pub revision: u64,
+}
+
+/// The tickets of subjects that some customer is known to hold.
+pub async fn held_of(rx: &Rx, subjects: &[SubjectId]) -> Result<Vec<Stray>, Fault> {
+    let mut found = Vec::new();
+    for some in subjects.chunks(CHUNK) {
+        let columns = [Column::TicketId, Column::SubjectId, Column::CustomerId, Column::CustomerRevision];
+        let those = Column::SubjectId.is_in(some.iter().map(|subject| subject.uuid()));
+        let query = of_tenant(rx).select_only().columns(columns).filter(those).filter(Column::CustomerId.is_not_null());
+        for (id, subject, customer, as_of) in
+            query.into_tuple::<(Uuid, Uuid, Uuid, i64)>().all(rx.conn()).await.stored()?
+        {
+            found.push(Stray {
+                id: TicketId::from_uuid(id),
+                subject: SubjectId::from_uuid(subject),
+                customer: CustomerId::from_uuid(customer),
+                revision: revision(as_of)?,
+            });
+        }
+    }
+    Ok(found)
 }
 
 /// Deletes tickets with their messages and what is due of them; answers how many rows that were.

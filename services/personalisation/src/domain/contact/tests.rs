@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use rapport_kernel::{CustomerId, Timestamp};
 
 use super::*;
-use crate::domain::profile::{Consents, LastScore, Party, Profile, Standing};
+use crate::domain::profile::{Consents, LastScore, Party, Profile, Scale, Standing};
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -161,8 +161,13 @@ fn a_low_score_counts_for_thirty_days_unless_a_good_one_lifts_it() {
     let (policy, given) = (ContactPolicy::default(), at("2026-03-01T10:00:00Z"));
     let later = given.plus(Duration::from_secs(HOUR));
     let judge = |scores: &[(&str, i32, Timestamp)], when| {
-        let last_scores =
-            scores.iter().map(|(kind, score, at)| LastScore { kind: (*kind).to_owned(), score: *score, at: *at });
+        let last = |(kind, score, at): &(&str, i32, Timestamp)| LastScore {
+            kind: (*kind).to_owned(),
+            score: *score,
+            scale: None,
+            at: *at,
+        };
+        let last_scores = scores.iter().map(last);
         let standing = Standing { last_scores: last_scores.collect(), ..Standing::default() };
         let known = profile(standing, &[("marketing", "", true)]);
         judge(&policy, Subject { profile: &known, made: &[] }, &wanted("web", "marketing"), when)
@@ -174,6 +179,33 @@ fn a_low_score_counts_for_thirty_days_unless_a_good_one_lifts_it() {
     assert!(judge(&[("tnps", 6, given), ("nps", 9, later)], later).blocks.is_empty(), "a wider kind lifts it");
     assert!(!judge(&[("nps", 6, given), ("tnps", 9, later)], later).blocks.is_empty(), "a narrower one does not");
     assert!(judge(&[("csat", 3, given)], later).blocks.is_empty());
+}
+
+#[test]
+fn what_is_low_lies_on_the_scale_of_the_survey() {
+    let scale = |min, max, reversed| Some(Scale { min, max, reversed });
+    let cases: [(&str, Option<Scale>, &[i32]); 11] = [
+        // What is not told is the usual scale.
+        ("csat", None, &[1, 2]),
+        ("ces", None, &[1, 2, 3]),
+        ("csat", scale(1, 5, false), &[1, 2]),
+        ("csat", scale(0, 10, false), &[0, 1, 2]),
+        ("csat", scale(1, 4, false), &[1]),
+        ("ces", scale(1, 7, false), &[1, 2, 3]),
+        ("ces", scale(1, 5, false), &[1, 2]),
+        // Effort: much of it is what is bad.
+        ("ces", scale(1, 7, true), &[5, 6, 7]),
+        ("ces", scale(1, 5, true), &[4, 5]),
+        ("nps", scale(0, 10, false), &[0, 1, 2, 3, 4, 5, 6]),
+        ("custom", scale(0, 10, false), &[]),
+    ];
+    for (kind, scale, low) in cases {
+        let usual = Scale { min: 1, max: if kind == "ces" { 7 } else { 5 }, reversed: false };
+        let Scale { min, max, .. } = scale.unwrap_or(usual);
+        let last = |score| LastScore { kind: kind.to_owned(), score, scale, at: at("2026-03-01T10:00:00Z") };
+        let found: Vec<i32> = (min..=max).filter(|score| last(*score).is_low()).collect();
+        assert_eq!(found, low, "{kind} {scale:?}");
+    }
 }
 
 proptest! {
