@@ -323,7 +323,8 @@ fn code(letters: &[(usize, char)], after: usize, spans: &mut Vec<Span>) {
     let next = letters.get(end).map(|(_, next)| *next);
     let further = letters.get(end + 1).is_some_and(|(_, next)| next.is_alphanumeric());
     let whole = next.is_none_or(|next| {
-        !next.is_alphanumeric() && !(further && matches!(next, '-' | '/' | '.' | ':' | '_' | '‑' | '@'))
+        let joins = further && matches!(next, '-' | '/' | '.' | ':' | '_' | '‑' | '@');
+        !(next.is_alphanumeric() || joins)
     });
     if whole && (4..=8).contains(&(end - place.start)) {
         spans.push(Span { start: place.start, end, word: "[secret]" });
