@@ -198,13 +198,13 @@ fn efforts(reading: &Reading<'_>, pack: &Pack) -> Vec<EffortCue> {
     let mut cues = Vec::new();
     let mut at = 0;
     while at < reading.tokens.len() && cues.len() < MOST_EFFORTS {
-        match pack.efforts.longest(&reading.tokens, at, &pack.numbers) {
-            Some((end, Some(kind))) => {
-                cues.push(EffortCue { kind: *kind, start: reading.tokens[at].start, end: reading.tokens[end - 1].end });
-                at = end;
-            }
-            _ => at += 1,
-        }
+        let Some((end, kind)) = pack.effort(&reading.tokens, at) else {
+            at += 1;
+            continue;
+        };
+        let (start, stop) = (reading.tokens[at].start, reading.tokens[end - 1].end);
+        cues.extend(kind.map(|kind| EffortCue { kind, start, end: stop }));
+        at = end;
     }
     cues
 }

@@ -134,6 +134,11 @@ fn accuses(tokens: &[Token], after: usize) -> bool {
     next.is_some_and(|token| matches!(token.form.as_str(), "что" | "ca" | "که" | "that"))
 }
 
+/// "That", which joins what is said to the saying.
+fn is_conjunction(token: &Token) -> bool {
+    matches!(token.form.as_str(), "что" | "будто" | "ca" | "که" | "that")
+}
+
 fn is_break(kind: TokenKind) -> bool {
     matches!(kind, TokenKind::Pause | TokenKind::End { .. })
 }
@@ -150,7 +155,9 @@ fn negate(reading: &Reading<'_>, pack: &Pack, cues: &[Cue], contexts: &mut [Cont
         }
         let reached = match cue.role.function {
             Function::Negator => forward(reading, pack, cues, cue.end, &contrasts),
+            Function::NegatorAfter if says(reading, pack, cue) => forward(reading, pack, cues, cue.end, &contrasts),
             Function::NegatorAfter => backward(reading, pack, cue.start, &contrasts),
+            _ if own && says(reading, pack, cue) => forward(reading, pack, cues, cue.end, &contrasts),
             _ if own => backward(reading, pack, cue.start, &contrasts).start..cue.end,
             _ => continue,
         };
@@ -168,6 +175,13 @@ fn negate(reading: &Reading<'_>, pack: &Pack, cues: &[Cue], contexts: &mut [Cont
     idle
 }
 
+/// Whether a Persian verb that negates itself is one of saying or thinking, or leads to one ("I cannot say …"): what it
+/// negates then follows it.
+fn says(reading: &Reading<'_>, pack: &Pack, cue: &Cue) -> bool {
+    let is_opinion = |at: usize| reading.tokens.get(at).is_some_and(|token| pack.is_opinion(&token.form));
+    is_opinion(cue.end) || cue.start.checked_sub(1).is_some_and(is_opinion)
+}
+
 /// The tokens that a negation before them reaches.
 fn forward(
     reading: &Reading<'_>,
@@ -176,13 +190,24 @@ fn forward(
     from: usize,
     contrasts: &[usize],
 ) -> std::ops::Range<usize> {
-    let mut counted = 0;
+    let (mut counted, mut carries) = (0, false);
     let last = (from + FARTHEST).min(reading.tokens.len());
     let mut next_cue = cues.partition_point(|cue| cue.start < from);
     for at in from..last {
         let token = &reading.tokens[at];
+        if carries && (token.kind == TokenKind::Pause || is_conjunction(token)) {
+            // "I cannot say, that …": what is said is negated with the saying.
+            carries = token.kind == TokenKind::Pause && reading.tokens.get(at + 1).is_some_and(is_conjunction);
+            if carries || token.is_word() {
+                continue;
+            }
+        }
         if is_break(token.kind) || contrasts.binary_search(&at).is_ok() || counted >= scope(reading.language) {
             return from..at;
+        }
+        if pack.is_opinion(&token.form) {
+            (carries, counted) = (true, 0);
+            continue;
         }
         while cues.get(next_cue).is_some_and(|cue| cue.start < at) {
             next_cue += 1;

@@ -1,7 +1,8 @@
 //! Which language a text is in, down to two words, and in Latin letters too.
 //!
 //! The script decides what it can. Among texts in Latin letters each language is scored by its function words, its
-//! lexicon, its letters (ă, ș) and by how likely its three-letter sequences are, learnt from its own word lists.
+//! lexicon, its letters (ă, ș) and by how likely its three-letter sequences are, learnt from its own word lists. A language
+//! of which no word is there is not told, whatever the letters.
 
 use std::collections::HashMap;
 
@@ -33,6 +34,10 @@ const WORDS_READ: usize = 60;
 
 /// Words after which reading ends where one language is far ahead.
 const WORDS_ENOUGH: usize = 7;
+
+/// The share of known words from which on a text is surely in their language: of names and words of trade there are
+/// many, of one that is foreign and looks like ours few.
+const SHARE_ENOUGH: f32 = 0.25;
 
 impl Detector {
     pub(crate) fn new(packs: &[Pack], finglish: &HashMap<String, Box<str>>, finglish_words: &[String]) -> Detector {
@@ -86,9 +91,12 @@ impl Detector {
 
     fn latin(&self, text: &str, tokens: &[Token], packs: &[Pack], finglish: &HashMap<String, Box<str>>) -> Detection {
         let mut scores = [0.3_f32, -1.5, -1.5, 0.0];
+        let (mut known, mut words) = ([0_usize; 4], 0_usize);
         for (read, token) in tokens.iter().filter(|token| token.is_word()).take(WORDS_READ).enumerate() {
-            for (score, evidence) in scores.iter_mut().zip(self.evidence(token, packs, finglish)) {
-                *score += evidence;
+            words += 1;
+            for (at, (evidence, is_known)) in self.evidence(token, packs, finglish).into_iter().enumerate() {
+                scores[at] += evidence;
+                known[at] += usize::from(is_known);
             }
             if read >= WORDS_ENOUGH && is_decided(&scores) {
                 break;
@@ -96,15 +104,21 @@ impl Detector {
         }
         let marks = text.chars().take(2_000).filter(|letter| "ăâîșțşţĂÂÎȘȚŞŢ".contains(*letter)).take(4).count();
         scores[Language::Romanian.index()] += 4.0 * marks as f32;
-        let best = (0..4).max_by(|&one, &other| scores[one].total_cmp(&scores[other])).unwrap_or(0);
+        known[Language::Romanian.index()] += marks;
+        // Letters in a row alone make no language of what has none of its words.
+        let spoken = (0..4).filter(|&at| known[at] > 0);
+        let Some(best) = spoken.max_by(|&one, &other| scores[one].total_cmp(&scores[other])) else {
+            return Detection { language: None, confidence: 0.0, transliterated: false };
+        };
         let total: f32 = scores.iter().map(|score| (score - scores[best]).exp()).sum();
+        let share = (known[best] as f32 / words.max(1) as f32 / SHARE_ENOUGH).min(1.0);
         let language = Language::ALL[best];
         let transliterated = matches!(language, Language::Russian | Language::Persian);
-        Detection { language: Some(language), confidence: 1.0 / total, transliterated }
+        Detection { language: Some(language), confidence: share / total, transliterated }
     }
 
-    /// What one word says for each language.
-    fn evidence(&self, token: &Token, packs: &[Pack], finglish: &HashMap<String, Box<str>>) -> [f32; 4] {
+    /// What one word says for each language, and whether it is a word of it.
+    fn evidence(&self, token: &Token, packs: &[Pack], finglish: &HashMap<String, Box<str>>) -> [(f32, bool); 4] {
         let word = token.form.as_str();
         let mut evidence = [0.0; 4];
         let mut letters = [0.0; 4];
@@ -115,16 +129,18 @@ impl Detector {
                 Language::English | Language::Romanian => native_evidence(pack, word),
                 Language::Russian => russian_evidence(pack, word),
                 Language::Persian => {
-                    let known = finglish.contains_key(&translit::persian_key(word));
+                    // A key of one letter ("aaa") is no word.
+                    let key = translit::persian_key(word);
+                    let known = key.len() > 1 && finglish.contains_key(&key);
                     if known { if word.len() > 3 { 2.2 } else { 1.4 } } else { 0.0 }
                 }
             };
         }
         let highest = letters.iter().copied().fold(f32::MIN, f32::max);
-        for (score, likelihood) in evidence.iter_mut().zip(letters) {
-            *score += (likelihood - highest).max(-3.0) * 0.7;
-        }
-        evidence
+        std::array::from_fn(|at| {
+            let is_known = evidence[at] > 0.0 && word.len() > 1;
+            (evidence[at] + (letters[at] - highest).max(-3.0) * 0.7, is_known)
+        })
     }
 }
 

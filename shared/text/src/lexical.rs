@@ -100,10 +100,14 @@ fn effort_evidence(reading: &Reading<'_>, pack: &Pack, around: &Surroundings, al
     let by_words = all.len();
     let mut at = 0;
     while at < reading.tokens.len() && all.len() - by_words < Sentiment::MOST_EVIDENCE {
-        let Some((end, _)) = pack.efforts.longest(&reading.tokens, at, &pack.numbers) else {
+        let Some((end, kind)) = pack.effort(&reading.tokens, at) else {
             at += 1;
             continue;
         };
+        if kind.is_none() {
+            at = end;
+            continue;
+        }
         let (start, stop) = (reading.tokens[at].start, reading.tokens[end - 1].end);
         if !all[..by_words].iter().any(|(_, known)| known.weight < 0.0 && known.start < stop && start < known.end) {
             let weight = EFFORT_VALENCE * around.contexts[at].weight;

@@ -29,6 +29,7 @@ mod language;
 mod lexical;
 mod mask;
 mod pack;
+mod pattern;
 mod phrase;
 mod picture;
 mod reading;

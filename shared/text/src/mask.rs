@@ -1,5 +1,5 @@
 //! What must not be stored is taken out of a text before anybody keeps it: card numbers, bank accounts, the codes on a
-//! card's back, keys and tokens.
+//! card's back, PINs, passwords, keys and tokens, the numbers that states give to people.
 //!
 //! Customers paste such things into comments and chats. Each is replaced by a word that says what stood there. What only
 //! looks alike stays: phone numbers, order numbers, dates, UUIDs. Masking a masked text changes nothing.
@@ -8,12 +8,21 @@
 //!   languages use.
 //! - `[iban]`: an account number whose check digits are right (ISO 13616), with or without blanks.
 //! - `[cvv]`: three or four digits after the word for them.
-//! - `[secret]`: a long string of letters of both cases and digits, or a long hexadecimal one.
+//! - `[secret]`: a long string of letters of both cases and digits, or a long hexadecimal one; and what stands after the
+//!   word for a password, a PIN or a one-time code, in any of the four languages: four to eight digits after the latter,
+//!   after the former what has a digit or a sign in it, or is pointed at by a colon or quotation marks.
+//! - `[ssn]`: a social security number of the United States (`ddd-dd-dddd`, without the parts that are never given out).
+//! - `[cnp]`: a personal numeric code of Romania: 13 digits with a day, a county and the right check digit.
 
+mod personal;
+mod spoken;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
+
+/// The words that masking puts in a text.
+pub(crate) const WORDS: [&str; 6] = ["[card]", "[iban]", "[cvv]", "[secret]", "[ssn]", "[cnp]"];
 
 /// Replaces what must not be stored. The text itself where there is nothing.
 ///
@@ -36,16 +45,16 @@ pub fn mask(text: &str) -> Cow<'_, str> {
 const MOST_PASSES: usize = 8;
 
 fn once(text: &str) -> Cow<'_, str> {
-    // Everything that is masked has a digit in it.
-    if !text.chars().any(|letter| digit(letter).is_some()) {
+    // Everything that is masked has a digit in it, or is pointed at.
+    if !text.chars().any(|letter| digit(letter).is_some() || ":=\"'`«“„：".contains(letter)) {
         return Cow::Borrowed(text);
     }
     let letters: Vec<(usize, char)> = text.char_indices().collect();
     let mut spans = Vec::new();
     ibans(&letters, &mut spans);
     secrets(&letters, &mut spans);
-    cards(&letters, &mut spans);
-    codes(&letters, &mut spans);
+    numbers(&letters, &mut spans);
+    spoken::find(&letters, &mut spans);
     if spans.is_empty() {
         return Cow::Borrowed(text);
     }
@@ -115,7 +124,8 @@ struct Group {
     digits: Vec<u32>,
 }
 
-fn cards(letters: &[(usize, char)], spans: &mut Vec<Span>) {
+/// Goes through the numbers of a text: each stretch of digits that may belong together is looked at as one.
+fn numbers(letters: &[(usize, char)], spans: &mut Vec<Span>) {
     let mut run: Vec<Group> = Vec::new();
     let mut at = 0;
     while at < letters.len() {
@@ -135,12 +145,19 @@ fn cards(letters: &[(usize, char)], spans: &mut Vec<Span>) {
             seen <= WIDEST_GAP && gap.len() <= 4 * WIDEST_GAP && gap.iter().all(|(_, letter)| separates(*letter))
         });
         if !joined {
-            cards_of(letters, &run, spans);
+            numbers_of(letters, &run, spans);
             run.clear();
         }
         run.push(group);
     }
-    cards_of(letters, &run, spans);
+    numbers_of(letters, &run, spans);
+}
+
+fn numbers_of(letters: &[(usize, char)], run: &[Group], spans: &mut Vec<Span>) {
+    // Of two that begin and end alike the first told wins: a personal code may pass for a card.
+    personal::numeric_code(letters, run, spans);
+    personal::social_security(letters, run, spans);
+    cards_of(letters, run, spans);
 }
 
 /// Looks at every stretch of whole groups that is as long as a card's number; what several of them cover goes as one.
@@ -259,64 +276,6 @@ fn iban(letters: &[(usize, char)], from: usize) -> Option<usize> {
 /// The remainder by 97 of a number with another digit, or letter as two digits, behind it.
 const fn with(rest: u64, value: u64) -> u64 {
     if value > 9 { (rest * 100 + value) % 97 } else { (rest * 10 + value) % 97 }
-}
-
-/// What the code on a card's back is called, in lower case; the longer of two that begin alike stands first.
-const CODE_WORDS: [&str; 18] = [
-    "cvv2",
-    "cvv",
-    "cvc2",
-    "cvc",
-    "csc",
-    "cvn",
-    "card verification",
-    "security code",
-    "код безопасности",
-    "код cvv",
-    "цвв",
-    "cod de securitate",
-    "codul de securitate",
-    "cod cvv",
-    "کد امنیتی",
-    "کد cvv",
-    "سی وی وی",
-    "رمز دوم",
-];
-
-/// How far after its word a code may stand: "is", a colon, "number".
-const CODE_GAP: usize = 16;
-
-fn codes(letters: &[(usize, char)], spans: &mut Vec<Span>) {
-    let mut at = 0;
-    while at < letters.len() {
-        let begins = letters[at].1.is_alphabetic() && (at == 0 || !letters[at - 1].1.is_alphanumeric());
-        let after = if begins { code_word(letters, at) } else { None };
-        at += 1;
-        let Some(after) = after else { continue };
-        // What was masked before is no word for it.
-        if at > 1 && letters[at - 2].1 == '[' && letters.get(after).is_some_and(|(_, next)| *next == ']') {
-            continue;
-        }
-        let gap = letters[after..].iter().take(CODE_GAP + 1).position(|(_, letter)| digit(*letter).is_some());
-        let Some(start) = gap.map(|gap| after + gap) else { continue };
-        let parted =
-            letters[after..start].iter().any(|(_, letter)| matches!(letter, '.' | '!' | '?' | '؟' | '\n' | '['));
-        let end = start + letters[start..].iter().take_while(|(_, letter)| digit(*letter).is_some()).count();
-        let whole = letters.get(end).is_none_or(|(_, next)| !next.is_alphabetic());
-        if !parted && whole && (3..=4).contains(&(end - start)) {
-            spans.push(Span { start, end, word: "[cvv]" });
-        }
-    }
-}
-
-/// Where a word for such a code that begins at a place ends.
-fn code_word(letters: &[(usize, char)], from: usize) -> Option<usize> {
-    let fits = |word: &&&str| {
-        let mut said = letters[from..].iter().map(|(_, letter)| persian(*letter)).flat_map(char::to_lowercase);
-        word.chars().all(|letter| said.next() == Some(letter))
-    };
-    let word = CODE_WORDS.iter().find(fits)?;
-    Some(from + word.chars().count())
 }
 
 /// Persian letters for the Arabic ones that many keyboards have.

@@ -5,17 +5,21 @@
 //! `[scale]` (intensifiers above 1, diminishers below), `[adjust]` (added to the valence of one form) and `[film]`
 //! (likewise, where one of `[film-word]` stands) begin each line with a number; `[negator]`, `[negator-after]`,
 //! `[contrast]`, `[concession]`, `[greeting]`, `[thanks]`, `[request]`, `[number]`, `[verb]` (Persian: negated by a
-//! prefix), `[stop]` (function words), `[known]` (never a misspelling), the emotions and `[effort.…]` are lists. How
-//! entries are written: see `phrase`.
+//! prefix), `[name]` (never of any weight: brands), `[stop]` (function words), `[known]` (never a misspelling), the emotions and `[effort.…]` are lists. How
+//! entries are written: see `phrase`. `[class.…]` and `[pattern.…]` hold what effort is also told by (`pattern`); what
+//! `[pattern.none]` meets is no effort ("did not have to wait"). `[opine]` are verbs of saying and thinking, which carry a
+//! negation over to what is said.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::emotion::{EffortKind, Emotion};
 use crate::fold::fold_word;
 use crate::language::Language;
+use crate::pattern::{Drafts, Patterns};
 use crate::phrase::PhraseIndex;
 use crate::spelling::Spelling;
 use crate::stem::stem;
+use crate::token::Token;
 use crate::translit;
 
 /// What a word does to the sentence around it, beside its own valence.
@@ -58,7 +62,8 @@ pub(crate) struct Pack {
     pub language: Language,
     pub roles: PhraseIndex<Role>,
     pub emotions: PhraseIndex<Option<Emotion>>,
-    pub efforts: PhraseIndex<Option<EffortKind>>,
+    efforts: PhraseIndex<Option<EffortKind>>,
+    patterns: Patterns<Option<EffortKind>>,
     pub numbers: HashSet<String>,
     pub stops: HashSet<String>,
     known: HashSet<String>,
@@ -68,6 +73,8 @@ pub(crate) struct Pack {
     pub film_words: HashSet<String>,
     /// Words that negate by themselves.
     pub negators: HashSet<String>,
+    /// Verbs of saying and thinking, by form and by stem.
+    opinions: HashSet<String>,
     verbs: HashSet<String>,
     forms: HashSet<Box<str>>,
     stems: HashSet<Box<str>>,
@@ -86,12 +93,14 @@ impl Pack {
             roles: PhraseIndex::default(),
             emotions: PhraseIndex::default(),
             efforts: PhraseIndex::default(),
+            patterns: Patterns::default(),
             numbers: HashSet::new(),
             stops: HashSet::new(),
             known: HashSet::new(),
             film: HashMap::new(),
             film_words: HashSet::new(),
             negators: HashSet::new(),
+            opinions: HashSet::new(),
             verbs: HashSet::new(),
             forms: HashSet::new(),
             stems: HashSet::new(),
@@ -99,16 +108,22 @@ impl Pack {
             roman: HashMap::new(),
             samples: Vec::new(),
         };
+        let mut drafts = Drafts::default();
         for file in files {
-            pack.read(file);
+            pack.read(file, &mut drafts);
         }
+        pack.patterns = drafts.compile(language);
         pack.finish();
         pack
     }
 
     /// Whether a word stands in the lexicon, by its form or its stem.
     pub(crate) fn knows(&self, form: &str, stem: &str) -> bool {
-        self.forms.contains(form) || self.stems.contains(stem) || self.stops.contains(form) || self.known.contains(form)
+        self.forms.contains(form)
+            || self.stems.contains(stem)
+            || self.stops.contains(form)
+            || self.known.contains(form)
+            || self.known.contains(stem)
     }
 
     /// Whether it is a form of a Persian verb of the lexicon.
@@ -121,7 +136,25 @@ impl Pack {
         self.forms.contains(form) || self.stems.contains(stem)
     }
 
-    fn read(&mut self, file: &str) {
+    /// Whether a word is a verb of saying or thinking.
+    pub(crate) fn is_opinion(&self, form: &str) -> bool {
+        self.opinions.contains(form)
+    }
+
+    /// What tells of effort and begins at a token, the longest of it: the token after it, and which effort it is. `None`
+    /// where it says that there was none.
+    pub(crate) fn effort(&self, tokens: &[Token], at: usize) -> Option<(usize, Option<EffortKind>)> {
+        let phrase = self.efforts.longest(tokens, at, &self.numbers);
+        let pattern = self.patterns.longest(tokens, at, &self.numbers);
+        let best = match (phrase, pattern) {
+            (Some((phrase, _)), Some((pattern, kind))) if pattern > phrase => Some((pattern, kind)),
+            (Some(phrase), _) => Some(phrase),
+            (None, pattern) => pattern,
+        };
+        best.map(|(end, kind)| (end, *kind))
+    }
+
+    fn read(&mut self, file: &str, drafts: &mut Drafts<Option<EffortKind>>) {
         let mut section = "";
         for line in file.lines() {
             let line =
@@ -129,17 +162,31 @@ impl Pack {
             if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
                 section = name;
             } else if !line.is_empty() {
-                self.line(section, line);
+                self.line(section, line, drafts);
             }
         }
     }
 
-    fn line(&mut self, section: &str, line: &str) {
+    fn line(&mut self, section: &str, line: &str, drafts: &mut Drafts<Option<EffortKind>>) {
+        if let Some(name) = section.strip_prefix("class.") {
+            line.split_whitespace().for_each(|word| drafts.class(self.language, name, word));
+            return;
+        }
+        if let Some(name) = section.strip_prefix("pattern.") {
+            spelled(line).iter().for_each(|entry| drafts.pattern(entry, EffortKind::from_name(name)));
+            return;
+        }
         if matches!(section, "sentiment" | "expected" | "scale" | "adjust" | "film") {
             let Some((value, entries)) = line.split_once(char::is_whitespace) else { return };
             let Ok(value) = value.parse::<f32>() else { return };
             for entry in spelled(entries) {
                 self.rate(section, &entry, value);
+            }
+            return;
+        }
+        if section == "name" {
+            for name in line.split_whitespace() {
+                self.name(name);
             }
             return;
         }
@@ -169,12 +216,22 @@ impl Pack {
         }
     }
 
+    /// A word that has no weight, and is no slip for one that has; it is no sample of the language either.
+    fn name(&mut self, name: &str) {
+        if let Some(role) = self.roles.entry(self.language, &format!("={name}")) {
+            *role = Role::default();
+        }
+        self.known.insert(fold_word(name).text);
+    }
+
     fn sample(&mut self, entry: &str) {
         self.samples.extend(entry.split('_').map(|word| fold_word(word.trim_start_matches('=')).text));
     }
 
     fn list(&mut self, section: &str, entry: &str) {
-        self.sample(entry);
+        if section != "opine" {
+            self.sample(entry);
+        }
         let function = match section {
             "negator" => Function::Negator,
             "negator-after" => Function::NegatorAfter,
@@ -209,6 +266,7 @@ impl Pack {
                 "stop" => self.stops.extend([folded]),
                 "film-word" => self.film_words.extend([folded]),
                 "known" => self.known.extend([folded]),
+                "opine" => self.opinions.extend([folded]),
                 "verb" => self.verbs.extend(PERSIAN_PERSONS.iter().map(|person| format!("{folded}{person}"))),
                 _ => {}
             }
@@ -216,9 +274,11 @@ impl Pack {
     }
 
     fn finish(&mut self) {
-        for (stemmed, word) in self.roles.words().chain(self.emotions.words()).chain(self.efforts.words()) {
+        let words = self.roles.words().chain(self.emotions.words()).chain(self.efforts.words());
+        for (stemmed, word) in words {
             if stemmed { &mut self.stems } else { &mut self.forms }.insert(word.into());
         }
+        self.known.extend(self.patterns.words().map(|(_, word)| word.to_owned()));
         self.spelling = Spelling::of(self.stems.iter().map(|stem| &**stem));
         if self.language == Language::Russian {
             let stops: Vec<String> = self.stops.iter().map(|word| stem(self.language, word)).collect();

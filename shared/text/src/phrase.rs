@@ -14,8 +14,9 @@ use crate::token::{Token, TokenKind};
 /// Words an entry may have.
 pub(crate) const LONGEST_PHRASE: usize = 8;
 
+/// What one word of an entry is met by.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Key {
+pub(crate) enum Key {
     Exact(Box<str>),
     Stem(Box<str>),
     Number,
@@ -138,7 +139,8 @@ fn rest_words<T>(phrase: &Phrase<T>) -> impl Iterator<Item = (bool, &str)> {
     })
 }
 
-fn key(language: Language, word: &str) -> Option<Key> {
+/// What a written word is met by: see the head of this file.
+pub(crate) fn key(language: Language, word: &str) -> Option<Key> {
     if word == "#" {
         return Some(Key::Number);
     }
@@ -177,6 +179,6 @@ fn matches(rest: &[Key], tokens: &[Token], from: usize, numbers: &HashSet<String
     Some(from + rest.len())
 }
 
-fn is_number(token: &Token, numbers: &HashSet<String>) -> bool {
+pub(crate) fn is_number(token: &Token, numbers: &HashSet<String>) -> bool {
     token.kind == TokenKind::Number || (token.is_word() && numbers.contains(token.form.as_str()))
 }

@@ -1,9 +1,10 @@
 //! A text cut into words, numbers, pictures and pauses.
 //!
-//! One pass, no backtracking, and at most [`MOST_TOKENS`] tokens: the cost of a text is bounded whatever it holds. Links
-//! and mail addresses are left out, as nothing in them was said by the customer.
+//! One pass, no backtracking, and at most [`MOST_TOKENS`] tokens: the cost of a text is bounded whatever it holds. Links,
+//! mail addresses and the words that masking put there are left out, as nothing in them was said by the customer.
 
 use crate::fold::{self, fold_word};
+use crate::mask;
 use crate::picture;
 
 /// Tokens read of one text; what follows them is not looked at (and the analysis says so).
@@ -114,6 +115,12 @@ impl<'t> Cutter<'t> {
             && let Some((mark, length)) = picture::emoticon(rest, self.at == 0 || self.after_space())
         {
             return self.push_picture(mark, length);
+        }
+        if first == '['
+            && let Some(word) = mask::WORDS.iter().find(|word| rest.starts_with(**word))
+        {
+            // What was masked: the customer said no such word.
+            return self.pause(word.len());
         }
         if first.is_ascii_digit() || is_eastern_digit(first) {
             self.number(rest);

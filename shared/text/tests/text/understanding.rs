@@ -166,3 +166,111 @@ fn search_terms_meet_across_spellings() {
     assert_eq!(terms("ещё", Language::Russian), terms("еще", Language::Russian));
     assert_eq!(terms("كتاب‌هاي", Language::Persian), terms("کتابهای", Language::Persian));
 }
+
+#[test]
+fn what_has_no_word_of_a_language_is_in_none() {
+    let analyser = Analyser::new();
+    for text in
+        ["[card] [iban] [cvv]", "[secret]", "aaaaaa", "zzxq wvvk", "qwrtp", "xkcd plgh vwrt nmkl", "[ssn], [cnp]: 12"]
+    {
+        let found = analyser.detect(text);
+        assert_eq!((found.language, found.transliterated), (None, false), "{text}");
+        assert!(found.confidence < 0.1, "{text}: {}", found.confidence);
+    }
+    assert_eq!(analyser.detect(&"a".repeat(99_999)).language, None);
+    let masked = analyser.detect("Плохо, моя карта [card] [iban] [cvv] [secret]");
+    assert_eq!((masked.language, masked.transliterated), (Some(Language::Russian), false));
+    assert!(masked.confidence > 0.9);
+}
+
+#[test]
+fn words_of_a_mask_are_not_the_customers() {
+    let analyser = Analyser::new();
+    let taxonomy = Taxonomy::compile(&Taxonomy::standard()).expect("the taxonomy that ships compiles");
+    let told = analyser.analyse("[card] [secret]", None, &taxonomy);
+    assert!(told.topics.is_empty() && told.sentiment.evidence.is_empty(), "{told:?}");
+}
+
+#[test]
+fn a_negated_saying_negates_what_is_said() {
+    let analyser = Analyser::new();
+    for (text, expected) in [
+        ("Не могу сказать, что доволен", Polarity::Negative),
+        ("Не думаю, что магазин хороший", Polarity::Negative),
+        ("Нельзя сказать, что сервис удобный.", Polarity::Negative),
+        ("Я бы не сказала, что обслуживание вежливое", Polarity::Negative),
+        ("Не могу не сказать, что доволен", Polarity::Positive),
+        ("Могу сказать, что доволен", Polarity::Positive),
+        ("I cannot say that I am happy", Polarity::Negative),
+        ("Nu pot spune că sunt mulțumit", Polarity::Negative),
+        ("نمی‌توانم بگویم که راضی هستم", Polarity::Negative),
+        ("فکر نمی‌کنم خوب باشد", Polarity::Negative),
+    ] {
+        assert_eq!(polarity(&analyser, text), expected, "{text}");
+    }
+}
+
+#[test]
+fn chat_spelling_is_understood_and_plain_questions_are_neutral() {
+    let analyser = Analyser::new();
+    for (text, expected) in [
+        ("luv it sooo much", Polarity::Positive),
+        ("gr8 shop", Polarity::Positive),
+        ("this app sux", Polarity::Negative),
+        ("Cum îmi schimb adresa?", Polarity::Neutral),
+        ("Cum îmi modific parola?", Polarity::Neutral),
+        ("Unde îmi găsesc factura?", Polarity::Neutral),
+        ("How do I change my address?", Polarity::Neutral),
+        ("Как мне поменять адрес?", Polarity::Neutral),
+        ("چطور آدرسم را عوض کنم؟", Polarity::Neutral),
+    ] {
+        assert_eq!(polarity(&analyser, text), expected, "{text}");
+    }
+}
+
+#[test]
+fn the_names_of_brands_weigh_nothing() {
+    let analyser = Analyser::new();
+    for name in [
+        "Amazon",
+        "eBay",
+        "IMDb",
+        "Yelp",
+        "Netflix",
+        "AliExpress",
+        "Walmart",
+        "Apple",
+        "Samsung",
+        "Nokia",
+        "Google",
+        "Disney",
+        "Pixar",
+        "MTV",
+        "HBO",
+        "Uber",
+        "Ozon",
+        "Wildberries",
+        "eMAG",
+        "OLX",
+        "Digikala",
+        "IKEA",
+        "Target",
+        "Barbie",
+        "DreamWorks",
+        "Etsy",
+        "PayPal",
+        "Booking",
+        "Costco",
+        "Nike",
+        "Visa",
+        "Kindle",
+        "Hulu",
+    ] {
+        for text in [format!("I ordered it on {name}"), format!("The film is on {name}")] {
+            let told = analyser.analyse(&text, Some(Language::English), &Taxonomy::default());
+            let at = text.find(name).expect("the name is in the text");
+            let weighed: Vec<_> = told.sentiment.evidence.iter().filter(|evidence| evidence.end > at).collect();
+            assert!(weighed.is_empty(), "{text}: {weighed:?}");
+        }
+    }
+}
