@@ -200,7 +200,7 @@ impl SurveyService for SurveyRpc {
                 Batch::Population(request_id, wave) => {
                     let encode = |operation: &OperationId| invitation::render_begun(operation).encode_to_vec();
                     let receipt = Receipt::new("BatchInvite", request_id, &bytes, encode);
-                    let answer = self.asking.begin_wave(&call, receipt, request_id, wave).await?;
+                    let answer = self.asking.begin_wave(&call, receipt, request_id, *wave).await?;
                     return answer.message(invitation::render_begun);
                 }
             };

@@ -75,7 +75,7 @@ pub enum Batch {
     /// Customers, one by one: each with a request id of its own, where the batch has one.
     Customers(Option<RequestId>, SurveyId, Vec<Order>),
     /// A population.
-    Population(Option<RequestId>, Wave),
+    Population(Option<RequestId>, Box<Wave>),
 }
 
 /// Whom to invite, many at once.
@@ -96,7 +96,8 @@ pub fn batch(message: proto::BatchInviteRequest) -> Result<Batch, Fault> {
     if let Some(population) = population {
         let per_hour = u32::try_from(message.per_hour).unwrap_or_default();
         let (channel, language) = (message.channel, message.language);
-        return Ok(Batch::Population(request, Wave { survey, population, channel, spot, language, per_hour }));
+        let wave = Wave { survey, population, channel, spot, language, per_hour };
+        return Ok(Batch::Population(request, Box::new(wave)));
     }
     let order = |(place, reference)| {
         let own = request.map(|request| derived(request, place));
