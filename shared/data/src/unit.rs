@@ -191,14 +191,13 @@ impl Tx {
         self.note(EventId::new(), event, self.now)
     }
 
-    /// Publishes an event that tells no more of its time than when it happened, to whatever unit its maker rounds that: its
-    /// id is of no time, and it is said to be recorded when it happened.
+    /// Publishes an event that tells no more of its time than its maker wants: its id is of no time, and it is said to be
+    /// recorded at an instant that the maker has rounded.
     ///
     /// # Errors
     /// As [`Tx::publish`].
-    pub async fn publish_timeless(&self, event: NewEvent) -> Result<(), Fault> {
-        let at = event.occurred_at;
-        self.note(EventId::from_uuid(uuid::Uuid::new_v4()), event, at)
+    pub async fn publish_timeless(&self, event: NewEvent, recorded_at: Timestamp) -> Result<(), Fault> {
+        self.note(EventId::from_uuid(uuid::Uuid::new_v4()), event, recorded_at)
     }
 
     fn note(&self, id: EventId, event: NewEvent, recorded_at: Timestamp) -> Result<(), Fault> {

@@ -65,4 +65,7 @@ async fn an_anonymous_survey_takes_nothing_that_leads_back_and_keeps_no_exact_ti
     let (event, state) = ground.reader().next(1).await.remove(0);
     assert_eq!((version(&event.subject_id), event.occurred_at.expect("a time").seconds % 3_600), (b'4', 0));
     assert!(state.anonymous && state.dimensions.is_empty() && state.party == 4);
+    let recorded = event.recorded_at.expect("a time");
+    assert_eq!((version(&event.event_id), recorded.seconds % 3_600, recorded.nanos), (b'4', 0, 0), "nor do events");
+    assert_eq!(Some(recorded), taken.update_time, "it is when it was told, to the hour");
 }

@@ -295,6 +295,13 @@ async fn tests_partials_and_the_past_open_nothing_and_an_anonymous_one_stays_so(
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(list(&ground, tenant, ListFollowUpsRequest::default()).await.len(), 1);
     assert_eq!((found[0].customer.clone(), found[0].causes[0].score), (None, Some(1)));
+
+    // Of an anonymous survey no more is kept than the hour: what is told in that of the rule, after it, is heard all the same.
+    let survey = ground
+        .open_of(tenant, rapport_api::feedback::v1::Survey { anonymous: true, survey_id: String::new(), ..survey })
+        .await;
+    responses.submit_response(answer(&survey, 2)).await.expect("an anonymous one");
+    until(&ground, tenant, "it is heard within the hour", |found| found.len() == 2).await;
 }
 
 #[rstest]

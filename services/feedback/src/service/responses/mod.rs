@@ -25,6 +25,7 @@ use super::reading::{Reader, Readers};
 use crate::domain::answer::Answers;
 use crate::domain::facts::{Facts, Known};
 use crate::domain::reading::Reading;
+use crate::domain::response::kept;
 use crate::domain::survey::Form;
 use crate::domain::{Correction, Response, ResponseId, SurveyId, Tagging, Touch, Versioned};
 use crate::peers::Profiles;
@@ -234,12 +235,12 @@ pub(super) async fn remove(tx: &Tx, held: &Response) -> Result<(), Fault> {
     store::asking::code::delete(tx, &[id]).await?;
     text_reading::delete(tx, Source::Response, &[id.uuid()]).await?;
     search::forget(tx, &[id.uuid()]).await?;
-    publish(tx, held, events::deleted(held, held.revision + 1)).await
+    publish(tx, held, events::deleted(held, held.revision + 1), kept(tx.now(), held.respondent.anonymous)).await
 }
 
-/// Tells of a response; of an anonymous one nothing that says when exactly.
-async fn publish(tx: &Tx, response: &Response, event: NewEvent) -> Result<(), Fault> {
-    if response.respondent.anonymous { tx.publish_timeless(event).await } else { tx.publish(event).await }
+/// Tells of a response, as of an instant that is rounded where its survey is anonymous; of nobody's nothing more of the time.
+async fn publish(tx: &Tx, response: &Response, event: NewEvent, at: Timestamp) -> Result<(), Fault> {
+    if response.respondent.anonymous { tx.publish_timeless(event, at).await } else { tx.publish(event).await }
 }
 
 /// The form of the version that a response answers.
@@ -281,7 +282,7 @@ async fn write(tx: &Tx, words: &Words, mut response: Response) -> Result<Respons
         text_reading::put(tx, reader.version(), &[entry(&response)], true).await?;
     }
     words.indexer.note(tx, &response).await?;
-    publish(tx, &response, events::changed(&response)).await?;
+    publish(tx, &response, events::changed(&response), response.updated_at).await?;
     Ok(response)
 }
 
@@ -304,6 +305,6 @@ async fn rewrite(tx: &Tx, words: &Words, held: &Response, mut changed: Response)
         text_reading::put(tx, reader.version(), &[entry(&changed)], false).await?;
     }
     words.indexer.note_again(tx, held, &changed).await?;
-    publish(tx, &changed, events::changed(&changed)).await?;
+    publish(tx, &changed, events::changed(&changed), changed.updated_at).await?;
     Ok(changed)
 }
