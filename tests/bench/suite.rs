@@ -30,7 +30,7 @@ use crate::scale::Engine;
 use crate::{Outcome, limit};
 
 /// How long what runs in the background may take to come to rest.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A running suite.
 pub struct Suite {
@@ -159,6 +159,8 @@ impl Suite {
             let families = self.roles.platform.metrics.gather();
             let unsettled = families.iter().filter(|family| family.name() == "rapport_outbox_unsettled");
             if unsettled.flat_map(|family| family.get_metric()).all(|metric| metric.get_gauge().get_value() == 0.0) {
+                // It says how far behind what was acknowledged the consumers were.
+                eprintln!("bench: {}: at rest after {:.1?}", self.engine.name(), started.elapsed());
                 return Ok(());
             }
             if started.elapsed() > PATIENCE {

@@ -1,7 +1,7 @@
 //! The connections of one role: lent out one at a time, opened when needed, each with a memory of its tenant.
 //!
-//! One of them is kept for calls. What has no deadline (consumers, timers, long work, streams) has time, and there may be much
-//! of it at once: it waits longer, and is never so much that a call finds nothing free.
+//! Half of them are kept for calls. What has no deadline (consumers, timers, long work, streams) has time, and there may be
+//! much of it at once: it waits longer, and is never so much that calls stand in line behind it.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -61,7 +61,7 @@ pub(crate) struct Slots {
     /// How long a statement may take where nobody said less.
     longest: Duration,
     permits: Arc<Semaphore>,
-    /// For what has no deadline: one fewer than there are connections.
+    /// For what has no deadline.
     unhurried: Arc<Semaphore>,
     idle: Mutex<Vec<Live>>,
 }
@@ -77,7 +77,9 @@ pub(crate) struct Slot {
 impl Slots {
     pub(crate) fn new(target: Target, size: usize, acquire: Duration, longest: Duration) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(size.max(1)));
-        let unhurried = Arc::new(Semaphore::new(size.saturating_sub(1).max(1)));
+        // Of few, all but one.
+        let most = if size < 4 { size.saturating_sub(1) } else { size / 2 };
+        let unhurried = Arc::new(Semaphore::new(most.max(1)));
         Arc::new(Self { target, acquire, longest, permits, unhurried, idle: Mutex::new(Vec::new()) })
     }
 

@@ -138,6 +138,17 @@ impl Recipe {
     }
 }
 
+/// A computed trait's value.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Computed {
+    /// The value.
+    pub value: Value,
+    /// When the interaction happened that decided it (the first, last, least or greatest), or the latest that counts;
+    /// `None` where none does. It tells nothing of when it was computed: that would be another after a merge and its
+    /// split, and as of the past.
+    pub decided_at: Option<Timestamp>,
+}
+
 /// Where a customer's calendar is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Calendar {
@@ -183,7 +194,7 @@ impl Computation {
     /// The value as of an instant (`None`: the trait is not set), and the first instant at which it could be another
     /// though nothing happens.
     #[must_use]
-    pub fn value(&self, history: &History, calendar: Calendar, now: Timestamp) -> (Option<Value>, Timestamp) {
+    pub fn value(&self, history: &History, calendar: Calendar, now: Timestamp) -> (Option<Computed>, Timestamp) {
         let mut valid_until = Timestamp::MAX;
         let (start, end, turn) = self.bounds(calendar, now);
         let mut within = Vec::new();
@@ -203,7 +214,7 @@ impl Computation {
                 if let Window::Sliding(micros) = self.recipe.window {
                     valid_until = valid_until.min(event.at.plus(Duration::from_micros(micros)));
                 }
-                within.push(value);
+                within.push((value, event.at));
             }
         }
         (self.fold(within), valid_until)
@@ -257,20 +268,32 @@ impl Computation {
         fits.then_some(Contribution::Value(value))
     }
 
-    fn fold(&self, within: Vec<Contribution>) -> Option<Value> {
+    fn fold(&self, within: Vec<(Contribution, Timestamp)>) -> Option<Computed> {
+        let latest = within.last().map(|(_, at)| *at);
+        let all = |value: Option<Value>| value.map(|value| Computed { value, decided_at: latest });
+        let one = |(value, at): (Contribution, Timestamp)| {
+            value.value().map(|value| Computed { value, decided_at: Some(at) })
+        };
         match self.recipe.aggregate {
-            Aggregate::Count => count(within.len()),
+            Aggregate::Count => all(count(within.len())),
             Aggregate::Distinct => {
-                let distinct: BTreeSet<Value> = within.into_iter().filter_map(Contribution::value).collect();
-                count(distinct.len())
+                let distinct: BTreeSet<Value> = within.into_iter().filter_map(|(value, _)| value.value()).collect();
+                all(count(distinct.len()))
             }
-            Aggregate::Sum => sum(&within).and_then(number),
+            Aggregate::Sum => all(sum(&within).and_then(number)),
             Aggregate::Avg if within.is_empty() => None,
-            Aggregate::Avg => sum(&within).and_then(|sum| number(sum / length(within.len()))),
-            Aggregate::Min => within.into_iter().filter_map(Contribution::value).min(),
-            Aggregate::Max => within.into_iter().filter_map(Contribution::value).max(),
-            Aggregate::First => within.into_iter().next().and_then(Contribution::value),
-            Aggregate::Last => within.into_iter().next_back().and_then(Contribution::value),
+            Aggregate::Avg => all(sum(&within).and_then(|sum| number(sum / length(within.len())))),
+            // Of several that are alike the earliest decided.
+            Aggregate::Min => {
+                let order = |a: &Computed, b: &Computed| (&a.value, a.decided_at).cmp(&(&b.value, b.decided_at));
+                within.into_iter().filter_map(one).min_by(order)
+            }
+            Aggregate::Max => {
+                let order = |a: &Computed, b: &Computed| (&a.value, b.decided_at).cmp(&(&b.value, a.decided_at));
+                within.into_iter().filter_map(one).max_by(order)
+            }
+            Aggregate::First => within.into_iter().next().and_then(one),
+            Aggregate::Last => within.into_iter().next_back().and_then(one),
         }
     }
 }
@@ -290,9 +313,9 @@ impl Contribution {
     }
 }
 
-fn sum(within: &[Contribution]) -> Option<f64> {
+fn sum(within: &[(Contribution, Timestamp)]) -> Option<f64> {
     let (mut micros, mut rest) = (0_i128, 0.0_f64);
-    for one in within {
+    for (one, _) in within {
         match one {
             Contribution::Micros(more) => micros += i128::from(*more),
             Contribution::Value(Value::Number(more)) => rest += more.get(),

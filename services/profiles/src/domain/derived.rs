@@ -10,7 +10,7 @@ use std::time::Duration;
 use rapport_kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::computed::Calendar;
+use super::computed::{Calendar, Computed};
 use super::definitions::{Definitions, Parts};
 use super::facts::{Facts, Heard};
 use super::happened::History;
@@ -18,19 +18,9 @@ use super::memory::Memory;
 use super::profile::Profile;
 use super::segment::{Purpose, SegmentId};
 use super::standing::Processing;
-use super::value::Value;
 
 /// How many turns of the clock are followed one by one, where nobody looked for a while; then it is leapt to now.
 const MOST_TURNS: usize = 100;
-
-/// A computed trait's value.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Computed {
-    /// The value.
-    pub value: Value,
-    /// Since when it is that.
-    pub since: Timestamp,
-}
 
 /// The scale of a score.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,14 +105,11 @@ impl Derived {
     #[must_use]
     pub fn looks_like(&self, other: &Self) -> bool {
         let ids = |derived: &Self| derived.segments.keys().copied().collect::<Vec<_>>();
-        let values = |derived: &Self| {
-            derived.traits.iter().map(|(name, held)| (name.clone(), held.value.clone())).collect::<Vec<_>>()
-        };
         ids(self) == ids(other)
             && self.stage == other.stage
             && self.scores == other.scores
             && self.memory == other.memory
-            && values(self) == values(other)
+            && self.traits == other.traits
     }
 }
 
@@ -137,6 +124,9 @@ pub struct Flip {
     pub at: Timestamp,
     /// Whether it was there when the segment was made.
     pub founding: bool,
+    /// Since when it is said to be in it: when it entered, or where a split gave it back what a merge had taken, when it
+    /// had entered before the merge.
+    pub since: Timestamp,
 }
 
 /// What a derivation looks at. The profile's own derived parts are not read.
@@ -164,6 +154,18 @@ pub struct Derivation {
     pub derived: Derived,
     /// What was entered and left, in order.
     pub flips: Vec<Flip>,
+}
+
+impl Derivation {
+    /// Gives segments that are entered now the times at which the customer had entered them before, as the same records.
+    pub fn resume(&mut self, earlier: &BTreeMap<SegmentId, Timestamp>) {
+        for flip in self.flips.iter_mut().filter(|flip| flip.entered) {
+            let Some(since) = earlier.get(&flip.segment) else { continue };
+            if let Some(held) = self.derived.segments.get_mut(&flip.segment) {
+                (*held, flip.since) = (*since, *since);
+            }
+        }
+    }
 }
 
 /// Derives a customer's state as of an instant. Turns of the clock since the state before are followed one by one: a
@@ -234,13 +236,13 @@ fn step(before: &Derived, inputs: &Inputs<'_>, now: Timestamp, flips: &mut Vec<F
             // Found by the back-fill of a new segment, and there before it.
             let founding = before.version < segment.made_by && inputs.profile.created_at < segment.created_at;
             let at = if founding { segment.created_at } else { at };
-            flips.push(Flip { segment: segment.id, entered: true, at, founding });
+            flips.push(Flip { segment: segment.id, entered: true, at, founding, since: at });
             vacant.insert(at);
         }
     }
     segments.retain(|id, _| definitions.segment(*id).is_some());
     let left = before.segments.keys().filter(|id| !segments.contains_key(id));
-    flips.extend(left.map(|id| Flip { segment: *id, entered: false, at, founding: false }));
+    flips.extend(left.map(|id| Flip { segment: *id, entered: false, at, founding: false, since: at }));
     if segments.keys().ne(before.segments.keys()) {
         after.changed_at = at;
     }
@@ -251,17 +253,14 @@ fn step(before: &Derived, inputs: &Inputs<'_>, now: Timestamp, flips: &mut Vec<F
 /// Computes the traits that are looked at, and keeps the others.
 fn compute(before: &Derived, inputs: &Inputs<'_>, now: Timestamp, after: &mut Derived) {
     for (name, computation) in &inputs.definitions.computed {
-        let held = before.traits.get(name);
         if !inputs.parts.computed.contains(name) {
+            let held = before.traits.get(name);
             after.traits.extend(held.map(|held| (name.clone(), held.clone())));
             continue;
         }
         let (value, valid_until) = computation.value(inputs.history, inputs.calendar, now);
         after.valid_until = after.valid_until.min(valid_until);
-        if let Some(value) = value {
-            let since = held.filter(|held| held.value == value).map_or(now, |held| held.since);
-            after.traits.insert(name.clone(), Computed { value, since });
-        }
+        after.traits.extend(value.map(|value| (name.clone(), value)));
     }
 }
 

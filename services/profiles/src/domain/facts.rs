@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 use rapport_kernel::Timestamp;
 
 use super::claims::ConsentState;
-use super::derived::{Computed, Derived, Score};
+use super::computed::Computed;
+use super::derived::{Derived, Score};
 use super::happened::{self, Event, History};
 use super::memory::Memory;
 use super::profile::{InForce, Profile, Trait};

@@ -78,7 +78,12 @@ pub fn email(value: &str) -> Result<String, &'static str> {
 /// A telephone number in E.164. What is accepted is a number of a length that exists under its country code: number
 /// plans grow faster than tables of them.
 pub fn phone(value: &str, region: Option<&Region>) -> Result<String, &'static str> {
-    let number = e164(&plain(value), region)?;
+    let plain = plain(value);
+    let trimmed = plain.trim();
+    // As links have it (RFC 3966).
+    let number =
+        trimmed.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("tel:")).map_or(trimmed, |_| &trimmed[4..]);
+    let number = e164(number, region)?;
     // What a region's own prefixes leave may be no number of its plan: its form must stand for itself.
     if e164(&number, None).as_ref() == Ok(&number) { Ok(number) } else { Err(FORM) }
 }
@@ -90,6 +95,10 @@ fn e164(value: &str, region: Option<&Region>) -> Result<String, &'static str> {
     if text.len() > 40 || !text.chars().all(|c| c.is_ascii_digit() || "+ -./()\u{a0}".contains(c)) {
         return Err(FORM);
     }
+    // A country code in brackets is one.
+    let bracketed =
+        text.strip_prefix("(+").and_then(|rest| rest.split_once(')')).map(|(code, rest)| format!("+{code} {rest}"));
+    let text = bracketed.as_deref().unwrap_or(text);
     // `00` is the prefix for abroad of most countries, but not of all: without a region it says nothing.
     if !text.starts_with('+') && region.is_none() {
         return Err("must begin with + and the country code: no phone_region is configured for numbers without");
@@ -148,6 +157,9 @@ mod tests {
         assert_eq!(phone("030 123456", Some(&Region::DE)), Ok("+4930123456".to_owned()));
         assert_eq!(phone("+44 20 7946 0958", Some(&Region::DE)), Ok("+442079460958".to_owned()));
         assert_eq!(phone("+39 06 1234 5678", None), Ok("+390612345678".to_owned()));
+        assert_eq!(phone("(+371) 2912 3456", None), Ok("+37129123456".to_owned()));
+        assert_eq!(phone("tel:+371-2912-3456", Some(&Region::US)), Ok("+37129123456".to_owned()));
+        assert_eq!(phone("Tel:030 123456", Some(&Region::DE)), Ok("+4930123456".to_owned()));
     }
 
     #[test]

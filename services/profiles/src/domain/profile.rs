@@ -124,7 +124,8 @@ impl Profile {
         for name in definitions.computed.keys() {
             if let Some(held) = derived.traits.get(name) {
                 let (value, source) = (held.value.clone(), COMPUTED.to_owned());
-                let (subject, observed_at, contributors) = (self.customer, held.since, Vec::new());
+                let observed_at = held.decided_at.unwrap_or(self.created_at);
+                let (subject, contributors) = (self.customer, Vec::new());
                 let held = Trait { value, source, subject, observed_at, contributors };
                 self.traits.insert(name.clone(), held);
             }

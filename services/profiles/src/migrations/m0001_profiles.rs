@@ -41,14 +41,16 @@ const TABLES: &[&str] = &[
     "CREATE INDEX profile_updated ON profile (tenant, updated_at, customer_id) WHERE merged_into IS NULL",
     "CREATE TABLE search_term (tenant {id} NOT NULL, term {text} NOT NULL, customer_id {id} NOT NULL, \
      PRIMARY KEY (tenant, term, customer_id)) {clustered}",
-    "CREATE INDEX search_term_customer ON search_term (tenant, customer_id)",
+    "CREATE INDEX search_term_customer ON search_term (tenant, customer_id, term)",
     "CREATE TABLE trait_value (tenant {id} NOT NULL, customer_id {id} NOT NULL, name {text} NOT NULL, \
      place INTEGER NOT NULL, number DOUBLE PRECISION, text {text}, instant BIGINT, flag BOOLEAN, item {text}, \
      PRIMARY KEY (tenant, customer_id, name, place)) {clustered}",
-    "CREATE INDEX trait_value_text ON trait_value (tenant, name, text)",
-    "CREATE INDEX trait_value_number ON trait_value (tenant, name, number) WHERE number IS NOT NULL",
-    "CREATE INDEX trait_value_instant ON trait_value (tenant, name, instant) WHERE instant IS NOT NULL",
-    "CREATE INDEX trait_value_item ON trait_value (tenant, name, item) WHERE item IS NOT NULL",
+    // Of one value in the order of the customers: a search goes on where its last page ended.
+    "CREATE INDEX trait_value_text ON trait_value (tenant, name, text, customer_id)",
+    "CREATE INDEX trait_value_number ON trait_value (tenant, name, number, customer_id) WHERE number IS NOT NULL",
+    "CREATE INDEX trait_value_instant ON trait_value (tenant, name, instant, customer_id) WHERE instant IS NOT NULL",
+    "CREATE INDEX trait_value_flag ON trait_value (tenant, name, flag, customer_id) WHERE flag IS NOT NULL",
+    "CREATE INDEX trait_value_item ON trait_value (tenant, name, item, customer_id) WHERE item IS NOT NULL",
     "CREATE INDEX profile_redirect ON profile (tenant, merged_into) WHERE merged_into IS NOT NULL",
     "CREATE TABLE trait_definition (tenant {id} NOT NULL, name {text} NOT NULL, revision BIGINT NOT NULL, \
      started_at BIGINT NOT NULL, ended_at BIGINT, deleted BOOLEAN NOT NULL, body {bytes} NOT NULL, \

@@ -10,7 +10,7 @@ use rapport_kernel::{CustomerId, Fault, SubjectId, TenantId, Timestamp};
 
 use super::component::{Component, customer_key, lock_customers};
 use super::evidence::{Last, histories, history, subjects};
-use super::{Profiles, Written, again, apply, rules};
+use super::{Profiles, Written, again, apply, resumed, rules};
 use crate::domain::definitions::{Compiled, Definitions, Parts};
 use crate::domain::derived::{Derivation, Derived, Flip, Inputs, derive};
 use crate::domain::happened::History;
@@ -87,7 +87,10 @@ pub(crate) async fn of_changes(
             }
         }
         let history = history.remove(customer).unwrap_or_default();
-        let derivation = derived(&start, &profile, (&history, &last), (rules, &parts), now);
+        let mut derivation = derived(&start, &profile, (&history, &last), (rules, &parts), now);
+        if moved && !all_new && derivation.flips.iter().any(|flip| flip.entered) {
+            derivation.resume(&resumed::segments(tx, *customer, records, now).await?);
+        }
         let profile = profile.at(now).with(Arc::new(derivation.derived), rules);
         fresh.push(Fresh { profile, flips: derivation.flips, before });
     }

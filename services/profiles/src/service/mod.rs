@@ -41,6 +41,7 @@ pub mod quality;
 pub mod quarantine;
 pub mod read;
 pub mod renormalise;
+mod resumed;
 pub mod rules;
 pub mod say;
 pub mod search;

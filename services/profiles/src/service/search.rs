@@ -17,7 +17,7 @@ use crate::domain::relink::Held;
 use crate::domain::rules::Rules;
 use crate::domain::search::{Order, Query, Search};
 use crate::domain::value::Named;
-use crate::store::profile::{Candidates, Word};
+use crate::store::candidates::{self, Candidates, Word};
 use crate::store::{identifier, link, profile, trait_value};
 
 /// How long one call looks.
@@ -68,8 +68,9 @@ impl Profiles {
             let word = query.filter(|_| !behind.words).map(|query| Word { prefix: query.word(), named: &named });
             let (behind, due) = (behind.version, &*behind.due);
             let candidates = Candidates { order: asked.order, after, sieve: &sieve, word, behind, due, limit };
-            let rows = self.read(call, |rx| async move { profile::candidates(&rx, &candidates).await }).await?;
-            let is_last = (rows.len() as u64) < limit;
+            let read = self.read(call, |rx| async move { candidates::find(&rx, &candidates).await });
+            let (rows, until) = read.await?;
+            let is_all = (rows.len() as u64) < limit;
             for (id, row) in rows {
                 if profiles.len() == asked.size || bytes >= keyset::MOST_BYTES {
                     return Ok(Found { profiles, next: after });
@@ -93,8 +94,10 @@ impl Profiles {
                     profiles.push(profile);
                 }
             }
-            if is_last {
-                return Ok(Found { profiles, next: None });
+            if is_all {
+                // Of the window in which they were sought, or of all.
+                let Some(until) = until else { return Ok(Found { profiles, next: None }) };
+                after = Some(until);
             }
             if began.elapsed() >= BUDGET {
                 return Ok(Found { profiles, next: after });

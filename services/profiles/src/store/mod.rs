@@ -5,6 +5,7 @@ pub mod account;
 pub mod account_member;
 pub mod assertion;
 pub mod candidate;
+pub mod candidates;
 pub mod catalogue_entry;
 pub mod derivation;
 pub mod health;

@@ -4,18 +4,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rapport_conditions::Sieve;
 use rapport_data::{Bulk, Column as Values, Rx, Stored as _, Tx};
 use rapport_kernel::{CustomerId, Fault, Timestamp};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{BinOper, Expr, ExprTrait as _};
-use sea_orm::{Condition, Order as Direction, QueryOrder as _, QuerySelect as _};
+use sea_orm::{Condition, QueryOrder as _, QuerySelect as _};
 
-use super::{CHUNK, search_term, trait_value, uuids};
+use super::{CHUNK, uuids};
 use crate::domain::derived::Derived;
 use crate::domain::profile::Record;
 use crate::domain::relink::Held;
-use crate::domain::search::{By, Order};
 
 #[sea_orm::model]
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -60,7 +58,7 @@ pub struct Row {
     pub derived: Arc<Derived>,
 }
 
-fn row(model: Model) -> Result<Row, Fault> {
+pub(super) fn row(model: Model) -> Result<Row, Fault> {
     let (revision, updated_at) = (model.revision.cast_unsigned(), Timestamp::from_column(model.updated_at));
     let held = match model.merged_into {
         Some(to) => Held::Redirect { revision, to: CustomerId::from_uuid(to) },
@@ -122,84 +120,6 @@ pub async fn after(rx: &Rx, id: Uuid, limit: u64) -> Result<Vec<(CustomerId, Row
     let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid())).filter(Column::CustomerId.gt(id));
     let models = query.order_by_asc(Column::CustomerId).limit(limit).all(rx.conn()).await.stored()?;
     models.into_iter().map(|model| Ok((CustomerId::from_uuid(model.customer_id), row(model)?))).collect()
-}
-
-/// Which customers a search looks at: the next ones in its order, narrowed by what the database can tell.
-pub struct Candidates<'a> {
-    /// The order.
-    pub order: Order,
-    /// After this place in it.
-    pub after: Option<(Timestamp, CustomerId)>,
-    /// Only those that a sieve lets through.
-    pub sieve: &'a Sieve,
-    /// Only those of whom a word begins so, and those that are named.
-    pub word: Option<Word<'a>>,
-    /// Whoever an older version of what is derived was derived by, whatever the sieve and the word say.
-    pub behind: Option<u64>,
-    /// These as well, whatever the sieve and the word say.
-    pub due: &'a [CustomerId],
-    /// How many.
-    pub limit: u64,
-}
-
-/// How a text narrows a search.
-pub struct Word<'a> {
-    /// The beginning of a word.
-    pub prefix: &'a str,
-    /// Customers that may be found by an identifier.
-    pub named: &'a [CustomerId],
-}
-
-/// Customers that a search may find, in its order.
-pub async fn candidates(rx: &Rx, asked: &Candidates<'_>) -> Result<Vec<(CustomerId, Row)>, Fault> {
-    let query = Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid())).filter(Column::MergedInto.is_null());
-    let at = match asked.order.by {
-        By::Id => None,
-        By::Created => Some(Column::CreatedAt),
-        By::Updated => Some(Column::UpdatedAt),
-    };
-    let mut query = query;
-    if let Some((instant, id)) = asked.after {
-        let beyond = if asked.order.descending { BinOper::SmallerThan } else { BinOper::GreaterThan };
-        let id = Expr::value(id.uuid());
-        let rest = match at {
-            None => Expr::col(Column::CustomerId).binary(beyond, id),
-            Some(at) => {
-                let place = Expr::tuple([Expr::col(at), Expr::col(Column::CustomerId)]);
-                place.binary(beyond, Expr::tuple([Expr::value(instant.micros()), id]))
-            }
-        };
-        query = query.filter(rest);
-    }
-    if let Some(narrow) = narrow(rx, asked) {
-        query = query.filter(narrow);
-    }
-    let direction = if asked.order.descending { Direction::Desc } else { Direction::Asc };
-    if let Some(at) = at {
-        query = query.order_by(at, direction.clone());
-    }
-    let models = query.order_by(Column::CustomerId, direction).limit(asked.limit).all(rx.conn()).await.stored()?;
-    models.into_iter().map(|model| Ok((CustomerId::from_uuid(model.customer_id), row(model)?))).collect()
-}
-
-/// What the database can tell of who is found; `None`: nothing.
-fn narrow(rx: &Rx, asked: &Candidates<'_>) -> Option<Condition> {
-    let sieve = trait_value::condition(rx, asked.sieve);
-    let word = asked.word.as_ref().map(|word| {
-        let any = Condition::any().add(Column::CustomerId.in_subquery(search_term::with_prefix(rx, word.prefix)));
-        if word.named.is_empty() { any } else { any.add(Column::CustomerId.is_in(uuids(word.named))) }
-    });
-    if sieve.is_none() && word.is_none() {
-        return None;
-    }
-    let mut any = Condition::any().add(sieve.into_iter().chain(word).fold(Condition::all(), Condition::add));
-    if let Some(version) = asked.behind {
-        any = any.add(Column::DerivedVersion.lt(version.cast_signed()));
-    }
-    if !asked.due.is_empty() {
-        any = any.add(Column::CustomerId.is_in(uuids(asked.due)));
-    }
-    Some(any)
 }
 
 /// Sets what is held of ids, and what is derived of those that name customers, as of an instant.

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use rapport_data::{Bulk, Column as Values, Rx, Stored as _, Tx};
 use rapport_kernel::{CustomerId, Fault};
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait as _, SelectStatement};
+use sea_orm::sea_query::ExprTrait as _;
 use sea_orm::{QuerySelect as _, QueryTrait as _};
 
+use super::candidates::{Leaf, Test};
 use super::{CHUNK, delete_customers};
 
 #[sea_orm::model]
@@ -38,13 +39,13 @@ impl std::fmt::Debug for ModelEx {
     }
 }
 
-/// The customers of whom a word begins so, as part of another query.
-pub(crate) fn with_prefix(rx: &Rx, prefix: &str) -> SelectStatement {
+/// The customers of whom a word begins so.
+pub(super) fn with_prefix(rx: &Rx, prefix: &str) -> Test {
     let query = Entity::find().select_only().column(Column::CustomerId);
     let query = query.filter(Column::Tenant.eq(rx.tenant().uuid()));
     // Words are compared byte by byte, and none has the last character there is.
     let query = query.filter(Column::Term.gte(prefix)).filter(Column::Term.lt(format!("{prefix}\u{10ffff}")));
-    query.into_query()
+    Test::One(Leaf::new(query.into_query(), (Entity, Column::CustomerId), false))
 }
 
 const INSERT: Bulk = Bulk { table: "search_term", columns: &["tenant", "term", "customer_id"], suffix: "" };

@@ -27,6 +27,7 @@ pub(crate) struct Model {
     pub entered_at: i64,
     pub left_at: Option<i64>,
     pub founding: bool,
+    pub since: i64,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
@@ -36,7 +37,7 @@ impl ActiveModelBehavior for ActiveModel {}
 pub struct Member {
     /// The customer.
     pub customer: CustomerId,
-    /// Since when.
+    /// Since when: what a merge and its split took and gave back counts on.
     pub entered_at: Timestamp,
     /// Whether it was there when the segment was made.
     pub founding: bool,
@@ -54,7 +55,8 @@ pub async fn write(tx: &Tx, flips: &[(CustomerId, Flip)]) -> Result<(), Fault> {
         let (segment_id, customer_id) = (flip.segment.uuid(), customer.uuid());
         if flip.entered {
             let (tenant, entered_at, founding) = (tx.tenant().uuid(), flip.at.micros(), flip.founding);
-            begun.push(Model { tenant, segment_id, customer_id, entered_at, left_at: None, founding });
+            let since = flip.since.micros();
+            begun.push(Model { tenant, segment_id, customer_id, entered_at, left_at: None, founding, since });
             continue;
         }
         let is_it =
@@ -77,6 +79,7 @@ pub async fn write(tx: &Tx, flips: &[(CustomerId, Flip)]) -> Result<(), Fault> {
             entered_at: Set(row.entered_at),
             left_at: Set(row.left_at),
             founding: Set(row.founding),
+            since: Set(row.since),
         };
         let key = [Column::Tenant, Column::SegmentId, Column::CustomerId, Column::EnteredAt];
         let again = OnConflict::columns(key).update_column(Column::LeftAt).to_owned();
@@ -133,7 +136,7 @@ pub async fn members(
     let rows = query.order_by_asc(Column::CustomerId).limit(keyset::limit(size)).all(rx.conn()).await.stored()?;
     let member = |row: Model| Member {
         customer: CustomerId::from_uuid(row.customer_id),
-        entered_at: Timestamp::from_column(row.entered_at),
+        entered_at: Timestamp::from_column(row.since),
         founding: row.founding,
     };
     Ok(rows.into_iter().map(member).collect())
@@ -143,7 +146,7 @@ pub async fn members(
 pub async fn at(rx: &Rx, customer: CustomerId, at: Timestamp) -> Result<BTreeMap<SegmentId, Timestamp>, Fault> {
     let query = of_tenant(rx).filter(Column::CustomerId.eq(customer.uuid())).filter(covers(Some(at)));
     let rows = query.all(rx.conn()).await.stored()?;
-    let one = |row: Model| (SegmentId::from_uuid(row.segment_id), Timestamp::from_column(row.entered_at));
+    let one = |row: Model| (SegmentId::from_uuid(row.segment_id), Timestamp::from_column(row.since));
     Ok(rows.into_iter().map(one).collect())
 }
 

@@ -8,9 +8,10 @@ use rapport_conditions::{Comparison, Constant, Kind, Sieve, SieveSchema};
 use rapport_data::{Bulk, Column as Values, Rx, Stored as _, Tx};
 use rapport_kernel::{CustomerId, Fault};
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{BinOper, Expr, ExprTrait as _, SelectStatement};
+use sea_orm::sea_query::{BinOper, Expr, ExprTrait as _};
 use sea_orm::{Condition, QuerySelect as _, QueryTrait as _};
 
+use super::candidates::{Leaf, Test};
 use super::{CHUNK, delete_customers, profile};
 use crate::domain::profile::Profile;
 use crate::domain::value::Value as Held;
@@ -149,40 +150,40 @@ pub fn schema() -> SieveSchema {
         .fold(schema, |schema, name| schema.path(&[name], &[Kind::Time]).path(&["customer", name], &[Kind::Time]))
 }
 
-/// A sieve as a condition on profiles; `None`: it lets all through. What no column tells is let through.
-pub(crate) fn condition(rx: &Rx, sieve: &Sieve) -> Option<Condition> {
+/// A sieve as a test on profiles; `None`: it lets all through. What no column tells is let through.
+pub(super) fn test(rx: &Rx, sieve: &Sieve) -> Option<Test> {
     match sieve {
         Sieve::True | Sieve::Lacks { .. } => None,
-        Sieve::False => Some(Condition::all().add(profile::Column::CustomerId.is_null())),
+        Sieve::False => Some(Test::Any(Vec::new())),
         Sieve::And(parts) => {
-            let parts: Vec<Condition> = parts.iter().filter_map(|part| condition(rx, part)).collect();
-            (!parts.is_empty()).then(|| parts.into_iter().fold(Condition::all(), Condition::add))
+            let parts: Vec<Test> = parts.iter().filter_map(|part| test(rx, part)).collect();
+            (!parts.is_empty()).then_some(Test::All(parts))
         }
-        Sieve::Or(parts) => {
-            let parts: Option<Vec<Condition>> = parts.iter().map(|part| condition(rx, part)).collect();
-            Some(parts?.into_iter().fold(Condition::any(), Condition::add))
-        }
+        Sieve::Or(parts) => Some(Test::Any(parts.iter().map(|part| test(rx, part)).collect::<Option<_>>()?)),
         Sieve::Compare { path, how, value } => match (name(path)?, value) {
             (Name::Time(column), Constant::Time(at)) => {
-                Some(Condition::all().add(Expr::col(column).binary(binary(*how), Expr::value(at.micros()))))
+                let is = Expr::col((profile::Entity, column)).binary(binary(*how), Expr::value(at.micros()));
+                Some(Test::One(Leaf::of_profiles(rx, Condition::all().add(is))))
             }
             (Name::Time(_), _) => None,
-            (Name::Trait(name), value) => Some(of_trait(rx, name, compare(*how, value))),
+            (Name::Trait(name), value) => {
+                Some(of_trait(rx, name, compare(*how, value), matches!(how, Comparison::Equal)))
+            }
         },
         Sieve::In { path, values } => {
             let Name::Trait(name) = name(path)? else { return None };
             let any =
                 values.iter().map(|value| compare(Comparison::Equal, value)).fold(Condition::any(), Condition::add);
-            Some(of_trait(rx, name, any))
+            Some(of_trait(rx, name, any, false))
         }
         Sieve::Holds { path, value } => match (name(path)?, value) {
             (Name::Trait(name), Constant::Text(text)) => {
-                Some(of_trait(rx, name, Condition::all().add(Column::Item.eq(cut(text)))))
+                Some(of_trait(rx, name, Condition::all().add(Column::Item.eq(cut(text))), true))
             }
             _ => None,
         },
         Sieve::Has { path, .. } => match name(path)? {
-            Name::Trait(name) => Some(of_trait(rx, name, Condition::all())),
+            Name::Trait(name) => Some(of_trait(rx, name, Condition::all(), false)),
             Name::Time(_) => None,
         },
     }
@@ -205,11 +206,10 @@ fn name(path: &[String]) -> Option<Name<'_>> {
 }
 
 /// The customers of whom a row of a trait is so.
-fn of_trait(rx: &Rx, name: &str, is: Condition) -> Condition {
+fn of_trait(rx: &Rx, name: &str, is: Condition, in_order: bool) -> Test {
     let query = Entity::find().select_only().column(Column::CustomerId);
     let query = query.filter(Column::Tenant.eq(rx.tenant().uuid())).filter(Column::Name.eq(name)).filter(is);
-    let customers: SelectStatement = query.into_query();
-    Condition::all().add(profile::Column::CustomerId.in_subquery(customers))
+    Test::One(Leaf::new(query.into_query(), (Entity, Column::CustomerId), in_order))
 }
 
 fn compare(how: Comparison, value: &Constant) -> Condition {

@@ -342,14 +342,17 @@ impl<'a> World<'a> {
     fn plain(&self, mut profile: Profile) -> Profile {
         let computed: BTreeSet<&str> = computed().iter().map(|(name, ..)| *name).collect();
         (profile.customer_id, profile.revision, profile.etag) = (String::new(), 0, String::new());
-        (profile.create_time, profile.update_time) = (None, None);
+        let created_at = profile.create_time.take();
+        profile.update_time = None;
         for identifier in &mut profile.identifiers {
             identifier.subject_id = self.record_of(&identifier.subject_id);
         }
         for (name, held) in &mut profile.traits {
             held.subject_id = self.record_of(&held.subject_id);
             if computed.contains(name.as_str()) {
-                (held.subject_id, held.observed_at) = (String::new(), None);
+                held.subject_id = String::new();
+                // Of nothing that happened: since the customer is known, which is no time that was told.
+                held.observed_at = held.observed_at.filter(|at| Some(*at) != created_at);
             }
         }
         for record in &mut profile.records {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use prost_types::FieldMask;
-use rapport_api::common::v1::{Value, value::Kind};
+use rapport_api::common::v1::{TextList, Value, value::Kind};
 use rapport_api::profiles::v1::{
     Consent, ConsentState, CreateTraitDefinitionRequest, IdentifyRequest, Profile, SearchProfilesRequest,
     SplitProfileRequest, TraitDefinition, TraitType,
@@ -239,4 +239,82 @@ async fn what_cannot_be_searched_for_is_refused_with_every_reason() {
     assert!(page.profiles.iter().all(|it| it.traits.len() == 1 && it.records.is_empty() && it.revision == 0));
     let other = SearchProfilesRequest { page_token: page.next_page_token, filter: "true".to_owned(), ..request };
     assert_eq!(reason(search(other).await), "INVALID_PAGE_TOKEN");
+}
+
+/// The number that each of many tells of itself.
+fn told_number(profile: &Profile) -> u64 {
+    profile.records[0].record.as_ref().expect("a name").external_id.parse().expect("a number")
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test]
+async fn of_many_the_same_are_found_however_they_are_sought_and_in_whatever_order(#[case] engine: Engine) {
+    const MANY: u64 = 3_300;
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let value = |kind| Value { kind: Some(kind) };
+    let one = |n: u64| {
+        let mut request = states(&n.to_string(), &[("region", ["east", "west", "north", "south"][n as usize % 4])], 0);
+        let tags = TextList { values: vec![format!("t{}", n % 3), format!("u{}", n % 900)] };
+        request.traits.extend([
+            ("orders".to_owned(), value(Kind::NumberValue((n % 7) as f64))),
+            ("member".to_owned(), value(Kind::BoolValue(n.is_multiple_of(2)))),
+            ("tags".to_owned(), value(Kind::ListValue(tags))),
+            ("name".to_owned(), text(&format!("Anna{} Smith", n % 50))),
+        ]);
+        if n.is_multiple_of(400) {
+            request.traits.insert("rare".to_owned(), value(Kind::NumberValue((n % 3) as f64)));
+        }
+        request
+    };
+    for some in (0..MANY).collect::<Vec<_>>().chunks(600) {
+        import(&ground, tenant, some.iter().copied().map(one).collect()).await;
+        ground.wait(1);
+    }
+    let cases: [(&str, &str, fn(u64) -> bool); 12] = [
+        // Two values of which many are: the rarer is gone through.
+        (r#"traits.region == "east" && traits.orders == 3.0"#, "", |n| n % 4 == 0 && n % 7 == 3),
+        (r#"traits.member == true && traits.region == "west""#, "", |_| false),
+        // Few.
+        (r#"traits.rare == 1.0 && traits.region == "east""#, "", |n| n % 400 == 0 && n % 3 == 1),
+        (r#"traits.rare == 1.0 || "u7" in traits.tags"#, "", |n| n % 400 == 0 && n % 3 == 1 || n % 900 == 7),
+        ("has(traits.rare)", "", |n| n % 400 == 0),
+        // Many, by nothing that is in order.
+        (r#"traits.region == "east" || traits.member == true"#, "", |n| n % 2 == 0),
+        ("traits.orders > 2.0 && traits.orders < 5.0", "", |n| (3..5).contains(&(n % 7))),
+        (r#"traits.region != "east" && traits.orders in [1.0, 2.0]"#, "", |n| n % 4 != 0 && (1..3).contains(&(n % 7))),
+        (r#""t2" in traits.tags"#, "", |n| n % 3 == 2),
+        // By text.
+        ("", "smith", |_| true),
+        (r#"traits.region == "south""#, "anna3 smi", |n| n % 4 == 3 && (n % 50 == 3 || (n % 50) / 10 == 3)),
+        ("traits.rare >= 0.0", "smith", |n| n % 400 == 0),
+    ];
+    for (filter, query, holds) in cases {
+        let expected: BTreeSet<u64> = (0..MANY).filter(|n| holds(*n)).collect();
+        for order in ["", "customer_id desc", "create_time", "update_time desc"] {
+            let request = SearchProfilesRequest {
+                filter: filter.to_owned(),
+                query: query.to_owned(),
+                order_by: order.to_owned(),
+                page_size: 170,
+                ..SearchProfilesRequest::default()
+            };
+            let found = all(&ground, tenant, request).await;
+            let numbers: BTreeSet<u64> = found.iter().map(told_number).collect();
+            assert_eq!(found.len(), numbers.len(), "{filter} {query} by {order}: none twice");
+            assert_eq!(numbers, expected, "{filter} {query} by {order}");
+            let place = |profile: &Profile| match order {
+                "create_time" => profile.create_time.map(|at| (at.seconds, at.nanos)),
+                "update_time desc" => profile.update_time.map(|at| (-at.seconds, -at.nanos)),
+                _ => None,
+            };
+            assert!(found.is_sorted_by_key(place), "{filter} {query} by {order}");
+            match order {
+                "" => assert!(found.is_sorted_by_key(|profile| profile.customer_id.clone())),
+                "customer_id desc" => assert!(found.iter().rev().is_sorted_by_key(|it| it.customer_id.clone())),
+                _ => {}
+            }
+        }
+    }
 }

@@ -25,6 +25,18 @@ async fn customers(world: &World<'_>) -> BTreeMap<String, BTreeSet<usize>> {
     found
 }
 
+/// Since when each record's customer is in its segments, and since when what is computed of it is so.
+async fn entered(world: &World<'_>) -> Vec<BTreeMap<String, Option<prost_types::Timestamp>>> {
+    let mut all = Vec::new();
+    for record in 0..RECORDS {
+        let profile = world.get(record).await;
+        let segments = profile.segments.into_iter().map(|segment| (segment.name, segment.enter_time));
+        let traits = profile.traits.into_iter().map(|(name, held)| (name, held.observed_at));
+        all.push(segments.chain(traits).collect());
+    }
+    all
+}
+
 /// Merges customers in a random tree, and takes them apart again in a random order.
 struct Tree {
     merges: Vec<(usize, usize)>,
@@ -87,12 +99,14 @@ async fn what_is_merged_and_split_again_is_as_it_was_and_as_if_it_never_had_been
             twin.hear(one).await;
         }
         alike("before", &world, &twin).await;
-        let (before, held) = (world.seen().await, customers(&world).await);
+        let (before, held, entered) = (world.seen().await, customers(&world).await, entered(&world).await);
         let tree = plant(&world, &mut dice).await;
+        ground.wait(1);
         grow(&world, &tree).await;
         ground.wait(1);
         fell(&world, &tree).await;
         as_before(&format!("seed {seed}: merged and split"), &world, &before).await;
+        assert_eq!(self::entered(&world).await, entered, "seed {seed}: since when it is in its segments");
         assert_eq!(customers(&world).await, held, "seed {seed}: each id is itself again");
         // Once more, and now life goes on meanwhile: it is as if nobody had merged.
         let tree = plant(&world, &mut dice).await;

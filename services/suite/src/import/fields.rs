@@ -79,9 +79,15 @@ impl Mapping {
         if !unknown.is_empty() {
             let dotted: Vec<String> = dotted.iter().map(|of| format!("{of}.<name>")).collect();
             let known = [plain.join(", "), dotted.join(", ")].join(", ");
+            // What a file holds beside the fields is most often a trait, or an attribute of what happened.
+            let example = match arguments.what {
+                Subject::Profiles => format!(", as --map {0}=trait.{0}", unknown[0]),
+                Subject::Interactions => format!(", as --map {0}=attribute.{0}", unknown[0]),
+                Subject::Responses | Subject::Tickets => String::new(),
+            };
             return Err(refused(format!(
                 "the header (line 1) has columns that are no fields: {}. There are {known}. Name the right field by --map \
-                 COLUMN=FIELD, or pass a column over by --map COLUMN=-",
+                 COLUMN=FIELD{example}, or pass a column over by --map COLUMN=-",
                 unknown.join(", ")
             )));
         }
@@ -89,6 +95,12 @@ impl Mapping {
             return Err(refused(format!(
                 "the header (line 1) has several columns for {twice}, and one line can say it once: leave one of them"
             )));
+        }
+        if arguments.source.is_none() && !header.is_empty() && !columns.iter().flatten().any(|field| field == "source")
+        {
+            return Err(refused(
+                "nothing says which source tells this: name it by --source, as --source crm, or by a column `source`",
+            ));
         }
         if arguments.source.is_none() && arguments.format == Some(Format::Segment) {
             return Err(refused("a tracker's calls name no source: say --source, as --source web"));

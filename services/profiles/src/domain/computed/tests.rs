@@ -78,7 +78,7 @@ fn counts(recipe: &Recipe, one: &Interaction, calendar: Calendar, now: Timestamp
     at <= now && inside && kind && (recipe.condition.is_empty() || one.content.channel == "web")
 }
 
-fn brute(recipe: &Recipe, all: &[Interaction], calendar: Calendar, now: Timestamp) -> Option<f64> {
+fn brute(recipe: &Recipe, all: &[Interaction], calendar: Calendar, now: Timestamp) -> (Option<f64>, Option<Timestamp>) {
     let mut some: Vec<&Interaction> = all.iter().filter(|one| counts(recipe, one, calendar, now)).collect();
     some.sort_by_key(|one| (one.content.occurred_at, one.id));
     let value = |one: &&Interaction| match &recipe.of {
@@ -92,12 +92,14 @@ fn brute(recipe: &Recipe, all: &[Interaction], calendar: Calendar, now: Timestam
         },
         _ => Some(0.0),
     };
-    let values: Vec<f64> = some.iter().filter_map(value).collect();
+    let told: Vec<(f64, Timestamp)> =
+        some.iter().filter_map(|one| Some((value(one)?, one.content.occurred_at))).collect();
+    let values: Vec<f64> = told.iter().map(|(value, _)| *value).collect();
     let sum: f64 = values.iter().sum();
     let mut distinct = values.clone();
     distinct.sort_by(f64::total_cmp);
     distinct.dedup();
-    match recipe.aggregate {
+    let result = match recipe.aggregate {
         Aggregate::Count => Some(length(values.len())),
         Aggregate::Sum => Some(sum),
         Aggregate::Avg => (!values.is_empty()).then(|| sum / length(values.len())),
@@ -106,7 +108,15 @@ fn brute(recipe: &Recipe, all: &[Interaction], calendar: Calendar, now: Timestam
         Aggregate::First => values.first().copied(),
         Aggregate::Last => values.last().copied(),
         Aggregate::Distinct => Some(length(distinct.len())),
-    }
+    };
+    let decided_at = match recipe.aggregate {
+        Aggregate::Min | Aggregate::Max => {
+            result.and_then(|best| told.iter().find(|(value, _)| value.total_cmp(&best).is_eq())).map(|(_, at)| *at)
+        }
+        Aggregate::First => told.first().map(|(_, at)| *at),
+        _ => told.last().map(|(_, at)| *at),
+    };
+    (result, decided_at)
 }
 
 fn recipe() -> impl Strategy<Value = Recipe> {
@@ -147,8 +157,8 @@ fn log() -> impl Strategy<Value = Vec<(i64, &'static str, i64)>> {
     proptest::collection::vec(one, 0..25)
 }
 
-fn as_number(value: Option<Value>) -> Option<f64> {
-    match value? {
+fn as_number(computed: Option<&Computed>) -> Option<f64> {
+    match &computed?.value {
         Value::Number(number) => Some(number.get()),
         _ => None,
     }
@@ -172,11 +182,11 @@ proptest! {
         let (now, calendar) = (at(now), Calendar { zone: ZONES[zone], week_start });
         let computation = Computation::new(TraitType::Number, recipe.clone()).expect("it compiles");
         let history = History::of(all.clone());
-        let (value, valid_until) = computation.value(&history, calendar, now);
-        let value = as_number(value);
-        let same = |a: Option<f64>, b: Option<f64>| match (a, b) {
-            (Some(a), Some(b)) => (a - b).abs() < 1e-9,
-            (a, b) => a == b,
+        let (computed, valid_until) = computation.value(&history, calendar, now);
+        let value = (as_number(computed.as_ref()), computed.and_then(|computed| computed.decided_at));
+        let same = |a: (Option<f64>, Option<Timestamp>), b: (Option<f64>, Option<Timestamp>)| match (a.0, b.0) {
+            (Some(x), Some(y)) => (x - y).abs() < 1e-9 && a.1 == b.1,
+            (x, y) => x == y,
         };
         prop_assert!(same(value, brute(&recipe, &all, calendar, now)));
         prop_assert!(valid_until > now);
@@ -212,7 +222,7 @@ fn money_is_summed_to_the_last_cent_in_its_own_currency_only() {
     let of = |currency: &str| {
         let recipe = Recipe { of: Of::Money(currency.to_owned()), ..recipe.clone() };
         let computation = Computation::new(TraitType::Number, recipe).expect("it compiles");
-        as_number(computation.value(&History::of(all.clone()), Calendar::default(), at(1_704_000_001)).0)
+        as_number(computation.value(&History::of(all.clone()), Calendar::default(), at(1_704_000_001)).0.as_ref())
     };
     assert_eq!((of("EUR"), of("USD")), (Some(30.0), Some(0.0)));
 }

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use rapport_conditions::{Activation, CompileErrors, Environment, Object, Program, Type, Value as Read};
 use rapport_kernel::Timestamp;
 
-use crate::domain::derived::Computed;
+use crate::domain::computed::Computed;
 use crate::domain::facts;
 use crate::domain::happened::History;
 use crate::domain::profile::Profile;
