@@ -32,7 +32,11 @@ struct Packed(
 const COLUMNS: &str =
     "occurred_at, source, external_id, kind, channel, touchpoint, stage, product, amount_micros, currency";
 
-/// The newest that happened to subjects: of some types, or of all; as recorded by an instant, if one is given.
+/// Of so few subjects each is asked for by itself.
+const FEW: usize = 8;
+
+/// The newest that happened to subjects, at least so many of all together: of some types, or of all; as recorded by an instant,
+/// if one is given.
 ///
 /// # Errors
 /// Where the database fails.
@@ -43,19 +47,15 @@ pub async fn newest(
     recorded_by: Option<Timestamp>,
     limit: u64,
 ) -> Result<Vec<(SubjectId, Occurrence)>, Fault> {
-    let (pack, group, json) = match rx.engine() {
-        Engine::Sqlite => ("json_array", "json_group_array", "json"),
-        Engine::Postgres => ("json_build_array", "json_agg", "CAST"),
-    };
-    // Most have none, and what is there is JSON already.
-    let attributes = match rx.engine() {
-        Engine::Sqlite => format!("CASE WHEN attributes = '{{}}' THEN NULL ELSE {json}(attributes) END"),
-        Engine::Postgres => format!("CASE WHEN attributes = '{{}}' THEN NULL ELSE {json}(attributes AS json) END"),
-    };
     let mut found = Vec::new();
-    for some in subjects.chunks(CHUNK) {
+    // Of one subject they lie in order already; of many they are put in order, so that no more are read than are wanted.
+    let size = if subjects.len() <= FEW { 1 } else { CHUNK };
+    for some in subjects.chunks(size) {
         let mut values: Vec<Value> = vec![rx.tenant().uuid().into()];
-        let mut which = format!("tenant = $1 AND subject_id IN ({})", marks(2, some.len()));
+        let mut which = match some.len() {
+            1 => "tenant = $1 AND subject_id = $2".to_owned(),
+            count => format!("tenant = $1 AND subject_id IN ({})", marks(2, count)),
+        };
         values.extend(some.iter().map(|subject| Value::from(subject.uuid())));
         if let Some(kinds) = kinds {
             which.push_str(&format!(" AND kind IN ({})", marks(values.len() + 1, kinds.len())));
@@ -65,14 +65,14 @@ pub async fn newest(
             values.push(by.micros().into());
             which.push_str(&format!(" AND recorded_at <= ${}", values.len()));
         }
-        let text = format!(
-            "SELECT subject_id, CAST({group}({pack}({COLUMNS}, {attributes})) AS TEXT) FROM (SELECT subject_id, {COLUMNS}, \
-             attributes FROM interaction WHERE {which} ORDER BY occurred_at DESC, interaction_id DESC LIMIT {limit}) newest \
-             GROUP BY subject_id"
-        );
+        let text = packing(rx.engine(), &which, some.len() == 1, limit);
         for row in rows(rx, &text, values).await? {
-            let subject = SubjectId::from_uuid(row.try_get_by_index::<Uuid>(0).stored()?);
-            let packed = row.try_get_by_index::<String>(1).stored()?;
+            // Of nothing Postgres makes nothing.
+            let Some(packed) = row.try_get_by_index::<Option<String>>(0).stored()? else { continue };
+            let subject = match some {
+                [subject] => *subject,
+                _ => SubjectId::from_uuid(row.try_get_by_index::<Uuid>(1).stored()?),
+            };
             // serde's text could quote what it read: it is not passed on.
             let packed: Vec<Packed> =
                 serde_json::from_str(&packed).map_err(|_| Fault::internal("a stored interaction cannot be read"))?;
@@ -82,6 +82,21 @@ pub async fn newest(
         }
     }
     Ok(found)
+}
+
+/// The statement that packs what a condition lets through; of one subject no subject is told.
+fn packing(engine: Engine, which: &str, is_one: bool, limit: u64) -> String {
+    let (pack, group, json) = match engine {
+        Engine::Sqlite => ("json_array", "json_group_array", "json(attributes)"),
+        Engine::Postgres => ("json_build_array", "json_agg", "attributes::json"),
+    };
+    let (whose, each) = if is_one { ("NULL", "") } else { ("subject_id", "GROUP BY subject_id") };
+    // Most have no attributes; what is there is JSON already.
+    format!(
+        "SELECT CAST({group}({pack}({COLUMNS}, CASE WHEN attributes = '{{}}' THEN NULL ELSE {json} END)) AS TEXT), {whose} \
+         FROM (SELECT subject_id, {COLUMNS}, attributes FROM interaction WHERE {which} \
+         ORDER BY occurred_at DESC, interaction_id DESC LIMIT {limit}) newest {each}"
+    )
 }
 
 fn happened(packed: Packed) -> Result<Occurrence, Fault> {
