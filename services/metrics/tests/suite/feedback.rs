@@ -132,15 +132,14 @@ async fn recommendation_on_a_scale_that_has_no_promoters_is_told_without_a_value
     for on in BOTH {
         let house = House::new(on, 5).await;
         let mut teller = Teller::new(house.tenant, 12, 1);
-        let scales: [(&[i32], (i32, i32, bool)); 4] = [
-            (&[10, 10, 9, 8, 0], (0, 10, false)),
-            (&[9, 9, 9, 10, 1], (1, 10, false)),
-            (&[0, 0, 1, 2, 10], (0, 10, true)),
-            (&[5, 5, 4, 3, 0, 0], (0, 5, false)),
-        ];
-        for (values, scale) in scales {
+        for (values, scale) in [
+            (vec![10, 10, 9, 8, 0], (0, 10, false)),
+            (vec![9, 9, 9, 10, 1], (1, 10, false)),
+            (vec![0, 0, 1, 2, 10], (0, 10, true)),
+            (vec![5, 5, 4, 3, 0, 0], (0, 5, false)),
+        ] {
             for value in values {
-                answered(&mut teller, "web", 1.0, vec![answer("nps", *value, scale)]);
+                answered(&mut teller, "web", 1.0, vec![answer("nps", value, scale)]);
             }
         }
         house.deliver("feedback", &teller.feedback).await;
