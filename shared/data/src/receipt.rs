@@ -76,6 +76,8 @@ impl<T> Receipt<T> {
         let Some(request) = self.request else { return Ok(()) };
         let subjects: Vec<_> = tx.notes().subjects.iter().copied().collect();
         let answer = (self.encode)(value);
-        receipt::add(tx.conn(), tx.tenant(), request, &self.hash, answer, &subjects, tx.now()).await.stored()
+        // Where an event tells no more of its time than its maker wants, nor does the answer.
+        let at = tx.notes().earliest().map_or(tx.now(), |at| at.min(tx.now()));
+        receipt::add(tx.conn(), tx.tenant(), request, &self.hash, answer, &subjects, at).await.stored()
     }
 }

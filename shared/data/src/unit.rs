@@ -149,6 +149,13 @@ pub(crate) struct Notes {
     pub(crate) erases: bool,
 }
 
+impl Notes {
+    /// When the earliest event of the unit is said to be recorded; none: it publishes nothing.
+    pub(crate) fn earliest(&self) -> Option<Timestamp> {
+        self.events.iter().map(|event| Timestamp::from_column(event.recorded_at)).min()
+    }
+}
+
 impl Deref for Tx {
     type Target = Rx;
     fn deref(&self) -> &Rx {

@@ -17,7 +17,7 @@ mod wire;
 use std::sync::OnceLock;
 
 pub use browser::{Browser, Page, Tag};
-pub use plans::{Statements, scans, sorts};
+pub use plans::{Statements, count, scans, sorts};
 pub use postgres::Postgres;
 pub use redis::Redis;
 pub use wire::Wire;

@@ -84,6 +84,18 @@ pub async fn scans(file: &Path, statements: &BTreeSet<String>, small: &[&str]) -
     found
 }
 
+/// How many rows there are of what comes after FROM, as `task WHERE done = 0`.
+///
+/// # Panics
+/// Where the file cannot be read, or the text is no SQL.
+pub async fn count(file: &Path, what: &str) -> i64 {
+    let options = SqliteConnectOptions::new().filename(file);
+    let mut connection = SqliteConnection::connect_with(&options).await.expect("the file is a database");
+    let text = AssertSqlSafe(format!("SELECT count(*) FROM {what}"));
+    let row = sqlx::query(text).fetch_one(&mut connection).await.expect("it can be counted");
+    row.get(0)
+}
+
 /// The statements that would gather rows to sort them, each with what it does.
 ///
 /// # Panics

@@ -3,7 +3,7 @@
 use rapport_api::events::v1 as events;
 use rapport_api::feedback::v1::{self as proto, answer::Value};
 
-use super::masked;
+use super::mask;
 use crate::domain::answer::{Answer, Given, Said};
 use crate::domain::measure::Measure;
 
@@ -13,7 +13,7 @@ pub fn said(message: proto::Answer, place: usize) -> Said {
         Value::Number(figure) => Given::Number(figure),
         Value::Choice(choice) => Given::Choice(choice),
         Value::Choices(list) => Given::Choices(list.choices),
-        Value::Text(text) => Given::Text(masked(text)),
+        Value::Text(text) => Given::Text(mask::text(text)),
         Value::Matrix(rows) if rows.numbers.is_empty() => Given::Chosen(rows.choices.into_iter().collect()),
         Value::Matrix(rows) => Given::Numbers(rows.numbers.into_iter().collect()),
         Value::Date(day) => Given::Date(day, 0),
@@ -22,7 +22,7 @@ pub fn said(message: proto::Answer, place: usize) -> Said {
         field: format!("answers[{place}]"),
         question: Some(message.question_id),
         value,
-        other: masked(message.other),
+        other: mask::text(message.other),
         scale: None,
     }
 }

@@ -7,8 +7,8 @@ use rapport_api::feedback::v1 as proto;
 use rapport_api::feedback::v1::resolve_promise_request::Which as Named;
 use rapport_kernel::{Fault, Private, RequestId, Timestamp, Violations};
 
-use super::follow_up::{bound, bound_to, order, written};
-use super::{customer, id, note, optional, request_id, time};
+use super::follow_up::{bound, bound_to, order};
+use super::{customer, id, mask, note, optional, request_id, time};
 use crate::domain::follow_up::cause::Place;
 use crate::domain::promise::{Promise, PromiseId, Resolution, Said, Standing};
 use crate::domain::{Customer, etag};
@@ -48,18 +48,18 @@ pub fn record(message: proto::RecordPromiseRequest, now: Timestamp) -> Result<(O
     }
     out.check()?;
     let said = Said {
-        what: written(&message.what),
+        what: mask::text(message.what),
         due,
         at,
         version: message.version,
         place: Place {
-            channel: message.channel,
-            touchpoint: message.touchpoint,
-            stage: message.stage,
-            product: message.product,
+            channel: mask::name(message.channel),
+            touchpoint: mask::name(message.touchpoint),
+            stage: mask::name(message.stage),
+            product: mask::name(message.product),
         },
-        agent: Private::new(message.agent),
-        team: message.team,
+        agent: Private::new(mask::name(message.agent)),
+        team: mask::name(message.team),
         ticket: optional(&message.ticket_id)?,
         follow_up: optional(&message.follow_up_id)?,
     };
@@ -91,7 +91,7 @@ pub fn resolve(message: proto::ResolvePromiseRequest, now: Timestamp) -> Result<
         Some(Named::Key(key)) => promises::Named::Key(key.source, Private::new(key.external_id)),
         None => return Err(unchecked()),
     };
-    let (note, etag) = (written(&message.note), message.etag);
+    let (note, etag) = (mask::text(message.note), message.etag);
     Ok((request_id(&message.request_id)?, Settling { named, resolution, at, note, etag }))
 }
 
@@ -138,8 +138,8 @@ pub fn list(message: proto::ListPromisesRequest) -> Result<(Option<Customer>, Si
     let sieve = Sieve {
         subjects: None,
         statuses: message.statuses().filter_map(standing).collect(),
-        agent: Private::new(message.agent.clone()),
-        team: message.team.clone(),
+        agent: Private::new(mask::name(message.agent.clone())),
+        team: mask::name(message.team.clone()),
         ticket: optional(&message.ticket_id)?,
         start,
         end,

@@ -8,7 +8,7 @@ use rapport_api::feedback::v1 as proto;
 use rapport_kernel::{Fault, Private, RequestId, Violations};
 
 use super::follow_up::{bound, bound_to};
-use super::{id, note, request_id, time};
+use super::{id, mask, note, request_id, time};
 use crate::domain::etag;
 use crate::domain::improvement::{ImprovementId, Plan, Stand, cause_key};
 use crate::service::follow_ups::Which;
@@ -54,14 +54,14 @@ fn read(message: &proto::Improvement, out: &mut Violations) -> Plan {
         note(out, "improvement.target_value", "double.finite", "must be finite");
     }
     Plan {
-        title: message.title.trim().to_owned(),
-        description: message.description.clone(),
-        cause: message.cause.trim().to_owned(),
-        topics: message.topics.clone(),
-        department: message.department.trim().to_owned(),
-        owner: Private::new(message.owner.trim().to_owned()),
-        stage: message.stage.clone(),
-        target_metric: message.target_metric.clone(),
+        title: mask::text(message.title.trim().to_owned()).into_inner(),
+        description: mask::text(message.description.clone()).into_inner(),
+        cause: mask::text(message.cause.trim().to_owned()).into_inner(),
+        topics: mask::names(message.topics.iter().cloned()),
+        department: mask::name(message.department.trim().to_owned()),
+        owner: Private::new(mask::name(message.owner.trim().to_owned())),
+        stage: mask::name(message.stage.clone()),
+        target_metric: mask::name(message.target_metric.clone()),
         target_value: message.target_value,
         starts_at: bound(message.start_time.as_ref(), "improvement.start_time", out),
         stand: stand(message.status()).unwrap_or(Stand::Proposed),
@@ -194,9 +194,9 @@ pub fn list(message: proto::ListImprovementsRequest) -> Result<(Sieve, Which), F
     (bare.page_size, bare.page_token) = (0, String::new());
     let sieve = Sieve {
         statuses: message.statuses().filter_map(stand).collect(),
-        department: message.department.trim().to_owned(),
-        cause: cause_key(&message.cause),
-        stage: message.stage.clone(),
+        department: mask::name(message.department.trim().to_owned()),
+        cause: cause_key(mask::text(message.cause.clone()).expose()),
+        stage: mask::name(message.stage.clone()),
     };
     let size = rapport_kernel::page_size(message.page_size)?;
     Ok((sieve, Which { bound: bound_to("ListImprovements", &bare), size, token: message.page_token }))

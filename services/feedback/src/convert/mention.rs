@@ -6,7 +6,7 @@ use rapport_api::convert::instant;
 use rapport_api::feedback::v1 as proto;
 use rapport_kernel::{Fault, Private, RequestId, Timestamp, Violations};
 
-use super::{customer, digest, id, masked, note, reading, request_id, time};
+use super::{customer, digest, id, mask, note, reading, request_id, time};
 use crate::domain::etag;
 use crate::domain::mention::{AHEAD, Kind, Mention, MentionId, MentionKey, Rating, Reply, ReplyId, Replying, Told};
 use crate::service::mentions::{Change, Listing, Outcome, Recorded, Recording, Testimonial, Watched, What, Which};
@@ -70,24 +70,23 @@ fn recording(message: Option<proto::Mention>, now: Timestamp, mut out: Violation
     }
     out.check()?;
     let kind = kind(given.kind()).ok_or_else(|| Fault::internal("a mention's kind was not checked"))?;
-    let mut competitors = given.competitors;
+    let mut competitors = mask::names(given.competitors);
     competitors.sort_unstable();
-    competitors.dedup();
     let told = Told {
         version: given.version,
         kind,
-        place: given.place,
-        url: Private::new(given.url),
-        author: Private::new(given.author),
+        place: mask::name(given.place),
+        url: Private::new(mask::link(given.url)),
+        author: Private::new(mask::name(given.author)),
         rating,
-        title: masked(given.title),
-        text: masked(given.text),
-        language: given.language,
+        title: mask::text(given.title),
+        text: mask::text(given.text),
+        language: mask::name(given.language),
         said_at: said_at.unwrap_or(now),
-        channel: given.channel,
-        touchpoint: given.touchpoint,
-        stage: given.stage,
-        product: given.product,
+        channel: mask::name(given.channel),
+        touchpoint: mask::name(given.touchpoint),
+        stage: mask::name(given.stage),
+        product: mask::name(given.product),
         competitors,
         consent: given.publication_consent,
     };
@@ -170,8 +169,8 @@ pub fn list(message: proto::ListMentionsRequest) -> Result<Listing, Fault> {
         kinds: message.kinds().filter_map(kind).collect(),
         tone: reading::tone(polarity, (message.min_sentiment, message.max_sentiment), message.topic),
         source: message.source,
-        place: message.place,
-        product: message.product,
+        place: mask::name(message.place),
+        product: mask::name(message.product),
         language: message.language,
         replied: message.replied,
         least: message.min_rating,
@@ -197,7 +196,7 @@ pub fn reply(
     let at = told(message.time.as_ref(), "time", now, &mut out);
     out.check()?;
     let reply: Option<ReplyId> = if message.reply_id.is_empty() { None } else { Some(id(&message.reply_id)?) };
-    let (text, agent) = (masked(message.text), Private::new(message.agent));
+    let (text, agent) = (mask::text(message.text), Private::new(mask::name(message.agent)));
     let replying = Replying { etag: message.etag, reply, text, agent, at };
     Ok((request_id(&message.request_id)?, id(&message.mention_id)?, replying))
 }
@@ -222,7 +221,7 @@ pub fn testimonials(message: proto::ListTestimonialsRequest) -> Result<Which, Fa
     let bound = format!("ListTestimonials|{}", digest(&prost::Message::encode_to_vec(&bare)));
     #[expect(clippy::cast_possible_truncation, reason = "the contract's rules keep it between 0 and 1")]
     let least = message.min_sentiment.map_or(PRAISE, |least| ((least * 1_000.0).ceil() as i32).max(1));
-    let (language, product, topic) = (message.language, message.product, message.topic);
+    let (language, product, topic) = (message.language, mask::name(message.product), message.topic);
     let praise = Praise { least, language, product, topic };
     let page_size = rapport_kernel::page_size(message.page_size)?;
     Ok(Which { praise, bound, page_size, page_token: message.page_token })

@@ -9,6 +9,7 @@ pub mod expectation;
 pub mod follow_up;
 pub mod improvement;
 pub mod invitation;
+pub(crate) mod mask;
 pub mod mention;
 pub mod question;
 pub mod reading;
@@ -22,9 +23,7 @@ pub mod text;
 pub mod ticket;
 pub mod topic;
 
-use std::borrow::Cow;
-
-use rapport_kernel::{Fault, Id, OperationId, Private, RequestId, Timestamp, Violations};
+use rapport_kernel::{Fault, Id, OperationId, RequestId, Timestamp, Violations};
 use rapport_operations::Name;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -52,14 +51,6 @@ fn time(at: Timestamp) -> Option<prost_types::Timestamp> {
 fn note(out: &mut Violations, field: &str, rule: &'static str, text: impl Into<String>) {
     if !out.as_slice().iter().any(|known| known.field == field) {
         out.add(field, rule, text);
-    }
-}
-
-/// What somebody wrote, without what must not be stored.
-fn masked(text: String) -> Private<String> {
-    match rapport_text::mask(&text) {
-        Cow::Borrowed(_) => Private::new(text),
-        Cow::Owned(masked) => Private::new(masked),
     }
 }
 

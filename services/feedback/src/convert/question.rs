@@ -2,6 +2,7 @@
 
 use rapport_api::feedback::v1 as proto;
 
+use super::mask;
 use crate::domain::survey::{Branch, Choice, HiddenField, Measures, Question, QuestionType, Scale, Text};
 
 /// A text and its translations.
@@ -69,7 +70,7 @@ fn branch(message: proto::Branch) -> Branch {
 
 /// A hidden field.
 pub fn hidden(message: proto::HiddenField) -> HiddenField {
-    HiddenField { name: message.name, values: message.values }
+    HiddenField { name: message.name, values: mask::names(message.values) }
 }
 
 /// A hidden field as the contract has it.

@@ -7,7 +7,7 @@ use rapport_kernel::{Fault, Private, RequestId, Timestamp};
 use uuid::Uuid;
 
 use super::submission::{hidden, note_ahead, said};
-use super::{answer, customer, id, masked, optional, reading, request_id, survey, time};
+use super::{answer, customer, id, mask, optional, reading, request_id, survey, time};
 use crate::domain::response::{Change, Filter, Telling, TouchFilter, Which};
 use crate::domain::{Correction, Response, ResponseId, SurveyId, Tagging, Versioned, etag};
 
@@ -69,7 +69,7 @@ pub fn update(message: proto::UpdateResponseRequest, now: Timestamp) -> Result<U
     let link = |field: &str, text: &str| is(field, !text.is_empty()).then(|| optional(text)).transpose();
     let comment = match message.comment {
         None if is("comment", false) => Some(Private::default()),
-        comment => comment.filter(|_| is("comment", true)).map(masked),
+        comment => comment.filter(|_| is("comment", true)).map(mask::text),
     };
     let answers = if is("answers", true) { said(message.answers) } else { Vec::new() };
     let correction = Correction {
@@ -77,10 +77,10 @@ pub fn update(message: proto::UpdateResponseRequest, now: Timestamp) -> Result<U
         channel: text("channel", message.channel),
         touchpoint: text("touchpoint", message.touchpoint),
         stage: text("stage", message.stage),
-        product: text("product", message.product),
-        campaign: text("campaign", message.campaign),
-        agent: text("agent", message.agent).map(Private::new),
-        team: text("team", message.team),
+        product: text("product", message.product).map(mask::name),
+        campaign: text("campaign", message.campaign).map(mask::name),
+        agent: text("agent", message.agent).map(mask::name).map(Private::new),
+        team: text("team", message.team).map(mask::name),
         ticket: link("ticket_id", &message.ticket_id)?,
         interaction: link("interaction_id", &message.interaction_id)?,
         language: text("language", message.language),
@@ -141,8 +141,8 @@ pub fn tag(message: proto::TagResponseRequest) -> Result<Tag, Fault> {
     }
     out.check()?;
     let (request_id, response) = (request_id(&message.request_id)?, id(&message.response_id)?);
-    let tagging =
-        Tagging { add: message.add_tags.into_iter().collect(), remove: message.remove_tags.into_iter().collect() };
+    let tags = |tags: Vec<String>| tags.into_iter().map(mask::tag).collect();
+    let tagging = Tagging { add: tags(message.add_tags), remove: tags(message.remove_tags) };
     Ok(Tag { request_id, response, tagging, etag: message.etag })
 }
 
@@ -198,7 +198,7 @@ pub fn list(message: proto::ListResponsesRequest) -> Result<Which, Fault> {
         survey: optional(&message.survey_id)?.map(SurveyId::from_uuid),
         kind,
         version: Some(message.survey_version).filter(|version| *version > 0),
-        tags: message.tags.into_iter().collect(),
+        tags: message.tags.into_iter().map(mask::tag).collect(),
         complete,
         from: at_of(message.start_time),
         until: at_of(message.end_time),
@@ -206,10 +206,10 @@ pub fn list(message: proto::ListResponsesRequest) -> Result<Which, Fault> {
             channel: said(message.channel),
             touchpoint: said(message.touchpoint),
             stage: said(message.stage),
-            product: said(message.product),
-            campaign: said(message.campaign),
-            agent: said(message.agent).map(Private::new),
-            team: said(message.team),
+            product: said(message.product).map(mask::name),
+            campaign: said(message.campaign).map(mask::name),
+            agent: said(message.agent).map(mask::name).map(Private::new),
+            team: said(message.team).map(mask::name),
             language: said(message.language),
         },
         ticket: optional(&message.ticket_id)?,

@@ -10,7 +10,7 @@ use rapport_api::feedback::v1 as proto;
 use rapport_kernel::{Fault, RequestId, Violations};
 
 use super::ticket::refuse;
-use super::{id, note, request_id, time};
+use super::{id, mask, note, request_id, time};
 use crate::domain::etag;
 use crate::domain::sla::{Calendar, CalendarId, DayOfYear, Holiday, Policy, PolicyId, Shift, Span, policy};
 use crate::domain::ticket::Windows;
@@ -104,10 +104,17 @@ fn read_calendar(message: &proto::SlaCalendar, named: &BTreeSet<&str>, out: &mut
             Some(date) if holidays.iter().any(|known| known.date == date) => {
                 note(out, &format!("{field}.date"), "sla.date", "must not be named twice");
             }
-            Some(date) => holidays.push(Holiday { date, name: one.name.clone(), hours: spans }),
+            Some(date) => {
+                holidays.push(Holiday { date, name: mask::text(one.name.clone()).into_inner(), hours: spans })
+            }
         }
     }
-    Calendar { name: message.name.trim().to_owned(), zone: message.zone.clone(), hours, holidays }
+    Calendar {
+        name: mask::text(message.name.trim().to_owned()).into_inner(),
+        zone: message.zone.clone(),
+        hours,
+        holidays,
+    }
 }
 
 /// A calendar to change.
@@ -214,7 +221,7 @@ fn read_policy(message: &proto::SlaPolicy, named: &BTreeSet<&str>, out: &mut Vio
         text => Some(text.parse().ok()?),
     };
     Some(Policy {
-        name: message.name.trim().to_owned(),
+        name: mask::text(message.name.trim().to_owned()).into_inner(),
         position: message.position,
         condition: message.condition.trim().to_owned(),
         calendar,

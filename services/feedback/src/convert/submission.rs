@@ -8,7 +8,7 @@ use rapport_api::convert::instant;
 use rapport_api::feedback::v1 as proto;
 use rapport_kernel::{Fault, Private, RequestId, Timestamp, Violations};
 
-use super::{answer, customer, id, masked, optional, request_id};
+use super::{answer, customer, id, mask, optional, request_id};
 use crate::domain::answer::Said;
 use crate::domain::response::{NewResponse, Origin, Telling};
 use crate::domain::{Customer, ResponseId, Touch};
@@ -149,10 +149,10 @@ fn read(message: proto::SubmitResponseRequest) -> Result<Submit, Fault> {
         channel: message.channel,
         touchpoint: message.touchpoint,
         stage: message.stage,
-        product: message.product,
-        campaign: message.campaign,
-        agent: message.agent,
-        team: message.team,
+        product: mask::name(message.product),
+        campaign: mask::name(message.campaign),
+        agent: mask::name(message.agent),
+        team: mask::name(message.team),
         ticket: optional(&message.ticket_id)?,
         interaction: optional(&message.interaction_id)?,
         invitation: None,
@@ -167,7 +167,7 @@ fn read(message: proto::SubmitResponseRequest) -> Result<Submit, Fault> {
         telling: Telling {
             score: message.score,
             elsewhere: None,
-            comment: Some(message.comment).filter(|comment| !comment.is_empty()).map(masked),
+            comment: Some(message.comment).filter(|comment| !comment.is_empty()).map(mask::text),
             answers: said(message.answers),
         },
         hidden: hidden(message.hidden),
@@ -175,7 +175,7 @@ fn read(message: proto::SubmitResponseRequest) -> Result<Submit, Fault> {
         origin,
         weight: message.weight,
         is_test: message.is_test,
-        tags: message.tags.into_iter().collect(),
+        tags: message.tags.into_iter().map(mask::tag).collect(),
         times: message.times.iter().filter_map(|(question, time)| Some((question.clone(), millis(time)?))).collect(),
         started_at: at_of(message.started_at),
         answered_at: at_of(message.answered_at),
@@ -188,5 +188,5 @@ pub(super) fn said(answers: Vec<proto::Answer>) -> Vec<Said> {
 }
 
 pub(super) fn hidden(fields: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, Private<String>> {
-    fields.into_iter().map(|(name, value)| (name, Private::new(value))).collect()
+    fields.into_iter().map(|(name, value)| (name, Private::new(mask::name(value)))).collect()
 }

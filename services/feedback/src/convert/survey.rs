@@ -7,7 +7,7 @@ use rapport_api::feedback::v1 as proto;
 use rapport_api::{check, common};
 use rapport_kernel::{Fault, RequestId, Violations};
 
-use super::{asking, customer, id, question, request_id, time};
+use super::{asking, customer, id, mask, question, request_id, time};
 use crate::domain::drop_off::{Asked, DropOff, Step};
 use crate::domain::survey::{Change, Form, LIBRARY, Statement, Text, Versioned, Which};
 use crate::domain::{SurveyId, SurveyKind, SurveyState, etag};
@@ -85,8 +85,8 @@ fn change(survey: proto::Survey, fields: &BTreeSet<&str>) -> Change {
     let asking = survey.asking.map(asking::parse).unwrap_or_default();
     let hidden = survey.hidden_fields.into_iter().map(question::hidden).collect();
     Change {
-        name: is("name").then_some(survey.name),
-        description: is("description").then_some(survey.description),
+        name: is("name").then(|| mask::text(survey.name).into_inner()),
+        description: is("description").then(|| mask::text(survey.description).into_inner()),
         kind: kind.filter(|_| is("kind")),
         party: is("party").then_some(party),
         question: is("question").then_some(survey.question),

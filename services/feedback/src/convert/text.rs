@@ -6,7 +6,7 @@ use rapport_api::convert::{instant, timestamp};
 use rapport_api::feedback::v1 as proto;
 use rapport_kernel::{Fault, Timestamp, Violations};
 
-use super::note;
+use super::{mask, note};
 use crate::domain::trend::{self, MOST_PERIODS, Period, Share};
 use crate::service::topics::{Asked, Trends};
 use crate::store::text_reading::{Counted, Source, Tally};
@@ -95,8 +95,8 @@ pub fn trends(message: &proto::GetTopicTrendsRequest) -> Result<Asked, Fault> {
     let counted = Counted {
         sources: message.sources().filter_map(source).collect(),
         language: message.language.clone(),
-        channel: message.channel.clone(),
-        product: message.product.clone(),
+        channel: mask::name(message.channel.clone()),
+        product: mask::name(message.product.clone()),
         topics: message.topics.clone(),
     };
     Ok(Asked { periods, before: start.minus(end.since(start)), counted })
@@ -154,7 +154,7 @@ fn one(
         count_before: count(before.texts),
         share_before: share_before.value(),
         sentiment_before: before.mean(),
-        growth: (before.texts > 0).then(|| share.value() / share_before.value() - 1.0),
+        growth: share.growth(share_before),
         p_value: compared.map(|(p, _)| p),
         significant: compared.is_some_and(|(_, significant)| significant),
         periods: periods.collect(),

@@ -81,6 +81,17 @@ impl Share {
     pub fn value(self) -> f64 {
         if self.all == 0 { 0.0 } else { real(self.count) / real(self.all) }
     }
+
+    /// By which share it is more than it was before; none where it was nothing. Exact where nothing changed.
+    #[must_use]
+    pub fn growth(self, before: Self) -> Option<f64> {
+        if before.count == 0 {
+            return None;
+        }
+        // Of equal shares these are equal integers.
+        let (now, then) = (real(self.count * before.all), real(before.count * self.all));
+        Some(if self.all == 0 { -1.0 } else { (now - then) / then })
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of texts are far below 2^52")]
@@ -99,7 +110,8 @@ pub fn compare(now: Share, before: Share) -> Option<(f64, bool)> {
     }
     let pooled = real(count) / real(all);
     let error = (pooled * (1.0 - pooled) * (1.0 / real(now.all) + 1.0 / real(before.all))).sqrt();
-    let z = (now.value() - before.value()) / error;
+    let apart = real(now.count * before.all) - real(before.count * now.all);
+    let z = apart / real(now.all * before.all) / error;
     let p = erfc(z.abs() / std::f64::consts::SQRT_2);
     let least = real(now.all.min(before.all)) * pooled.min(1.0 - pooled);
     Some((p, p < 0.05 && least >= 5.0))
@@ -152,6 +164,21 @@ mod tests {
         let months = Period::Month.of(at("2026-01-31T00:00:00Z"), at("2026-04-01T00:00:00Z"), Tz::UTC).expect("few");
         assert_eq!(months.len(), 3);
         assert!(Period::Day.of(at("2020-01-01T00:00:00Z"), at("2026-01-01T00:00:00Z"), Tz::UTC).is_none());
+    }
+
+    #[test]
+    fn an_equal_share_has_not_grown_by_a_hair() {
+        for all in 1..200 {
+            for count in 1..=all {
+                let (now, before) = (Share { count, all }, Share { count: count * 3, all: all * 3 });
+                assert_eq!(now.growth(before), Some(0.0), "{count} of {all}");
+                assert!(compare(now, before).is_none_or(|(p, _)| (p - 1.0).abs() < 1e-6), "{count} of {all}");
+            }
+        }
+        let (half, none) = (Share { count: 1, all: 2 }, Share { count: 0, all: 2 });
+        assert_eq!(half.growth(none), None);
+        assert_eq!((none.growth(half), Share::default().growth(half)), (Some(-1.0), Some(-1.0)));
+        assert_eq!(half.growth(Share { count: 1, all: 4 }), Some(1.0));
     }
 
     #[test]

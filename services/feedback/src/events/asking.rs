@@ -5,6 +5,7 @@ use rapport_api::events::v1::event::Payload;
 use rapport_api::events::v1::{Event, InteractionChanged, TicketChanged};
 use rapport_kernel::{SubjectId, Timestamp};
 
+use crate::convert::mask;
 use crate::domain::asking::{AskEvent, Happened, Spot};
 use crate::service::asking::Occasion;
 use crate::store::asking::task::About;
@@ -55,10 +56,10 @@ fn solved(subject: SubjectId, id: &str, ticket: TicketChanged) -> Option<Occasio
 
 fn recorded(subject: SubjectId, id: &str, at: Timestamp, interaction: InteractionChanged) -> Occasion {
     let spot = Spot {
-        touchpoint: interaction.touchpoint.clone(),
-        stage: interaction.stage.clone(),
-        product: interaction.product.clone(),
-        campaign: interaction.campaign.clone(),
+        touchpoint: mask::name(interaction.touchpoint.clone()),
+        stage: mask::name(interaction.stage.clone()),
+        product: mask::name(interaction.product.clone()),
+        campaign: mask::name(interaction.campaign.clone()),
         interaction: id.parse().ok(),
         ..Spot::default()
     };

@@ -26,6 +26,7 @@ pub fn changed(it: &Invitation) -> NewEvent {
         dimensions: it.respondent.dimensions.clone(),
         party: party_message(it.respondent.party).into(),
         campaign: it.spot.campaign.clone(),
+        deliver_time: it.delivered_at.map(timestamp),
     };
     event(it, it.revision, state)
 }

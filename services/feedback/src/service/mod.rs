@@ -1,6 +1,7 @@
 //! What feedback does, a file for each noun.
 
 pub mod asking;
+mod attend;
 pub mod erasure;
 pub mod follow_ups;
 pub mod forms;

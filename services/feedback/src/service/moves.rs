@@ -14,14 +14,11 @@ use rapport_platform::{OnFailure, Platform};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::attend::attend;
 use super::{FollowUps, Tickets};
 use crate::store::holder::{self, Holder, Left};
 use crate::store::ticket;
 
-/// How often it is looked who changed hands.
-const LOOK: Duration = Duration::from_millis(50);
-/// How many subjects are looked at together.
-const TAKEN: u32 = 200;
 /// How long those wait of whom something could not be done.
 const LATER: Duration = Duration::from_secs(5);
 
@@ -99,26 +96,19 @@ impl Moves {
     }
 
     async fn run(&self, stopping: &CancellationToken) -> Result<(), Fault> {
-        let system = self.db.system();
-        while !stopping.is_cancelled() {
-            let due = system.read(|rx: Rx| async move { holder::due(&rx, TAKEN).await }).await?;
-            if due.is_empty() {
-                tokio::select! {
-                    () = tokio::time::sleep(LOOK) => {}
-                    () = self.wake.notified() => {}
-                    () = stopping.cancelled() => {}
-                }
-                continue;
-            }
-            let mut tenants = BTreeMap::<TenantId, BTreeSet<SubjectId>>::new();
-            for (tenant, subject) in due {
-                tenants.entry(tenant).or_default().insert(subject);
-            }
-            for (tenant, subjects) in tenants {
-                let subjects: Vec<SubjectId> = subjects.into_iter().collect();
-                if let Err(fault) = self.look_again(tenant, &subjects).await {
-                    self.put_off(tenant, subjects, fault).await?;
-                }
+        let due = |rx: Rx, most: u32| async move { holder::due(&rx, most).await };
+        attend(&self.db, &self.wake, stopping, due, |due| self.look_at(due)).await
+    }
+
+    async fn look_at(&self, due: Vec<(TenantId, SubjectId)>) -> Result<(), Fault> {
+        let mut tenants = BTreeMap::<TenantId, BTreeSet<SubjectId>>::new();
+        for (tenant, subject) in due {
+            tenants.entry(tenant).or_default().insert(subject);
+        }
+        for (tenant, subjects) in tenants {
+            let subjects: Vec<SubjectId> = subjects.into_iter().collect();
+            if let Err(fault) = self.look_again(tenant, &subjects).await {
+                self.put_off(tenant, subjects, fault).await?;
             }
         }
         Ok(())

@@ -3,12 +3,19 @@
 use std::time::Duration;
 
 use rapport_api::convert::timestamp;
-use rapport_api::feedback::v1::{CreateSurveyRequest, HiddenField, SubmitResponseRequest, Survey, SurveyKind};
+use rapport_api::feedback::v1::{
+    Asking, AssignFollowUpRequest, CreateSurveyRequest, FollowUpEventType, FollowUpRule, HiddenField,
+    ListFollowUpHistoryRequest, SubmitResponseRequest, Survey, SurveyKind,
+};
 use rapport_data::Engine;
-use rapport_kernel::{Clock as _, SubjectId, TenantId};
+use rapport_kernel::{Clock as _, RequestId, SubjectId, TenantId, Timestamp};
 use rstest::rstest;
+use uuid::Uuid;
 
+use crate::asking::asks;
 use crate::ground::{Ground, answer, fields};
+use crate::loops::{HOUR, Told, follow_ups, make, rule, step, until};
+use crate::poison::rows_of;
 
 #[rstest]
 #[case(Engine::Sqlite)]
@@ -68,4 +75,75 @@ async fn an_anonymous_survey_takes_nothing_that_leads_back_and_keeps_no_exact_ti
     let recorded = event.recorded_at.expect("a time");
     assert_eq!((version(&event.event_id), recorded.seconds % 3_600, recorded.nanos), (b'4', 0, 0), "nor do events");
     assert_eq!(Some(recorded), taken.update_time, "it is when it was told, to the hour");
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_anonymous_answer_brings_about_tells_no_more_of_its_time(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let survey = Survey { anonymous: true, party: 4, ..asks(Asking::default()) };
+    let survey = ground.open_of(tenant, survey).await;
+    let escalations = vec![step(600, "boss")];
+    let made = FollowUpRule { escalations, ..rule("Detractors", "response.kind == 'nps' && response.score <= 6") };
+    let made = make(&ground, tenant, made).await;
+    // An instant at which nothing else happens, and which no clock of this machine tells.
+    ground.clock.advance(Duration::from_micros(1_234_567_891));
+    let answered = ground.clock.now();
+    let request = SubmitResponseRequest { request_id: RequestId::new().to_string(), ..answer(&survey, 2) };
+    let request_id = request.request_id.clone();
+    let taken = ground.responses(tenant).submit_response(request).await.expect("taken").into_inner();
+    let opened = until(&ground, tenant, "it is followed up", |found| found.len() == 1).await.remove(0);
+    let hour = answered.micros() / 3_600_000_000 * 3_600;
+    let told = |at: Option<prost_types::Timestamp>| at.map(|at| (at.seconds - hour, at.nanos)).expect("a time");
+    for at in [opened.open_time, opened.create_time, opened.update_time] {
+        assert_eq!(told(at), (0, 0), "in which hour");
+    }
+    assert_eq!(told(opened.due_time), (2 * HOUR, 0), "an hour, counted from the end of that one");
+    let version = |id: &str| id.as_bytes()[14];
+    assert_eq!((version(&opened.follow_up_id), version(&opened.subject_id)), (b'4', b'4'), "ids of no time");
+    let mut reader = Told::of(&ground);
+    let event = reader.as_of("follow_up", &opened.follow_up_id, 1).await;
+    assert_eq!((version(&event.event_id), told(event.recorded_at), told(event.occurred_at)), (b'4', (0, 0), (0, 0)));
+    let history = || ListFollowUpHistoryRequest { follow_up_id: opened.follow_up_id.clone(), ..Default::default() };
+    let lines = follow_ups(&ground, tenant).list_follow_up_history(history()).await.expect("told").into_inner().events;
+    assert_eq!((lines.len(), told(lines[0].time)), (1, (0, 0)));
+
+    // No row that is of it holds the instant, nor an id that was made then.
+    let known = [&tenant.to_string(), &survey.survey_id, &made.rule_id, &request_id];
+    if engine == Engine::Postgres {
+        for row in rows_of(&ground) {
+            let theirs = [&taken.response_id, &opened.subject_id, &opened.follow_up_id];
+            if theirs.iter().any(|id| row.contains(id.as_str())) {
+                assert!(!row.contains(&answered.micros().to_string()), "{row}");
+                let ids = row.split('"').filter_map(|word| Uuid::parse_str(word).ok());
+                let timed = |id: &Uuid| id.get_version_num() == 7 && !known.contains(&&id.to_string());
+                assert_eq!(ids.filter(timed).count(), 0, "{row}");
+            }
+        }
+    }
+    assert_eq!(ground.count(&format!("receipt WHERE recorded_at = {}", answered.micros())).await, 0);
+
+    // Whatever is done to it later is told as it is, and in order; the clock's own work hangs on the hour.
+    let assign = AssignFollowUpRequest {
+        follow_up_id: opened.follow_up_id.clone(),
+        owner: Some("anna".to_owned()),
+        ..AssignFollowUpRequest::default()
+    };
+    let assigned = follow_ups(&ground, tenant).assign_follow_up(assign).await.expect("assigned").into_inner();
+    assert_eq!(assigned.update_time, Some(timestamp(answered)));
+    ground.clock.set(Timestamp::from_column((hour + 2 * HOUR + 600) * 1_000_000));
+    let late = until(&ground, tenant, "it is escalated", |found| found[0].escalations == 1).await.remove(0);
+    assert!(late.overdue && late.owner == "boss");
+    let lines = follow_ups(&ground, tenant).list_follow_up_history(history()).await.expect("told").into_inner().events;
+    let types: Vec<_> = lines.iter().map(|line| line.r#type()).collect();
+    let expected = [
+        FollowUpEventType::Opened,
+        FollowUpEventType::Assigned,
+        FollowUpEventType::Overdue,
+        FollowUpEventType::Escalated,
+    ];
+    assert_eq!(types, expected);
+    assert_eq!((told(lines[2].time), told(lines[3].time)), ((2 * HOUR, 0), (2 * HOUR + 600, 0)));
 }

@@ -145,6 +145,18 @@ impl Ground {
         assert!(!matches!(ended.result, Some(Ended::Error(_))), "{ended:?}");
         ended
     }
+    /// How many rows the database has of what comes after FROM: for what no call tells of.
+    pub async fn count(&self, what: &str) -> usize {
+        let count = match self.database.url {
+            None => rapport_harness::count(&self.folder.path().join("feedback.db"), what).await,
+            Some(_) => {
+                let text = format!("SELECT count(*) FROM {what}");
+                shared_postgres().execute(&self.url, &text).parse().expect("a number")
+            }
+        };
+        usize::try_from(count).expect("no fewer than none")
+    }
+
     /// Stops this instance's tasks, as the end of its process does.
     pub async fn stop(&self) {
         assert!(self.platform.stop(Duration::from_secs(30)).await, "tasks end in time");

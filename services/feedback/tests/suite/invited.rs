@@ -6,10 +6,10 @@ use rapport_api::common::v1::EraseSubjectsRequest;
 use rapport_api::convert::instant;
 use rapport_api::feedback::v1::respondent_service_client::RespondentServiceClient;
 use rapport_api::feedback::v1::{
-    Answer, AskAfter, AskEvent, Asking, CancelInvitationRequest, EraseByCodeRequest, GetInvitationRequest,
-    GetInvitedQuestionnaireRequest, GetResponseRequest, InvitationStatus, InviteCustomerRequest,
-    ListInvitationsRequest, ListNotInvitedRequest, NotInvitedReason, ReadTokenRequest, SubmitInvitedResponseRequest,
-    SubmitResponseRequest, Survey, Ticket, TicketStatus, answer::Value,
+    Answer, AskAfter, AskEvent, Asking, BatchInviteRequest, CancelInvitationRequest, EraseByCodeRequest,
+    GetInvitationRequest, GetInvitedQuestionnaireRequest, GetResponseRequest, InvitationContext, InvitationStatus,
+    InviteCustomerRequest, ListInvitationsRequest, ListNotInvitedRequest, NotInvitedReason, ReadTokenRequest,
+    SubmitInvitedResponseRequest, SubmitResponseRequest, Survey, Ticket, TicketStatus, answer::Value,
 };
 use rapport_data::Engine;
 use rapport_kernel::{Clock as _, TenantId};
@@ -218,7 +218,7 @@ async fn a_solved_ticket_asks_its_customer_each_time_but_not_while_it_is_open_ag
         panic!("never {count} invitations")
     };
     // Solved, reopened within the ten minutes, and solved again: asked once, ten minutes after the last.
-    let step = async |version: i64, status: TicketStatus| {
+    let step = async |version: i64, status: TicketStatus, due: usize| {
         desk::go_to(&ground, version);
         let ticket = Ticket {
             topic: "delivery".to_owned(),
@@ -226,12 +226,18 @@ async fn a_solved_ticket_asks_its_customer_each_time_but_not_while_it_is_open_ag
             ..desk::ticket(&ground, "7", version, version, status)
         };
         desk::pushed(&ground, tenant, ticket).await;
-        // What is published reaches who asks within a moment; nothing shows that it has.
-        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        // What is published reaches who asks within a moment: whom it asks is noted then.
+        for _ in 0..1_600 {
+            if ground.count("asking_task WHERE done = 0").await == due {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("nobody heard of version {version}")
     };
-    step(1, TicketStatus::Open).await;
-    step(2, TicketStatus::Solved).await;
-    step(5, TicketStatus::Open).await;
+    step(1, TicketStatus::Open, 0).await;
+    step(2, TicketStatus::Solved, 1).await;
+    step(5, TicketStatus::Open, 1).await;
     desk::go_to(&ground, 12);
     let request = ListNotInvitedRequest { survey_id: survey.survey_id.clone(), ..Default::default() };
     let mut noted = Vec::new();
@@ -245,7 +251,7 @@ async fn a_solved_ticket_asks_its_customer_each_time_but_not_while_it_is_open_ag
     }
     let reasons: Vec<_> = noted.iter().map(|one| one.reason()).collect();
     assert_eq!(reasons, [NotInvitedReason::CauseWithdrawn]);
-    step(13, TicketStatus::Solved).await;
+    step(13, TicketStatus::Solved, 1).await;
     desk::go_to(&ground, 22);
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(asked(0).await.is_empty());
@@ -253,6 +259,54 @@ async fn a_solved_ticket_asks_its_customer_each_time_but_not_while_it_is_open_ag
     let invitation = asked(1).await.remove(0);
     assert_eq!(invitation.subject_id, anna.to_string());
     assert!(!invitation.context.expect("about a ticket").ticket_id.is_empty());
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_asked_about_a_ticket_that_is_not_there(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let survey = ground.open_of(tenant, asks(Asking::default())).await;
+    let (_, anna) = ground.profiles.customer(tenant);
+    let there = desk::pushed(&ground, tenant, desk::ticket(&ground, "7", 1, 0, TicketStatus::Solved)).await.ticket_id;
+    let about = |ticket_id: &str| Some(InvitationContext { ticket_id: ticket_id.to_owned(), ..Default::default() });
+    let invite = |context| InviteCustomerRequest {
+        survey_id: survey.survey_id.clone(),
+        customer: Some(by_id(anna)),
+        context,
+        ..InviteCustomerRequest::default()
+    };
+    let batch = |context| BatchInviteRequest {
+        survey_id: survey.survey_id.clone(),
+        customers: vec![by_id(anna)],
+        context,
+        ..BatchInviteRequest::default()
+    };
+    let unknown = Uuid::now_v7().to_string();
+    let mut surveys = ground.surveys(tenant);
+    for refused in [
+        surveys.invite_customer(invite(about(&unknown))).await.map(drop),
+        surveys.batch_invite(batch(about(&unknown))).await.map(drop),
+    ] {
+        let status = refused.expect_err("there is no such ticket");
+        let named = status.get_error_details().resource_info().cloned().expect("it is named");
+        assert_eq!(
+            (status.code(), named.resource_type, named.resource_name),
+            (Code::NotFound, "ticket".into(), unknown.clone())
+        );
+    }
+    // What another tenant holds is not there either.
+    let other = TenantId::new();
+    let elsewhere = ground.open_of(other, asks(Asking::default())).await;
+    let theirs = InviteCustomerRequest {
+        survey_id: elsewhere.survey_id,
+        customer: Some(by_id(ground.profiles.customer(other).1)),
+        ..invite(about(&there))
+    };
+    assert_eq!(reason(ground.surveys(other).invite_customer(theirs).await), "RESOURCE_NOT_FOUND");
+    let invited = surveys.invite_customer(invite(about(&there))).await.expect("judged").into_inner();
+    assert_eq!(invited.invitation.expect("invited").context.expect("about it").ticket_id, there);
 }
 
 #[rstest]

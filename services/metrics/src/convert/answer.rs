@@ -16,6 +16,10 @@ use crate::domain::points::{Answer, Point, Told};
 use crate::domain::question::{Question, unsupported};
 use crate::domain::reckoning::Reckoning;
 
+/// Of whom the figures of feedback are.
+const OUTSIDERS: &str =
+    "It is of customers, leads and partners; of employees only where the question groups or filters by party.";
+
 /// The catalogue.
 #[must_use]
 pub fn catalogue() -> proto::ListMetricsResponse {
@@ -25,7 +29,11 @@ pub fn catalogue() -> proto::ListMetricsResponse {
         let description = entry.description.map(|(language, text)| (language.to_owned(), text.to_owned()));
         proto::Metric {
             name: metric.name().to_owned(),
-            formula: entry.formula.to_owned(),
+            formula: if metric.is_of_outsiders() {
+                format!("{} {OUTSIDERS}", entry.formula)
+            } else {
+                entry.formula.to_owned()
+            },
             unit: entry.unit.to_owned(),
             source: entry.source.to_owned(),
             description: BTreeMap::from(description),

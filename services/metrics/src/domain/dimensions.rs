@@ -42,6 +42,9 @@ pub enum Dimension {
     Priority,
 }
 
+/// The party of those who work for the company.
+pub const EMPLOYEE: &str = "employee";
+
 /// How many dimensions every tenant has.
 const COUNT: usize = 15;
 

@@ -109,13 +109,24 @@ impl Question {
         }
     }
 
+    /// Whether those who work for the company count: what feedback tells of is customers', leads' and partners' unless the
+    /// question itself names the party.
+    #[must_use]
+    pub fn counts_employees(&self) -> bool {
+        !self.metric.is_of_outsiders() || self.names(Dimension::Party)
+    }
+
+    /// Whether it groups or filters by a dimension.
+    fn names(&self, dimension: Dimension) -> bool {
+        self.axes.contains(&Axis::Dimension(dimension))
+            || self.filter.as_ref().is_some_and(|filter| filter.dimensions().any(|read| read == dimension))
+    }
+
     /// Which facts it counts.
     #[must_use]
     pub fn family(&self) -> Family {
         let entry = self.metric.entry();
-        let topics = self.axes.contains(&Axis::Dimension(Dimension::Topic))
-            || self.filter.as_ref().is_some_and(|filter| filter.dimensions().any(|read| read == Dimension::Topic));
-        entry.by_topic.filter(|_| topics).unwrap_or(entry.family)
+        entry.by_topic.filter(|_| self.names(Dimension::Topic)).unwrap_or(entry.family)
     }
 
     /// What the caller declares of contacts.

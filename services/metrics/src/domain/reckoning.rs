@@ -46,6 +46,8 @@ pub enum Reckoning {
     Agreement,
     /// The share of ones among ones and zeros.
     Yes,
+    /// The share of those asked who answered.
+    Answering,
     /// The share of a kind.
     Kind(&'static str),
     /// The share in which each emotion is heard.
@@ -212,13 +214,14 @@ fn of_series(reckoning: Reckoning, series: &str, slots: &Slots, declared: Declar
             }
             one(Figure::Times(times))
         }
-        // Those are reckoned from facts, by customer or by issue.
+        // Those are reckoned from facts, by customer, by issue or by what is known beside them.
         Reckoning::Count
         | Reckoning::Customers
         | Reckoning::Repeats
         | Reckoning::Contacts
         | Reckoning::Channels
-        | Reckoning::LastContacts => Ok(Vec::new()),
+        | Reckoning::LastContacts
+        | Reckoning::Answering => Ok(Vec::new()),
     }
 }
 
@@ -249,7 +252,12 @@ fn answered(reckoning: Reckoning, series: &str, slots: &Slots) -> Result<Vec<Par
         Reckoning::Ease => Figure::Share(answers.share(|answer| high(answer.value, 2, 3)), n),
         // 4 and 5 of 1 to 5; 1 and 2 where a low one is good.
         Reckoning::Agreement => Figure::Share(answers.share(|answer| high(answer.value, 3, 4)), n),
-        _ => Figure::Score(answers.balance(|answer| answer.value >= 9, |answer| answer.value <= 6), n),
+        _ if scale.recommendation(scale.min).is_none() => Figure::Score(Answers::counted(0, 0, 0), n),
+        _ => {
+            let is =
+                |meant: fn(i32) -> bool| move |answer: &Answer| scale.recommendation(answer.value).is_some_and(meant);
+            Figure::Score(answers.balance(is(|value| value >= 9), is(|value| value <= 6)), n)
+        }
     };
     let top_boxes = answers.0.iter().filter(|(answer, _)| answer.top && reckoning == Reckoning::TopBoxes);
     Ok(vec![Part {

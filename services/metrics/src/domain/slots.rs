@@ -47,6 +47,22 @@ impl Scale {
         let (value, min, max) = (i64::from(value), i64::from(self.min), i64::from(self.max));
         (if self.reversed { max - value } else { value - min }, max - min)
     }
+
+    /// An answer as it would stand on a scale whose high end is the good one.
+    #[must_use]
+    pub const fn upright(self, value: i32) -> i32 {
+        if self.reversed { self.min + self.max - value } else { value }
+    }
+
+    /// An answer as promoters and detractors are told by, from 0 or 1 to 10 with 10 the good end; `None` on any other scale:
+    /// who would be a promoter there is not defined.
+    #[must_use]
+    pub const fn recommendation(self, value: i32) -> Option<i32> {
+        match (self.min, self.max) {
+            (0 | 1, 10) => Some(self.upright(value)),
+            _ => None,
+        }
+    }
 }
 
 /// One answer on a scale: `7`; `4+` in the top boxes of its survey; `7*1500000` where it has a weight.
@@ -85,6 +101,35 @@ impl FromStr for Answer {
         };
         let (text, top) = text.strip_suffix('+').map_or((text, false), |text| (text, true));
         Ok(Self { value: text.parse().map_err(|_| NotASlot)?, top, weight })
+    }
+}
+
+/// What became of an invitation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// It was answered in full: `y`, or `yd` where it was told that it was delivered.
+    Answered {
+        /// Whether its delivery was told.
+        told: bool,
+    },
+    /// It arrived, or ended unanswered: `n`, or `nd`.
+    Reached {
+        /// Whether its delivery was told.
+        told: bool,
+    },
+    /// It was sent, and nothing more is known: `s`.
+    Sent,
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Answered { told: true } => "yd",
+            Self::Answered { told: false } => "y",
+            Self::Reached { told: true } => "nd",
+            Self::Reached { told: false } => "n",
+            Self::Sent => "s",
+        })
     }
 }
 

@@ -1,4 +1,4 @@
-//! What an invitation contributes: whether somebody whom it reached answered.
+//! What an invitation contributes: whether whoever was asked answered, and whether it is known to have arrived.
 
 use rapport_api::events::v1::InvitationChanged;
 use rapport_kernel::{Fault, Timestamp};
@@ -6,17 +6,21 @@ use rapport_kernel::{Fault, Timestamp};
 use super::{Facts, broken, party, perhaps};
 use crate::domain::dimensions::{Dimension, Dimensions};
 use crate::domain::facts::{Fact, Family};
-use crate::domain::slots::Answer;
+use crate::domain::slots::Asked;
 
 pub(super) fn facts(at: Timestamp, changed: InvitationChanged) -> Result<Facts, Fault> {
     if changed.deleted {
         return Ok(Vec::new());
     }
-    let answered = match changed.status.as_str() {
-        "completed" => true,
-        "delivered" | "started" | "expired" => false,
-        // Nobody knows yet that it arrived, or it never will.
-        "invited" | "cancelled" | "failed" => return Ok(Vec::new()),
+    let told = changed.deliver_time.is_some();
+    let asked = match changed.status.as_str() {
+        "completed" => Asked::Answered { told },
+        "delivered" => Asked::Reached { told: true },
+        "started" | "expired" => Asked::Reached { told },
+        // Nobody knows that it arrived.
+        "invited" => Asked::Sent,
+        // It never will.
+        "cancelled" | "failed" => return Ok(Vec::new()),
         _ => return Err(broken("status")),
     };
     let invited = perhaps(changed.invite_time.as_ref(), "invite_time")?.unwrap_or(at);
@@ -30,5 +34,6 @@ pub(super) fn facts(at: Timestamp, changed: InvitationChanged) -> Result<Facts, 
         .with(Dimension::Product, &changed.product)
         .with(Dimension::Campaign, &changed.campaign)
         .with_traits(changed.dimensions);
-    Ok(vec![Fact::new(Family::Invitations, invited, dimensions).saying(Answer::yes(answered))])
+    // By channel, for whether deliveries are told hangs on it.
+    Ok(vec![Fact::new(Family::Invitations, invited, dimensions).within(changed.channel).saying(asked)])
 }

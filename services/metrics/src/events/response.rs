@@ -81,7 +81,7 @@ fn item(measure: &Measure) -> Item {
     }
 }
 
-/// One answer; `None` where it is on a scale that no metric is defined on, or of the survey's own.
+/// One answer; `None` where it is of the survey's own, or yes and no, or worse and better, are not told as they are asked.
 fn answer(
     measure: &Measure,
     scale: Scale,
@@ -89,11 +89,10 @@ fn answer(
     at: Timestamp,
     dimensions: &Dimensions,
 ) -> Option<Fact<Dimensions>> {
-    let recommends = scale.max == 10 && matches!(scale.min, 0 | 1) && !scale.reversed;
     let fixed = |min: i32, max: i32| scale == Scale { min, max, reversed: false };
     let (family, series) = match measure.kind.as_str() {
-        "nps" if recommends => (Family::Nps, scale.to_string()),
-        "tnps" if recommends => (Family::Tnps, scale.to_string()),
+        "nps" => (Family::Nps, scale.to_string()),
+        "tnps" => (Family::Tnps, scale.to_string()),
         "csat" => (Family::Csat, scale.to_string()),
         "ces" => (Family::Ces, scale.to_string()),
         // Its name comes first, so that the scale stays the last word.
@@ -102,7 +101,7 @@ fn answer(
         "expectation" if fixed(1, 3) => (Family::Expectations, String::new()),
         _ => return None,
     };
-    let top = family == Family::Csat && measure.top_box > scale.min && measure.value >= measure.top_box;
+    let top = family == Family::Csat && measure.top_box > scale.min && scale.upright(measure.value) >= measure.top_box;
     let mut dimensions = dimensions.clone();
     if !measure.stage.is_empty() {
         dimensions = dimensions.with(Dimension::Stage, &measure.stage);
@@ -131,8 +130,14 @@ fn feeling(changed: &ResponseChanged) -> Option<Feeling> {
         (false, false) => Feeling::Neutral,
     };
     Some(match changed.kind.as_str() {
-        "nps" | "tnps" => told(first.value >= 9, first.value <= 6),
-        "csat" => told(first.value >= first.top_box && first.top_box > first.scale_min, height * 4 <= length),
+        "nps" | "tnps" => {
+            let value = scale(first).recommendation(first.value)?;
+            told(value >= 9, value <= 6)
+        }
+        "csat" => {
+            let top = scale(first).upright(first.value) >= first.top_box && first.top_box > first.scale_min;
+            told(top, height * 4 <= length)
+        }
         "ces" => told(height * 3 >= length * 2, height * 3 <= length),
         "csi" => {
             let (heights, lengths) = measured

@@ -25,7 +25,9 @@ const TABLES: &[&str] = &[
      series TEXT NOT NULL, slot TEXT NOT NULL, month BIGINT NOT NULL, facts BIGINT NOT NULL, units BIGINT NOT NULL, \
      micros BIGINT NOT NULL, PRIMARY KEY (tenant, family, hour, dimensions, series, slot)) {clustered}",
     "CREATE INDEX cell_dimensions ON cell (dimensions, tenant)",
-    "CREATE TABLE dimension_set (tenant {id} NOT NULL, id {id} NOT NULL, body TEXT NOT NULL, PRIMARY KEY (tenant, id)) {clustered}",
+    "CREATE TABLE dimension_set (tenant {id} NOT NULL, id {id} NOT NULL, body TEXT NOT NULL, employee BOOLEAN NOT NULL, \
+     PRIMARY KEY (tenant, id)) {clustered}",
+    "CREATE INDEX dimension_set_employee ON dimension_set (tenant, id) WHERE employee",
     "CREATE TABLE subject_link (tenant {id} NOT NULL, subject_id {id} NOT NULL, customer_id {id} NOT NULL, \
      revision BIGINT NOT NULL, PRIMARY KEY (tenant, subject_id)) {clustered}",
 ];

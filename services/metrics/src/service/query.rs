@@ -18,7 +18,7 @@ use crate::domain::question::{Counting, Question};
 use crate::domain::reckoning::{Part, Reckoning, Transfers};
 use crate::domain::statistics::rates::Rate;
 use crate::store;
-use crate::store::figures::{Customers, Scope};
+use crate::store::figures::{Customers, Parted, Scope};
 use crate::store::listing::Only;
 
 /// Sets of dimensions of one read.
@@ -131,7 +131,7 @@ fn scope<'a>(question: &Question, family: Family, period: Period, grouping: &'a 
     let untransferred =
         question.metric.reckoning().sees_transfers() && question.declared().transfers == Transfers::LeaveOut;
     let period = (period != Period::ALL).then_some(period);
-    Scope { family, period, grain: question.grain, grouping, untransferred }
+    Scope { family, period, grain: question.grain, grouping, untransferred, employees: question.counts_employees() }
 }
 
 /// The figures of a period and, where small ones are withheld, the customers behind them and behind what is left out.
@@ -196,7 +196,10 @@ async fn figures(rx: &Rx, question: &Question, scope: Scope<'_>) -> Result<(Vec<
             let counting = question.counting.unwrap_or(Counting::PurchaseDays);
             points::shares(store::figures::customers(rx, scope, Customers::Buyers(counting)).await?)
         }
-        Reckoning::LastContacts => return last_contacts(rx, question, scope).await,
+        Reckoning::LastContacts => {
+            return Ok(parted(store::figures::first_contacts(rx, scope, question.declared()).await?));
+        }
+        Reckoning::Answering => return Ok(parted(store::figures::invitations(rx, scope).await?)),
         Reckoning::Contacts => {
             let contacts = store::figures::facts(rx, scope).await?;
             let customers = store::figures::customers_of(rx, scope, Family::Interactions).await?;
@@ -223,14 +226,10 @@ async fn figures(rx: &Rx, question: &Question, scope: Scope<'_>) -> Result<(Vec<
     Ok((rows, people))
 }
 
-async fn last_contacts(
-    rx: &Rx,
-    question: &Question,
-    scope: Scope<'_>,
-) -> Result<(Vec<Row>, BTreeMap<Spotted, i64>), Fault> {
-    let contacts = store::figures::first_contacts(rx, scope, question.declared()).await?;
-    let people = contacts.iter().map(|(place, of)| ((*place, String::new()), of.people)).collect();
-    Ok((points::shares(contacts.into_iter().map(|(place, of)| (place, (of.part, of.whole))).collect()), people))
+/// Shares, and the customers behind each.
+fn parted(found: BTreeMap<Place, Parted>) -> (Vec<Row>, BTreeMap<Spotted, i64>) {
+    let people = found.iter().map(|(place, of)| ((*place, String::new()), of.people)).collect();
+    (points::shares(found.into_iter().map(|(place, of)| (place, (of.part, of.whole))).collect()), people)
 }
 
 /// Contacts for each hundred active customers.

@@ -9,7 +9,7 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{QueryOrder as _, QuerySelect as _};
 
 use super::{ROWS, list, sql, unreadable};
-use crate::domain::dimensions::Dimensions;
+use crate::domain::dimensions::{Dimension, Dimensions, EMPLOYEE};
 
 #[sea_orm::model]
 #[derive(Clone, PartialEq, Eq, Debug, DeriveEntityModel)]
@@ -20,6 +20,8 @@ pub(super) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub body: String,
+    /// Whether they are of somebody who works for the company: most figures leave those out.
+    pub employee: bool,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
@@ -50,7 +52,8 @@ pub async fn keep(tx: &Tx, sets: &[(Uuid, &Dimensions)]) -> Result<(), Fault> {
         let mut rows = Vec::with_capacity(some.len());
         for (id, dimensions) in some {
             let body = serde_json::to_string(dimensions).map_err(|_| unreadable("dimension_set"))?;
-            rows.push(ActiveModel { tenant: Set(tx.tenant().uuid()), id: Set(*id), body: Set(body) });
+            let employee = Set(dimensions.get(Dimension::Party) == EMPLOYEE);
+            rows.push(ActiveModel { tenant: Set(tx.tenant().uuid()), id: Set(*id), body: Set(body), employee });
         }
         let there = OnConflict::columns([Column::Tenant, Column::Id]).do_nothing().to_owned();
         Entity::insert_many(rows).on_conflict(there).exec_without_returning(tx.conn()).await.stored()?;

@@ -32,6 +32,8 @@ pub struct Scope<'a> {
     pub grouping: &'a Grouping,
     /// Whether contacts that went from one to another do not count at all.
     pub untransferred: bool,
+    /// Whether those who work for the company count.
+    pub employees: bool,
 }
 
 /// Who counts among the customers.
@@ -136,14 +138,14 @@ pub async fn facts(rx: &Rx, scope: Scope<'_>) -> Result<BTreeMap<Place, i64>, Fa
     Ok(tallies(rx, scope).await?.into_iter().map(|(place, tally)| (place, tally.count())).collect())
 }
 
-/// What becomes of first contacts on issues.
+/// How many of how many, and of how many customers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FirstContacts {
+pub struct Parted {
     /// How many there are.
     pub whole: i64,
-    /// How many were not followed by another.
+    /// How many of them are meant.
     pub part: i64,
-    /// How many customers made them.
+    /// Of how many customers they are.
     pub people: i64,
 }
 
@@ -152,11 +154,7 @@ pub struct FirstContacts {
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn first_contacts(
-    rx: &Rx,
-    scope: Scope<'_>,
-    declared: Declared,
-) -> Result<BTreeMap<Place, FirstContacts>, Fault> {
+pub async fn first_contacts(rx: &Rx, scope: Scope<'_>, declared: Declared) -> Result<BTreeMap<Place, Parted>, Fault> {
     let mut query = Query::new(rx, scope);
     let window = query.bind(declared.window);
     let near = |when: &str| {
@@ -184,16 +182,31 @@ pub async fn first_contacts(
          MAX(failed) AS failed FROM ({facts}) AS mine GROUP BY place, cut, thread, occurred_at, customer) AS contacts \
          GROUP BY place, cut"
     );
-    let mut found = BTreeMap::new();
-    for row in query.rows(&text).await? {
-        let [whole, part, people] = ["whole", "part", "people"].map(|column| row.try_get("", column).stored());
-        found.insert(place(&row)?, FirstContacts { whole: whole?, part: part?, people: people? });
-    }
-    Ok(found)
+    query.parts(&text).await
+}
+
+/// Invitations that were delivered, and those that were answered; of a channel on which no delivery was told, all that were
+/// sent.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn invitations(rx: &Rx, scope: Scope<'_>) -> Result<BTreeMap<Place, Parted>, Fault> {
+    let mut query = Query::new(rx, scope);
+    let facts = query.facts_of_customers("series, slot", "");
+    let text = format!(
+        "SELECT place, cut, COUNT(*) AS whole, CAST(SUM(CASE WHEN slot LIKE 'y%' THEN 1 ELSE 0 END) AS BIGINT) AS part, \
+         COUNT(DISTINCT customer) AS people FROM (SELECT place, cut, customer, slot, \
+         MAX(CASE WHEN slot LIKE '%d' THEN 1 ELSE 0 END) OVER (PARTITION BY place, cut, series) AS told \
+         FROM ({facts}) AS mine) AS asked WHERE told = 0 OR slot <> 's' GROUP BY place, cut"
+    );
+    query.parts(&text).await
 }
 
 /// Leaves out contacts, and solutions, of tickets that went from one to another: their slots say so.
 const UNTRANSFERRED: &str = " AND slot <> 't' AND slot NOT LIKE '%\"t\":true%'";
+
+/// Leaves out what is of those who work for the company.
+const OUTSIDERS: &str = " AND counted.dimensions NOT IN (SELECT id FROM dimension_set WHERE tenant = $1 AND employee)";
 
 /// How many customers each group and cut rests on: by series where `by_series` says so, else together.
 ///
@@ -265,9 +278,10 @@ impl<'a> Query<'a> {
         };
         format!(
             "SELECT {place} AS place, {cut} AS cut, {columns} FROM {table} AS counted{member}{join} \
-             WHERE counted.tenant = $1 AND counted.family = {} AND {only}{on}{}",
+             WHERE counted.tenant = $1 AND counted.family = {} AND {only}{on}{}{}",
             self.family,
-            if self.scope.untransferred { UNTRANSFERRED } else { "" }
+            if self.scope.untransferred { UNTRANSFERRED } else { "" },
+            if self.scope.employees { "" } else { OUTSIDERS }
         )
     }
 
@@ -283,6 +297,15 @@ impl<'a> Query<'a> {
     pub(super) async fn rows(self, text: &str) -> Result<Vec<QueryResult>, Fault> {
         let statement = sql(self.rx.conn(), format!("{}{text}", self.with), self.values);
         self.rx.conn().query_all_raw(statement).await.stored()
+    }
+
+    async fn parts(self, text: &str) -> Result<BTreeMap<Place, Parted>, Fault> {
+        let mut found = BTreeMap::new();
+        for row in self.rows(text).await? {
+            let [whole, part, people] = ["whole", "part", "people"].map(|column| row.try_get("", column).stored());
+            found.insert(place(&row)?, Parted { whole: whole?, part: part?, people: people? });
+        }
+        Ok(found)
     }
 
     async fn tally(self, text: &str) -> Result<BTreeMap<Place, Tally>, Fault> {

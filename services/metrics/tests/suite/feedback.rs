@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use prost_types::Duration;
+use rapport_api::common::v1::Party;
 use rapport_api::convert::timestamp;
 use rapport_api::events::v1::event::Payload;
-use rapport_api::events::v1::{Measure, ResponseChanged, TicketChanged};
+use rapport_api::events::v1::{InvitationChanged, Measure, ResponseChanged, TicketChanged};
 use rapport_api::metrics::v1::{
     Direction, ListFactsRequest, ListMetricsRequest, MetricPoint, QueryMetricRequest, Transfers, Verdict,
 };
@@ -122,6 +123,121 @@ async fn scales_are_never_pooled_and_a_reversed_one_is_read_so() {
         let statement = only(house.ask(query("statement_agreement")).await.points);
         assert!(near(statement.value, 4.0 / 6.0) && statement.negative);
         assert_eq!(statement.series, "slow_to_react 1..5r");
+        house.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn recommendation_on_a_scale_that_has_no_promoters_is_told_without_a_value() {
+    for on in BOTH {
+        let house = House::new(on, 5).await;
+        let mut teller = Teller::new(house.tenant, 12, 1);
+        for (values, scale) in [
+            (vec![10, 10, 9, 8, 0], (0, 10, false)),
+            (vec![9, 9, 9, 10, 1], (1, 10, false)),
+            (vec![0, 0, 1, 2, 10], (0, 10, true)),
+            (vec![5, 5, 4, 3, 0, 0], (0, 5, false)),
+        ] {
+            for value in values {
+                answered(&mut teller, "web", 1.0, vec![answer("nps", value, scale)]);
+            }
+        }
+        house.deliver("feedback", &teller.feedback).await;
+        let points = house.ask(query("nps")).await.points;
+        let told: Vec<_> = points.iter().map(|point| (point.series.as_str(), point.value, point.n)).collect();
+        let expected =
+            [("0..10", Some(40.0), 5), ("0..10r", Some(40.0), 5), ("0..5", None, 6), ("1..10", Some(60.0), 5)];
+        assert_eq!(told, expected);
+        assert_eq!((points[2].distribution.clone(), points[2].interval), (vec![2, 0, 0, 1, 1, 2], None));
+        let hurt = only(house.ask(query("negative_feedback_share")).await.points);
+        assert_eq!(hurt.n, 15, "of the others it is told who was hurt");
+        house.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn employees_count_only_where_the_party_is_asked_for() {
+    for on in BOTH {
+        let house = House::new(on, 5).await;
+        let mut teller = Teller::new(house.tenant, 13, 1);
+        for (party, channel, values) in [
+            (Party::Customer, "web", [10, 10, 9, 9, 10, 0]),
+            (Party::Partner, "phone", [9, 9, 9, 9, 9, 9]),
+            (Party::Employee, "web", [0, 0, 0, 0, 0, 10]),
+            (Party::Employee, "intranet", [0, 0, 0, 0, 0, 0]),
+        ] {
+            for value in values {
+                let content = ResponseChanged {
+                    survey_id: teller.surveys[0].clone(),
+                    kind: "nps".to_owned(),
+                    channel: channel.to_owned(),
+                    complete: true,
+                    party: party.into(),
+                    measures: vec![answer("nps", value, (0, 10, false))],
+                    ..ResponseChanged::default()
+                };
+                teller.changed_response(SubjectId::new(), Uuid::now_v7(), content);
+            }
+        }
+        house.deliver("feedback", &teller.feedback).await;
+        let score = async |filter: &str| {
+            let asked = QueryMetricRequest { filter: filter.to_owned(), ..query("nps") };
+            house.ask(asked).await.points.iter().map(|point| (point.value, point.n)).collect::<Vec<_>>()
+        };
+        assert_eq!(score("").await, [(Some(100.0 * 10.0 / 12.0), 12)]);
+        assert_eq!(score("channel == 'web'").await, [(Some(100.0 * 4.0 / 6.0), 6)]);
+        assert_eq!(score("channel == 'intranet'").await, []);
+        assert_eq!(score("party == 'employee'").await, [(Some(-100.0 * 10.0 / 12.0), 12)]);
+        assert_eq!(score("party != ''").await, [(Some(0.0), 24)]);
+        let channels = house.ask(by("nps", "channel")).await.points;
+        let channels: Vec<_> = channels.iter().map(|point| (point.group["channel"].as_str(), point.n)).collect();
+        assert_eq!(channels, [("phone", 6), ("web", 6)]);
+        let parties = house.ask(by("nps", "party")).await.points;
+        let parties: Vec<_> = parties.iter().map(|point| (point.group["party"].as_str(), point.n)).collect();
+        assert_eq!(parties, [("customer", 6), ("employee", 12), ("partner", 6)]);
+        let facts = ListFactsRequest { metric: "nps".to_owned(), ..ListFactsRequest::default() };
+        let page = house.client().list_facts(facts).await.expect("a page").into_inner();
+        assert_eq!(page.facts.len(), 12);
+        house.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_response_rate_is_of_the_delivered_or_of_the_sent_where_nobody_tells_of_deliveries() {
+    for on in BOTH {
+        let house = House::new(on, 5).await;
+        let mut teller = Teller::new(house.tenant, 14, 1);
+        // Of e-mails the deliveries are told; of messages nothing is.
+        for (channel, status, count) in [
+            ("email", "completed", 6),
+            ("email", "delivered", 9),
+            ("email", "expired", 3),
+            ("email", "failed", 4),
+            ("email", "invited", 20),
+            ("sms", "completed", 4),
+            ("sms", "started", 2),
+            ("sms", "invited", 14),
+            ("sms", "cancelled", 7),
+        ] {
+            for _ in 0..count {
+                let invited = InvitationChanged {
+                    survey_id: teller.surveys[0].clone(),
+                    kind: "nps".to_owned(),
+                    status: status.to_owned(),
+                    channel: channel.to_owned(),
+                    ..InvitationChanged::default()
+                };
+                let event = Payload::InvitationChanged(invited);
+                let event = teller.event(SubjectId::new(), "invitation", Uuid::now_v7(), event);
+                teller.feedback.push(event);
+            }
+        }
+        house.deliver("feedback", &teller.feedback).await;
+        let points = house.ask(by("response_rate", "channel")).await.points;
+        let told: Vec<_> = points.iter().map(|point| (point.group["channel"].as_str(), point.value, point.n)).collect();
+        assert_eq!(told, [("email", Some(6.0 / 18.0), 18), ("sms", Some(0.2), 20)]);
+        let whole = only(house.ask(query("response_rate")).await.points);
+        assert_eq!((whole.value, whole.n), (Some(10.0 / 38.0), 38));
         house.close().await;
     }
 }

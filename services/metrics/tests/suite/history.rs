@@ -214,7 +214,9 @@ impl Teller {
         };
         match kind {
             "nps" | "tnps" => {
-                let scale = if random.random_bool(0.85) { (0, 10, false) } else { (1, 10, false) };
+                let others = [(1, 10, false), (0, 10, true), (0, 5, false)];
+                let scale =
+                    if random.random_bool(0.8) { (0, 10, false) } else { *others.choose(random).expect("some") };
                 add(random, kind, scale, Measure::default());
             }
             "csat" => {
@@ -359,9 +361,11 @@ impl Teller {
             survey_id: self.surveys.choose(random).expect("there are surveys").clone(),
             kind: pick(random, &["nps", "csat"]),
             status: pick(random, &statuses),
-            channel: pick(random, &["web", "email"]),
+            channel: pick(random, &["web", "email", "sms"]),
             invite_time: Some(timestamp(at)),
             dimensions: city(random),
+            deliver_time: random.random_bool(0.1).then(|| timestamp(at)),
+            party: if random.random_bool(0.2) { Party::Employee } else { Party::Customer }.into(),
             ..InvitationChanged::default()
         }
     }

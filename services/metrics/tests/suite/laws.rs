@@ -14,12 +14,13 @@ use crate::house::{BOTH, House, On, at};
 type Admits = fn(&Fact) -> bool;
 
 /// Filters as the API takes them and as Rust says them.
-const FILTERS: [(&str, Admits); 4] = [
+const FILTERS: [(&str, Admits); 5] = [
     ("", |_| true),
     ("channel == 'web'", |fact| fact.dimensions["channel"] == "web"),
     ("trait.city != 'Cluj' && channel != ''", |fact| {
         fact.dimensions.get("trait.city").is_none_or(|city| city != "Cluj") && !fact.dimensions["channel"].is_empty()
     }),
+    ("party != 'lead'", |fact| fact.dimensions["party"] != "lead"),
     ("channel == 'nowhere'", |_| false),
 ];
 
@@ -118,7 +119,8 @@ fn points(answer: QueryMetricResponse) -> Vec<Point> {
     let point = |point: rapport_api::metrics::v1::MetricPoint| {
         assert!(!point.suppressed, "nothing is small at a threshold of one");
         assert!(point.interval.is_none() || point.method != "census");
-        assert!(point.interval.is_some() || point.n < 6 || point.method == "census");
+        let is_defined = point.value.is_some() && point.method != "census";
+        assert!(point.interval.is_some() || point.n < 6 || !is_defined);
         Point {
             group: point.group,
             start: point.start_time.map(|at| at.seconds),

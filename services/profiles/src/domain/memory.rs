@@ -196,15 +196,17 @@ pub struct Memory {
 /// sentiment". All of them fade alike, so that it changes with a text and not with time.
 fn mean(texts: &[(Timestamp, f64, f64)]) -> Option<f64> {
     let last = texts.iter().map(|(at, ..)| *at).max()?;
+    // From the first on: where all feel the same, the mean is exactly that.
+    let (_, _, first) = *texts.first()?;
     let (mut sum, mut weights) = (0.0, 0.0);
     for (at, weight, sentiment) in texts {
         let halves = last.since(*at).as_secs_f64() / HALF_LIFE.as_secs_f64();
         let weight = weight * (-halves).exp2();
-        sum += weight * sentiment;
+        sum += weight * (sentiment - first);
         weights += weight;
     }
     // The last text weighs what its source does.
-    Some(sum / weights)
+    Some(first + sum / weights)
 }
 
 impl Memory {
@@ -236,7 +238,9 @@ impl Memory {
         };
         let earlier = last_at.minus(HALF_LIFE);
         let before = texts.partition_point(|(at, ..)| *at <= earlier);
-        let trend = mean(&texts[..before]).and_then(|before| Number::new(value.get() - before));
+        // What sums of other texts leave of nothing is nothing.
+        let trend = mean(&texts[..before]).map(|before| ((value.get() - before) * 1e12).round() / 1e12 + 0.0);
+        let trend = trend.and_then(Number::new);
         let count = u32::try_from(texts.len()).unwrap_or(u32::MAX);
         memory.mood = Some(Mood { value, trend, texts: count, last_at });
         memory
@@ -296,6 +300,24 @@ mod tests {
         let mood = Memory::of(&items, &Weights::default()).mood.expect("told");
         assert!((mood.trend.expect("there was one").get() - (mood.value.get() - 1.0)).abs() < 1e-12);
         assert!(Memory::of(&items[1..], &Weights::default()).mood.expect("told").trend.is_none());
+    }
+
+    #[test]
+    fn where_nothing_changes_the_trend_is_nothing_at_all() {
+        for hundredths in -100..=100 {
+            let sentiment = f64::from(hundredths) / 100.0;
+            let same =
+                |day: i64| text(day * 7, [Source::Survey, Source::Mention][usize::from(day % 3 == 0)], sentiment);
+            let items: Vec<Item> = (0..20).map(same).collect();
+            let mood = Memory::of(&items, &Weights::default()).mood.expect("told");
+            let trend = mood.trend.expect("there was one").get();
+            assert_eq!((mood.value.get().to_bits(), trend.to_bits()), (sentiment.to_bits(), 0.0_f64.to_bits()));
+        }
+        // As good texts and bad ones take turns, for as long before as since.
+        let turns: Vec<Item> =
+            (0..40).map(|day| text(day * 30 / 2, Source::Survey, if day % 2 == 0 { 0.3 } else { -0.7 })).collect();
+        let trend = Memory::of(&turns, &Weights::default()).mood.expect("told").trend.expect("there was one").get();
+        assert!(trend == 0.0 || trend.abs() > 0.9e-12, "{trend}");
     }
 
     #[test]

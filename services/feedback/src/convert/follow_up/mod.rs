@@ -8,7 +8,7 @@ use rapport_api::feedback::v1 as proto;
 use rapport_api::{Validate, check};
 use rapport_kernel::{Fault, Private, RequestId, Timestamp, Violations};
 
-use super::{customer, digest, id, note, request_id};
+use super::{customer, digest, id, mask, note, request_id};
 use crate::domain::follow_up::cause::Place;
 use crate::domain::follow_up::{Assigning, CauseType, FollowUpId, Kind, Order, Outcome, Priority, Resolving, Status};
 use crate::domain::improvement::cause_key;
@@ -106,13 +106,14 @@ pub(super) fn bound_to<M: prost::Message>(call: &str, bare: &M) -> String {
     format!("{call}|{}", digest(&bare.encode_to_vec()))
 }
 
-/// What somebody wrote: card numbers and the like are masked before anything is done with it.
-pub(super) fn written(text: &str) -> Private<String> {
-    Private::new(rapport_text::mask(text).into_owned())
+/// Who somebody is.
+fn person(text: &str) -> Private<String> {
+    Private::new(name(text))
 }
 
-fn private(text: String) -> Private<String> {
-    Private::new(text.trim().to_owned())
+/// What a team, or whatever has a name, is called.
+fn name(text: &str) -> String {
+    mask::name(text.trim().to_owned())
 }
 
 /// What to open by hand.
@@ -130,18 +131,18 @@ pub fn create(message: proto::CreateFollowUpRequest) -> Result<(Option<RequestId
     let priority = priority(message.priority()).unwrap_or(Priority::Normal);
     let request = request_id(&message.request_id)?;
     let place = Place {
-        channel: message.channel,
-        touchpoint: message.touchpoint,
-        stage: message.stage,
-        product: message.product,
+        channel: mask::name(message.channel),
+        touchpoint: mask::name(message.touchpoint),
+        stage: mask::name(message.stage),
+        product: mask::name(message.product),
     };
     let manual = Manual {
         customer: customer::parse(message.customer.ok_or_else(unchecked)?)?,
         kind,
-        title: written(message.title.trim()),
+        title: mask::text(message.title.trim().to_owned()),
         priority,
-        owner: private(message.owner),
-        team: message.team.trim().to_owned(),
+        owner: person(&message.owner),
+        team: name(&message.team),
         due_at: due_at.ok_or_else(unchecked)?,
         place,
     };
@@ -174,11 +175,11 @@ pub fn list(message: proto::ListFollowUpsRequest) -> Result<Listing, Fault> {
         subjects: None,
         statuses: message.statuses().filter_map(status).collect(),
         kinds: message.kinds().filter_map(kind).collect(),
-        owner: private(message.owner.clone()),
-        team: message.team.trim().to_owned(),
+        owner: person(&message.owner),
+        team: name(&message.team),
         rule: given(&message.rule_id)?.map(crate::domain::follow_up::RuleId::from_uuid),
         overdue: message.overdue,
-        root_cause: cause_key(&message.root_cause),
+        root_cause: cause_key(mask::text(message.root_cause.clone()).expose()),
         cause: given(&message.cause_id)?,
         start,
         end,
@@ -192,7 +193,7 @@ pub fn list(message: proto::ListFollowUpsRequest) -> Result<Listing, Fault> {
 }
 
 fn act(follow_up: &str, etag: String, author: String) -> Result<Act, Fault> {
-    Ok(Act { id: id(follow_up)?, etag, author: private(author) })
+    Ok(Act { id: id(follow_up)?, etag, author: person(&author) })
 }
 
 /// To whom to give it.
@@ -209,8 +210,8 @@ pub fn assign(message: proto::AssignFollowUpRequest) -> Result<(Option<RequestId
     out.check()?;
     let priority = priority(message.priority());
     let wanted = Assigning {
-        owner: message.owner.map(private),
-        team: message.team.map(|team| team.trim().to_owned()),
+        owner: message.owner.as_deref().map(person),
+        team: message.team.as_deref().map(name),
         due_at,
         priority,
     };
@@ -233,7 +234,7 @@ pub fn start(message: proto::StartFollowUpRequest) -> Result<(Option<RequestId>,
 pub fn comment(message: proto::CommentFollowUpRequest) -> Result<(Option<RequestId>, Act, Private<String>), Fault> {
     check(&message).check()?;
     let act = act(&message.follow_up_id, String::new(), message.author)?;
-    Ok((request_id(&message.request_id)?, act, written(&message.text)))
+    Ok((request_id(&message.request_id)?, act, mask::text(message.text)))
 }
 
 /// How one ended.
@@ -243,8 +244,8 @@ pub fn comment(message: proto::CommentFollowUpRequest) -> Result<(Option<Request
 pub fn resolve(message: proto::ResolveFollowUpRequest) -> Result<(Option<RequestId>, Act, Resolving), Fault> {
     check(&message).check()?;
     let outcome = outcome(message.outcome()).ok_or_else(unchecked)?;
-    let root_cause = written(message.root_cause.trim()).into_inner();
-    let how = Resolving { outcome, root_cause, note: written(&message.note) };
+    let root_cause = mask::text(message.root_cause.trim().to_owned()).into_inner();
+    let how = Resolving { outcome, root_cause, note: mask::text(message.note) };
     Ok((request_id(&message.request_id)?, act(&message.follow_up_id, message.etag, message.author)?, how))
 }
 
@@ -255,7 +256,7 @@ pub fn resolve(message: proto::ResolveFollowUpRequest) -> Result<(Option<Request
 pub fn cancel(message: proto::CancelFollowUpRequest) -> Result<(Option<RequestId>, Act, Private<String>), Fault> {
     check(&message).check()?;
     let act = act(&message.follow_up_id, message.etag, message.author)?;
-    Ok((request_id(&message.request_id)?, act, written(&message.note)))
+    Ok((request_id(&message.request_id)?, act, mask::text(message.note)))
 }
 
 /// Which to open again, until when and why.
@@ -270,7 +271,7 @@ pub fn reopen(message: proto::ReopenFollowUpRequest) -> Result<Reopening, Fault>
     let due_at = bound(message.due_time.as_ref(), "due_time", &mut out);
     out.check()?;
     let act = act(&message.follow_up_id, message.etag, message.author)?;
-    Ok((request_id(&message.request_id)?, act, due_at, written(&message.note)))
+    Ok((request_id(&message.request_id)?, act, due_at, mask::text(message.note)))
 }
 
 /// Whose history, and how much of it.
@@ -287,5 +288,5 @@ pub fn history(message: &proto::ListFollowUpHistoryRequest) -> Result<(FollowUpI
 /// As [`create`].
 pub fn watch(message: &proto::WatchFollowUpsRequest) -> Result<Watching, Fault> {
     check(message).check()?;
-    Ok(Watching { owner: private(message.owner.clone()), team: message.team.trim().to_owned() })
+    Ok(Watching { owner: person(&message.owner), team: name(&message.team) })
 }

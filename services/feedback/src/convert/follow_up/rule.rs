@@ -9,8 +9,8 @@ use rapport_api::feedback::v1 as proto;
 use rapport_kernel::{Fault, Private, RequestId, Violations};
 
 use super::super::ticket::refuse;
-use super::super::{id, note, request_id, time};
-use super::{cause_type, kind, priority, private};
+use super::super::{id, mask, note, request_id, time};
+use super::{cause_type, kind, name, person, priority};
 use crate::domain::etag;
 use crate::domain::follow_up::{Assignment, CauseType, Kind, Priority, Rule, RuleId, Step, facts};
 use crate::service::follow_ups::RuleChange;
@@ -82,8 +82,8 @@ fn read(message: &proto::FollowUpRule, out: &mut Violations) -> Rule {
     for (index, one) in message.assignments.iter().enumerate() {
         assignments.push(Assignment {
             condition: condition(&one.condition, &format!("rule.assignments[{index}].condition"), out),
-            owners: one.owners.iter().cloned().map(private).collect(),
-            team: one.team.trim().to_owned(),
+            owners: one.owners.iter().map(|owner| person(owner)).collect(),
+            team: name(&one.team),
         });
     }
     let mut steps: Vec<Step> = Vec::new();
@@ -93,13 +93,13 @@ fn read(message: &proto::FollowUpRule, out: &mut Violations) -> Rule {
         if steps.last().is_some_and(|last| after < last.after) {
             note(out, &field, "follow_up.escalations", "must not come before the step ahead of it");
         }
-        let (owner, team) = (private(one.owner.clone()), one.team.trim().to_owned());
+        let (owner, team) = (person(&one.owner), name(&one.team));
         steps.push(Step { after, owner, team, priority: priority(one.priority()) });
     }
     let due_in = seconds(message.due_in.as_ref(), "rule.due_in", out);
     let max_age = seconds(message.max_age.as_ref(), "rule.max_age", out);
     Rule {
-        name: message.name.trim().to_owned(),
+        name: mask::text(message.name.trim().to_owned()).into_inner(),
         kind: kind(message.kind()).unwrap_or(Kind::Recovery),
         causes: message.cause_types().filter_map(cause_type).collect(),
         condition: rule_condition,

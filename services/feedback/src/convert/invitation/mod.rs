@@ -8,7 +8,7 @@ use rapport_api::feedback::v1 as proto;
 use rapport_api::personalisation::v1::{ContactBlock, ContactBlockReason};
 use rapport_kernel::{Fault, RequestId, Timestamp, Violations};
 
-use super::{customer, id, note, optional, request_id};
+use super::{customer, id, mask, note, optional, request_id};
 use crate::domain::asking::{InvitationId, Population, Reason, Refusal, Spot, Status, Wave};
 use crate::domain::{Customer, SurveyId};
 use crate::service::asking::Order;
@@ -168,10 +168,10 @@ fn spot(message: Option<proto::InvitationContext>) -> Result<Spot, Fault> {
         interaction: optional(&message.interaction_id)?,
         touchpoint: message.touchpoint,
         stage: message.stage,
-        product: message.product,
-        campaign: message.campaign,
-        agent: message.agent,
-        team: message.team,
+        product: mask::name(message.product),
+        campaign: mask::name(message.campaign),
+        agent: mask::name(message.agent),
+        team: mask::name(message.team),
     })
 }
 
@@ -219,7 +219,7 @@ pub fn list(message: proto::ListInvitationsRequest) -> Result<List, Fault> {
         status: status(message.status()),
         survey: optional(&message.survey_id)?.map(SurveyId::from_uuid),
         customer: message.customer.map(customer::parse).transpose()?,
-        campaign: Some(message.campaign).filter(|campaign| !campaign.is_empty()),
+        campaign: Some(mask::name(message.campaign)).filter(|campaign| !campaign.is_empty()),
         page_size: rapport_kernel::page_size(message.page_size)?,
         page_token: message.page_token,
     })
@@ -249,7 +249,7 @@ pub fn list_not(message: proto::ListNotInvitedRequest) -> Result<ListNot, Fault>
     Ok(ListNot {
         survey: id(&message.survey_id)?,
         reason: Reason::ALL.into_iter().find(|reason| reason_message(*reason) == asked),
-        campaign: Some(message.campaign).filter(|campaign| !campaign.is_empty()),
+        campaign: Some(mask::name(message.campaign)).filter(|campaign| !campaign.is_empty()),
         page_size: rapport_kernel::page_size(message.page_size)?,
         page_token: message.page_token,
     })

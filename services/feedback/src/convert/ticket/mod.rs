@@ -8,7 +8,7 @@ use rapport_api::feedback::v1 as proto;
 use rapport_api::{Validate, check};
 use rapport_kernel::{Fault, Private, Reason, RequestId, Timestamp, Violations};
 
-use super::{customer, id, reading, request_id};
+use super::{customer, id, mask, reading, request_id};
 use crate::domain::ticket::filter::Filter;
 use crate::domain::ticket::{DeletionReason, Kind, Order, Priority, Status, TicketKey, Which};
 use crate::service::tickets::{Listing, Merge, Telling, What};
@@ -144,8 +144,8 @@ pub fn list(message: proto::ListTicketsRequest) -> Result<Listing, Fault> {
         subjects: None,
         statuses: message.statuses().filter_map(status).collect(),
         kinds: message.kinds().filter_map(kind).collect(),
-        agent: message.agent.clone(),
-        team: message.team.clone(),
+        agent: mask::name(message.agent.clone()),
+        team: mask::name(message.team.clone()),
         breached: message.breached,
         issue,
         start,

@@ -9,7 +9,7 @@ use rapport_api::feedback::v1 as proto;
 use rapport_api::feedback::v1::push_tickets_request::Item;
 use rapport_kernel::{Fault, Private, RequestId, Timestamp, Violations};
 
-use super::super::{customer, digest, masked, note, request_id};
+use super::super::{customer, digest, mask, note, request_id};
 use super::{deletion, key, kind, priority, refuse, status, which};
 use crate::domain::ticket::told::{Step, Value};
 use crate::domain::ticket::{Attachment, Author, Direction, Field, MessageId, Push, Said, Stamp, TicketKey, Which};
@@ -150,7 +150,7 @@ fn pushed(
     for (index, change) in ticket.status_history.iter().enumerate() {
         let path = field(&format!("status_history[{index}].time"));
         let at = told(change.time.as_ref(), &path, now, out);
-        let name = |name: &String| (!name.is_empty()).then(|| Private::new(name.clone()));
+        let name = |name: &String| (!name.is_empty()).then(|| Private::new(mask::name(name.clone())));
         let (agent, team) = (name(&change.agent), name(&change.team));
         history.extend(at.map(|at| Step { at, status: status(change.status()), agent, team }));
     }
@@ -181,31 +181,29 @@ fn said_fields(
     now: Timestamp,
     out: &mut Violations,
 ) -> BTreeMap<Field, Option<Value>> {
-    let text = |text: &str| (!text.is_empty()).then(|| Value::Text(Private::new(text.to_owned())));
     let kind = kind(ticket.kind()).map_or("", crate::domain::ticket::Kind::name);
     let priority = priority(ticket.priority()).map_or("", crate::domain::ticket::Priority::name);
-    let title = masked(ticket.title.clone());
     let texts = [
-        (Field::Kind, kind),
-        (Field::Priority, priority),
-        (Field::Channel, &ticket.channel),
-        (Field::Touchpoint, &ticket.touchpoint),
-        (Field::Stage, &ticket.stage),
-        (Field::Product, &ticket.product),
-        (Field::Topic, &ticket.topic),
-        (Field::Title, title.expose()),
-        (Field::Agent, &ticket.agent),
-        (Field::Team, &ticket.team),
-        (Field::Language, &ticket.language),
-        (Field::Issue, &ticket.issue),
-        (Field::FollowUpOf, &ticket.follow_up_of),
+        (Field::Kind, kind.to_owned()),
+        (Field::Priority, priority.to_owned()),
+        (Field::Channel, mask::name(ticket.channel.clone())),
+        (Field::Touchpoint, mask::name(ticket.touchpoint.clone())),
+        (Field::Stage, mask::name(ticket.stage.clone())),
+        (Field::Product, mask::name(ticket.product.clone())),
+        (Field::Topic, mask::name(ticket.topic.clone())),
+        (Field::Title, mask::text(ticket.title.clone()).into_inner()),
+        (Field::Agent, mask::name(ticket.agent.clone())),
+        (Field::Team, mask::name(ticket.team.clone())),
+        (Field::Language, mask::name(ticket.language.clone())),
+        (Field::Issue, ticket.issue.clone()),
+        (Field::FollowUpOf, ticket.follow_up_of.clone()),
     ];
+    let said = texts.into_iter().filter(|(_, said)| !said.is_empty());
     let mut fields: BTreeMap<Field, Option<Value>> =
-        texts.into_iter().filter_map(|(field, said)| Some((field, Some(text(said)?)))).collect();
+        said.map(|(field, said)| (field, Some(Value::Text(Private::new(said))))).collect();
     if !ticket.tags.is_empty() {
-        let mut tags = ticket.tags.clone();
+        let mut tags = mask::names(ticket.tags.iter().cloned());
         tags.sort_unstable();
-        tags.dedup();
         fields.insert(Field::Tags, Some(Value::List(tags)));
     }
     let times = [
@@ -244,9 +242,9 @@ fn draft(message: &proto::TicketMessage, field: &str, now: Timestamp, out: &mut 
         named => named.to_owned(),
     };
     let attachment = |one: &proto::TicketAttachment| Attachment {
-        url: Private::new(one.url.clone()),
-        name: Private::new(one.name.clone()),
-        media_type: one.media_type.clone(),
+        url: Private::new(mask::link(one.url.clone())),
+        name: Private::new(mask::name(one.name.clone())),
+        media_type: mask::name(one.media_type.clone()),
         size: one.size_bytes,
     };
     let content =
@@ -258,15 +256,15 @@ fn draft(message: &proto::TicketMessage, field: &str, now: Timestamp, out: &mut 
         author,
         direction,
         internal: message.internal,
-        agent: Private::new(message.agent.clone()),
-        channel: message.channel.clone(),
+        agent: Private::new(mask::name(message.agent.clone())),
+        channel: mask::name(message.channel.clone()),
         reading: None,
     };
     Some(Draft {
         external_id: Private::new(external_id),
         said,
-        text: masked(message.text.clone()),
-        language: message.language.clone(),
+        text: mask::text(message.text.clone()),
+        language: mask::name(message.language.clone()),
         attachments: message.attachments.iter().map(attachment).collect(),
     })
 }

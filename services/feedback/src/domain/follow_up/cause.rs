@@ -48,6 +48,20 @@ pub struct CauseKey {
     pub id: Uuid,
 }
 
+impl CauseKey {
+    /// Whether it is an answer to an anonymous survey: such a one's id holds no time, and what it brings about tells none.
+    #[must_use]
+    pub fn is_timeless(&self) -> bool {
+        self.kind == CauseType::Response && is_timeless(self.id)
+    }
+}
+
+/// Whether an id holds no time.
+#[must_use]
+pub fn is_timeless(id: Uuid) -> bool {
+    id.get_version_num() == 4
+}
+
 /// Where and about what it was.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {

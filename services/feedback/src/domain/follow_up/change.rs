@@ -5,11 +5,15 @@ use std::time::Duration;
 
 use rapport_kernel::{Fault, Private, Reason, Timestamp};
 
-use super::cause::{Cause, CauseKey, Place};
+use super::cause::{Cause, CauseKey, Place, is_timeless};
 use super::rule::{RuleId, Step};
 use super::state::{Assigning, Entry, EntryKind, FollowUp, FollowUpId, Opening, Resolving, Rung, Scored, Touched};
 use super::words::{Cancellation, Help, Status};
+use crate::domain::response::kept;
 use crate::domain::sla::Hours;
+
+/// What is kept of the time of an answer to an anonymous survey.
+const HOUR: Duration = Duration::from_secs(3_600);
 
 fn after(hours: &Hours, from: Timestamp, seconds: u64) -> Timestamp {
     let length = Duration::from_secs(seconds);
@@ -27,10 +31,13 @@ fn ladder(hours: &Hours, due_at: Timestamp, steps: impl IntoIterator<Item = Step
 }
 
 impl FollowUp {
-    /// Opens one.
+    /// Opens one. Of a timeless one the time runs from the end of the hour in which it is opened: nobody has less of it than
+    /// was meant.
     #[must_use]
     pub fn open(opening: Opening, hours: &Hours, now: Timestamp) -> Touched {
-        let due_at = after(hours, now, opening.window);
+        let timeless = is_timeless(opening.id.uuid());
+        let now = kept(now, timeless);
+        let due_at = after(hours, if timeless { now.plus(HOUR) } else { now }, opening.window);
         let follow_up = Self {
             id: opening.id,
             subject: opening.subject,

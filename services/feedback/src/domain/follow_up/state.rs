@@ -6,10 +6,11 @@ use rapport_kernel::{CustomerId, Id, Private, SubjectId, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::cause::{Cause, CauseKey, Place};
+use super::cause::{Cause, CauseKey, Place, is_timeless};
 use super::rule::{RuleId, Step};
 use super::words::{Cancellation, Kind, Outcome, Priority, Status};
 use crate::domain::Party;
+use crate::domain::response::kept;
 use crate::domain::sla::CalendarId;
 
 /// A follow-up's id.
@@ -125,6 +126,21 @@ impl std::fmt::Debug for FollowUp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Its dimensions may be personal.
         f.debug_struct("FollowUp").field("id", &self.id).field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+impl FollowUp {
+    /// Whether an answer to an anonymous survey opened it: then its id holds no time, and it was opened in an hour.
+    #[must_use]
+    pub fn is_timeless(&self) -> bool {
+        is_timeless(self.id.uuid())
+    }
+
+    /// When something reached it that is told now: where it is timeless, in which hour, though never before what was done
+    /// to it last.
+    #[must_use]
+    pub fn reached_at(&self, now: Timestamp) -> Timestamp {
+        if self.is_timeless() { kept(now, true).max(self.changed_at) } else { now }
     }
 }
 

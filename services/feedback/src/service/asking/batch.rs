@@ -7,6 +7,7 @@ use rapport_data::{Answer, Receipt};
 use rapport_kernel::{CustomerId, Fault, Reason as Cause};
 use rapport_platform::Call;
 
+use super::invite::is_there;
 use super::{Asking, Invited, Order, replayed};
 use crate::convert::invitation::{Judged, Results, encode_invited, judged, render_invited};
 use crate::domain::asking::Reason;
@@ -20,7 +21,7 @@ impl Asking {
     /// Invites customers, each by itself; a retry finds those that were invited before.
     ///
     /// # Errors
-    /// NOT_FOUND for the survey; else as [`Asking::invite`], but for what is wrong with a customer.
+    /// NOT_FOUND for the survey or the ticket that it is about; else as [`Asking::invite`], but for what is wrong with a customer.
     pub async fn batch(
         &self,
         call: &Call,
@@ -33,7 +34,15 @@ impl Asking {
         {
             return Ok(Answer::Replayed(bytes));
         }
-        let read = move |rx: rapport_data::Rx| async move { store::survey::get(rx.conn(), rx.tenant(), survey).await };
+        // It is one for all of them.
+        let spot = orders.first().map(|order| order.spot.clone()).unwrap_or_default();
+        let read = move |rx: rapport_data::Rx| {
+            let spot = spot.clone();
+            async move {
+                is_there(&rx, &spot).await?;
+                store::survey::get(rx.conn(), rx.tenant(), survey).await
+            }
+        };
         self.db.until(call.deadline).read(call.tenant(), read).await?;
         let doubled = self.doubled(call, &orders).await?;
         let each = orders.into_iter().zip(doubled).map(|(order, doubled)| async move {

@@ -10,6 +10,7 @@ use rapport_platform::{Call, OnFailure, Platform};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::super::attend::attend;
 use super::{Asking, Invited, Order, rewrite};
 use crate::domain::asking::{Invitation, InvitationId, NotInvited, Reason};
 use crate::domain::{Customer, SurveyId};
@@ -17,10 +18,6 @@ use crate::peers::{Contact, Wanted};
 use crate::store;
 use crate::store::asking::{due, task};
 
-/// How often it is looked what is due.
-const LOOK: Duration = Duration::from_millis(50);
-/// How much is taken at once.
-const TAKEN: u32 = 200;
 /// How long what could not be done waits, where a peer is away.
 const LATER: Duration = Duration::from_secs(5);
 
@@ -35,30 +32,23 @@ impl Asking {
     }
 
     async fn follow(&self, stopping: &CancellationToken) -> Result<(), Fault> {
-        let system = self.db.system();
-        while !stopping.is_cancelled() {
-            let due = system.read(|rx: Rx| async move { due::due(&rx, TAKEN).await }).await?;
-            if due.is_empty() {
-                tokio::select! {
-                    () = tokio::time::sleep(LOOK) => {}
-                    () = self.wake.notified() => {}
-                    () = stopping.cancelled() => {}
-                }
-                continue;
+        let due = |rx: Rx, most: u32| async move { due::due(&rx, most).await };
+        attend(&self.db, &self.wake, stopping, due, |due| self.settle(due, stopping)).await
+    }
+
+    async fn settle(&self, due: Vec<due::Due>, stopping: &CancellationToken) -> Result<(), Fault> {
+        for one in due {
+            if stopping.is_cancelled() {
+                return Ok(());
             }
-            for one in due {
-                if stopping.is_cancelled() {
-                    return Ok(());
-                }
-                let done = match one.what.as_str() {
-                    due::INVITATION => self.look_at(one.tenant, InvitationId::from_uuid(one.item)).await,
-                    due::TASK => self.ask(one.tenant, one.item).await,
-                    due::WAVE => self.forget_wave(one.tenant, OperationId::from_uuid(one.item)).await,
-                    _ => self.note_uses(one.tenant, SurveyId::from_uuid(one.item)).await,
-                };
-                if let Err(fault) = done {
-                    self.put_off(one.tenant, one.item, fault).await?;
-                }
+            let done = match one.what.as_str() {
+                due::INVITATION => self.look_at(one.tenant, InvitationId::from_uuid(one.item)).await,
+                due::TASK => self.ask(one.tenant, one.item).await,
+                due::WAVE => self.forget_wave(one.tenant, OperationId::from_uuid(one.item)).await,
+                _ => self.note_uses(one.tenant, SurveyId::from_uuid(one.item)).await,
+            };
+            if let Err(fault) = done {
+                self.put_off(one.tenant, one.item, fault).await?;
             }
         }
         Ok(())

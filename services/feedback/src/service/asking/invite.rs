@@ -11,8 +11,9 @@ use super::wave::Place;
 use super::{Asking, Invited, Order, keys, replayed};
 use crate::domain::asking::token::{Scope, Token};
 use crate::domain::asking::{
-    Candidate, Fate, Invitation, InvitationId, NotInvited, Reason, Refusal, Status, judge, remind_at,
+    Candidate, Fate, Invitation, InvitationId, NotInvited, Reason, Refusal, Spot, Status, judge, remind_at,
 };
+use crate::domain::ticket::TicketId;
 use crate::domain::{Survey, SurveyState};
 use crate::peers::{Contact, Resolved};
 use crate::{events, store};
@@ -24,8 +25,8 @@ impl Asking {
     /// Invites a customer, where that may be; else notes why not.
     ///
     /// # Errors
-    /// NOT_FOUND for the survey or the customer; FAILED_PRECONDITION where it was erased; ABORTED where other contacts of it
-    /// kept winning; ALREADY_EXISTS for a request id used with another body.
+    /// NOT_FOUND for the survey, the customer or the ticket that it is about; FAILED_PRECONDITION where the customer was erased;
+    /// ABORTED where other contacts of it kept winning; ALREADY_EXISTS for a request id used with another body.
     pub async fn invite(&self, call: &Call, receipt: Receipt<Invited>, order: Order) -> Result<Answer<Invited>, Fault> {
         if order.request.is_some()
             && let Some(bytes) = replayed(&self.db, call, receipt.clone()).await?
@@ -99,6 +100,7 @@ impl Asking {
             let (this, asked, customer) = (this.clone(), asked.clone(), customer.clone());
             async move {
                 let survey = store::survey::get(rx.conn(), rx.tenant(), asked.survey).await?;
+                is_there(&rx, &asked.spot).await?;
                 let history = History::read(&rx, &customer, std::slice::from_ref(&survey), this.clock.now()).await?;
                 let outcome = this.judged(&rx, &survey, &history, &asked, &customer).await?;
                 Ok((survey, history, outcome))
@@ -223,6 +225,15 @@ impl Asking {
             }
         };
         self.db.until(call.deadline).write(call.tenant(), unit).await
+    }
+}
+
+/// Whether the ticket that an invitation is about is held here; what interactions there are, others know.
+pub(super) async fn is_there(rx: &Rx, spot: &Spot) -> Result<(), Fault> {
+    let Some(ticket) = spot.ticket else { return Ok(()) };
+    match store::ticket::of_ids(rx, &[TicketId::from_uuid(ticket)]).await?.is_empty() {
+        true => Err(Fault::not_found("ticket", ticket.to_string())),
+        false => Ok(()),
     }
 }
 

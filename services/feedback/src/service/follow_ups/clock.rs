@@ -1,23 +1,17 @@
 //! The clock: a follow-up is overdue, goes up its chain, and a promise is broken at its instant, though nobody says
 //! anything then.
 
-use std::time::Duration;
-
 use rapport_data::{Rx, Tx};
 use rapport_kernel::{Fault, TenantId};
 use rapport_platform::{OnFailure, Platform};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::super::attend::attend;
 use super::{FollowUps, save};
 use crate::domain::follow_up::FollowUpId;
 use crate::store::follow_up as store;
 use crate::store::loop_due::{self, Item};
-
-/// How often it is looked what is due.
-const LOOK: Duration = Duration::from_millis(50);
-/// How many are looked at together.
-const TAKEN: u32 = 200;
 
 impl FollowUps {
     /// Starts the task that follows the clock. Where several instances look at one item, the first tells of it: what it
@@ -31,22 +25,15 @@ impl FollowUps {
     }
 
     async fn run(&self, stopping: &CancellationToken) -> Result<(), Fault> {
-        let system = self.db.system();
-        while !stopping.is_cancelled() {
-            let due = system.read(|rx: Rx| async move { loop_due::due(&rx, TAKEN).await }).await?;
-            if due.is_empty() {
-                tokio::select! {
-                    () = tokio::time::sleep(LOOK) => {}
-                    () = self.wake.notified() => {}
-                    () = stopping.cancelled() => {}
-                }
-                continue;
-            }
-            for (tenant, item, id) in due {
-                match item {
-                    Item::FollowUp => self.tick(tenant, id).await?,
-                    Item::Promise => self.promises.tick(tenant, id).await?,
-                }
+        let due = |rx: Rx, most: u32| async move { loop_due::due(&rx, most).await };
+        attend(&self.db, &self.wake, stopping, due, |due| self.look_at(due)).await
+    }
+
+    async fn look_at(&self, due: Vec<(TenantId, Item, Uuid)>) -> Result<(), Fault> {
+        for (tenant, item, id) in due {
+            match item {
+                Item::FollowUp => self.tick(tenant, id).await?,
+                Item::Promise => self.promises.tick(tenant, id).await?,
             }
         }
         Ok(())

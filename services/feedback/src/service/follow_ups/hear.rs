@@ -9,6 +9,7 @@ use futures::{StreamExt as _, stream};
 use rapport_data::{Rx, Tx};
 use rapport_kernel::{CustomerId, Fault, Reason, SubjectId, TenantId, Timestamp};
 use rapport_platform::Call;
+use uuid::Uuid;
 
 use super::{FollowUps, save};
 use crate::domain::facts::Known;
@@ -189,8 +190,8 @@ async fn told_again(tx: &Tx, rules: &Rules, told: &Told, whose: &Whose, link: Li
         && held.status.is_open()
     {
         let touched = match Cause::of(told).filter(|_| holds) {
-            Some(cause) => held.take(cause, tx.now()),
-            None => held.withdraw(told.key, tx.now()),
+            Some(cause) => held.take(cause, held.reached_at(tx.now())),
+            None => held.withdraw(told.key, held.reached_at(tx.now())),
         };
         if let Some(touched) = touched {
             save(tx, touched).await?;
@@ -204,13 +205,13 @@ async fn told_again(tx: &Tx, rules: &Rules, told: &Told, whose: &Whose, link: Li
 async fn follow(tx: &Tx, rule: &Compiled, told: &Told, whose: &Whose) -> Result<(), Fault> {
     let (Some(content), Some(cause)) = (&told.content, Cause::of(told)) else { return Ok(()) };
     let (id, touched) = match store::follow_up::open_of(tx, &whose.subjects, rule.id).await? {
-        Some(held) => (held.id, held.take(cause, tx.now())),
+        Some(held) => (held.id, held.take(cause, held.reached_at(tx.now()))),
         None => {
             let Some(turn) = store::follow_up::rule::turn(tx, rule.id).await? else { return Ok(()) };
             let (owner, team) = rule.assigned(content, whose.known.as_ref(), turn);
             let said = &rule.rule;
             let opening = Opening {
-                id: FollowUpId::new(),
+                id: if told.key.is_timeless() { FollowUpId::from_uuid(Uuid::new_v4()) } else { FollowUpId::new() },
                 subject: told.subject,
                 customer: whose.customer,
                 rule: Some(rule.id),

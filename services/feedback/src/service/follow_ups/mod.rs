@@ -117,9 +117,12 @@ async fn save(tx: &Tx, touched: Touched) -> Result<FollowUp, Fault> {
 
 async fn write(tx: &Tx, one: &FollowUp, entries: &[Entry]) -> Result<(), Fault> {
     store::put(tx, one).await?;
-    entry::add(tx, one.id, entries).await?;
+    entry::add(tx, one, entries).await?;
     loop_due::put(tx, Item::FollowUp, one.id.uuid(), one.wakes()).await?;
     tx.about(one.subject);
+    if one.is_timeless() {
+        return tx.publish_timeless(events::changed(one), one.changed_at).await;
+    }
     tx.publish(events::changed(one)).await
 }
 

@@ -1,21 +1,16 @@
 //! The clock: a target is missed at its instant, though nobody says anything then.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use rapport_data::Rx;
 use rapport_kernel::{Fault, TenantId};
 use rapport_platform::{OnFailure, Platform};
 use tokio_util::sync::CancellationToken;
 
+use super::super::attend::attend;
 use super::Tickets;
 use crate::domain::ticket::TicketId;
 use crate::store::ticket::due;
-
-/// How often it is looked what is due.
-const LOOK: Duration = Duration::from_millis(50);
-/// How many tickets are looked at in one unit.
-const TAKEN: u32 = 200;
 
 impl Tickets {
     /// Starts the task that follows the clock. Where several instances look at one ticket, the first tells of it: what a
@@ -29,24 +24,17 @@ impl Tickets {
     }
 
     async fn clock(&self, stopping: &CancellationToken) -> Result<(), Fault> {
-        let system = self.db.system();
-        while !stopping.is_cancelled() {
-            let due = system.read(|rx: Rx| async move { due::due(&rx, TAKEN).await }).await?;
-            if due.is_empty() {
-                tokio::select! {
-                    () = tokio::time::sleep(LOOK) => {}
-                    () = self.wake.notified() => {}
-                    () = stopping.cancelled() => {}
-                }
-                continue;
-            }
-            let mut tenants = BTreeMap::<TenantId, Vec<TicketId>>::new();
-            for (tenant, ticket) in due {
-                tenants.entry(tenant).or_default().push(ticket);
-            }
-            for (tenant, tickets) in tenants {
-                self.look_again(tenant, tickets).await?;
-            }
+        let due = |rx: Rx, most: u32| async move { due::due(&rx, most).await };
+        attend(&self.db, &self.wake, stopping, due, |due| self.look_at(due)).await
+    }
+
+    async fn look_at(&self, due: Vec<(TenantId, TicketId)>) -> Result<(), Fault> {
+        let mut tenants = BTreeMap::<TenantId, Vec<TicketId>>::new();
+        for (tenant, ticket) in due {
+            tenants.entry(tenant).or_default().push(ticket);
+        }
+        for (tenant, tickets) in tenants {
+            self.look_again(tenant, tickets).await?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::super::sql::{Clause, decoded, encoded, run};
-use crate::domain::follow_up::{Entry, FollowUpId};
+use crate::domain::follow_up::{Entry, FollowUp, FollowUpId};
 
 /// Where a page ended.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -17,20 +17,29 @@ pub struct Place {
     pub id: Uuid,
 }
 
-/// Adds lines to a history, in order.
-pub async fn add(tx: &Tx, of: FollowUpId, entries: &[Entry]) -> Result<(), Fault> {
+/// Adds the lines of a change to a history, in order.
+pub async fn add(tx: &Tx, one: &FollowUp, entries: &[Entry]) -> Result<(), Fault> {
     let text = "INSERT INTO follow_up_entry (tenant, follow_up_id, at, entry_id, body) VALUES ($1, $2, $3, $4, $5)";
-    for entry in entries {
+    for (place, entry) in entries.iter().enumerate() {
         let values = vec![
             tx.tenant().uuid().into(),
-            of.uuid().into(),
+            one.id.uuid().into(),
             entry.at.micros().into(),
-            Uuid::now_v7().into(),
+            line(one, place).into(),
             encoded(entry)?.into(),
         ];
         run(tx, text, values).await?;
     }
     Ok(())
+}
+
+/// The id of a line: the lines of an instant stand in order of the changes that they are of. It holds no time of its own.
+fn line(one: &FollowUp, place: usize) -> Uuid {
+    let mut bytes = *one.id.uuid().as_bytes();
+    bytes[..6].copy_from_slice(&one.revision.to_be_bytes()[2..]);
+    // A chain of escalation has few steps.
+    bytes[6..8].copy_from_slice(&[0, u8::try_from(place).unwrap_or(u8::MAX)]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
 /// The lines of a history after a place, oldest first, one more than `size`.

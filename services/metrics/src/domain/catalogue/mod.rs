@@ -110,6 +110,13 @@ impl Metric {
         self.0
     }
 
+    /// Whether it is of customers, leads and partners, and of those who work for the company only where the question names the
+    /// party: so are all that feedback tells of.
+    #[must_use]
+    pub const fn is_of_outsiders(self) -> bool {
+        !matches!(self.0.family, Family::Interactions)
+    }
+
     /// How it is reckoned.
     #[must_use]
     pub const fn reckoning(self) -> Reckoning {
@@ -164,6 +171,7 @@ impl Metric {
             | Reckoning::Ease
             | Reckoning::Agreement
             | Reckoning::Yes
+            | Reckoning::Answering
             | Reckoning::Kind(_)
             | Reckoning::Emotions
             | Reckoning::Hurt

@@ -27,7 +27,9 @@ pub(super) const NPS: Entry = Entry {
               of answers counted; with none there is no value. Interval: adjusted Wald (n + 3, promoters + ¾, \
               detractors + ¾), centred on the adjusted score and kept within ±100; the value is the score itself. \
               Comparison: z test of the adjusted scores. Transactional answers are never mixed in. Answers on \
-              another scale (1 to 10) are a point of their own. Groups that rest on fewer customers than the \
+              another scale are a point of their own: of 1 to 10 as of 0 to 10, of a scale whose low end is the good \
+              one as of its mirror image; of any other, where no promoters are defined, n and the distribution \
+              without a value. Groups that rest on fewer customers than the \
               tenant's threshold are suppressed, and with them those that would give them away.",
     unit: "-100 to 100",
     source: "Reichheld, HBR 81(12) (2003); Rocks, The American Statistician 70 (2016) for the interval; Kish, \

@@ -123,12 +123,17 @@ pub fn facts(metric: &str, event: &Event, by_topic: bool) -> Vec<Fact> {
             let named = [
                 ("type", changed.kind.as_str()),
                 ("channel", &changed.channel),
-                ("party", "customer"),
+                ("party", party(changed.party)),
                 ("survey", &changed.survey_id),
             ];
-            let whole = fact(event, &named, &changed.dimensions, Said::Yes(changed.status == "completed"));
-            let reached = ["delivered", "started", "completed", "expired"].contains(&changed.status.as_str());
-            reached.then_some(whole).into_iter().collect()
+            let status = changed.status.as_str();
+            let said = Said::Invited {
+                told: changed.deliver_time.is_some() || status == "delivered",
+                reached: status != "invited",
+                answered: status == "completed",
+            };
+            let whole = Fact { series: changed.channel.clone(), ..fact(event, &named, &changed.dimensions, said) };
+            (!["cancelled", "failed"].contains(&status)).then_some(whole).into_iter().collect()
         }
         Some(Payload::PromiseChanged(changed)) if !changed.deleted && metric == "promise_kept_rate" => {
             let named = [("channel", changed.channel.as_str()), ("party", "customer"), ("team", &changed.team)];
@@ -191,7 +196,10 @@ fn score_feels(changed: &ResponseChanged) -> Option<i32> {
         }
     };
     Some(match (changed.kind.as_str(), first.scale_max) {
-        ("nps" | "tnps", _) => feels(first.value >= 9, first.value <= 6),
+        ("nps" | "tnps", 10) if first.scale_min < 2 => {
+            let value = if first.reversed { 10 + first.scale_min - first.value } else { first.value };
+            feels(value >= 9, value <= 6)
+        }
         ("csat", most) => feels(first.value >= first.top_box, first.value <= if most >= 5 { 2 } else { 1 }),
         ("ces", 7) => feels(first.value >= 5, first.value <= 3),
         ("ces", _) => feels(first.value <= 2, first.value >= 4),
@@ -311,6 +319,7 @@ pub fn figures(query: &QueryMetricRequest, facts: &[&Fact], everything: &[Fact])
         }
         "fcr_operational" | "fcr_ticket" | "reopen_rate" => return matured(query, facts, everything),
         "sentiment_index" | "emotion_share" => return read(metric, facts),
+        "response_rate" => return asked(facts),
         _ => {}
     }
     let mut by_series: BTreeMap<&str, Vec<&Fact>> = BTreeMap::new();
@@ -334,6 +343,18 @@ pub fn figures(query: &QueryMetricRequest, facts: &[&Fact], everything: &[Fact])
     by_series.into_iter().map(named).collect()
 }
 
+/// Who answered of those whom it reached; of a channel on which nobody tells of deliveries, of those whom it was sent to.
+fn asked(facts: &[&Fact]) -> Vec<Point> {
+    let is_told = |channel: &str| {
+        facts.iter().any(|fact| fact.series == channel && matches!(fact.said, Said::Invited { told: true, .. }))
+    };
+    let counts = |fact: &&&Fact| matches!(fact.said, Said::Invited { reached: true, .. }) || !is_told(&fact.series);
+    let counted: Vec<_> = facts.iter().filter(counts).collect();
+    let answered = counted.iter().filter(|fact| matches!(fact.said, Said::Invited { answered: true, .. })).count();
+    let share = (!counted.is_empty()).then(|| answered as f64 / counted.len() as f64);
+    share.map(|share| point(Some(share), counted.len())).into_iter().collect()
+}
+
 fn of_series(metric: &str, series: &str, facts: &[&Fact]) -> Point {
     let share = |yes: &dyn Fn(&Said) -> bool| {
         let part = facts.iter().filter(|fact| yes(&fact.said)).count();
@@ -344,7 +365,6 @@ fn of_series(metric: &str, series: &str, facts: &[&Fact]) -> Point {
         | "containment_rate"
         | "sla_met"
         | "loop_closed_rate"
-        | "response_rate"
         | "promise_kept_rate"
         | "negative_feedback_share" => share(&|said| matches!(said, Said::Yes(true))),
         "unanswered_share" => share(&|said| matches!(said, Said::Asked(_, 0))),
@@ -386,7 +406,10 @@ fn answered(metric: &str, series: &str, facts: &[&Fact]) -> Point {
     };
     let scale = series.rsplit(' ').next().expect("a word");
     let value = match (metric, scale) {
-        ("nps" | "tnps", _) => 100.0 * (share(&|value, _| value >= 9) - share(&|value, _| value <= 6)),
+        ("nps" | "tnps", "0..10" | "1..10") => 100.0 * (share(&|value, _| value >= 9) - share(&|value, _| value <= 6)),
+        ("nps" | "tnps", "0..10r") => 100.0 * (share(&|value, _| value <= 1) - share(&|value, _| value >= 4)),
+        // Nobody says who would be a promoter.
+        ("nps" | "tnps", _) => f64::NAN,
         ("expectation_gap", _) => 100.0 * (share(&|value, _| value == 3) - share(&|value, _| value == 1)),
         ("fcr_asked", _) => share(&|value, _| value == 1),
         ("csat_top_box", _) => share(&|_, top| top),
@@ -404,7 +427,7 @@ fn answered(metric: &str, series: &str, facts: &[&Fact]) -> Point {
         let count = |bar: i32| answers.iter().filter(|(value, _, _)| *value == bar).count() as i64;
         distribution = (min..=max).map(count).collect();
     }
-    Point { distribution, ..point(Some(value), answers.len()) }
+    Point { distribution, ..point(Some(value).filter(|value| !value.is_nan()), answers.len()) }
 }
 
 fn index(facts: &[&Fact]) -> Point {

@@ -39,6 +39,8 @@ pub enum Said {
     Text(Option<f64>, BTreeSet<String>),
     /// How many were asked, and how many of them answered.
     Asked(i64, i64),
+    /// An invitation: whether its delivery was told, whether it is known to have arrived, whether it was answered.
+    Invited { told: bool, reached: bool, answered: bool },
     /// A contact on an issue, and whether its ticket was transferred.
     Contact(String, bool),
     /// A solution: further contacts, openings, and whether it was transferred.
@@ -77,6 +79,9 @@ impl PartialEq for Point {
             && near(self.coverage, other.coverage)
     }
 }
+
+/// All that are made from interactions alone.
+const COMMERCE: [&str; 5] = ["interactions", "revenue", "customers", "repeat_customer_share", "channel_share"];
 
 impl Truth {
     pub fn of(events: &[Event]) -> Self {
@@ -124,7 +129,13 @@ impl Truth {
             let values = axes.iter().map(|name| fact.dimensions.get(name).cloned().unwrap_or_default());
             (values.collect::<Vec<_>>(), start(query.grain(), fact.at))
         };
-        let counts = |facts: Vec<Fact>| facts.into_iter().filter(|fact| admits(fact) && within(query, fact.at));
+        // What feedback tells of is nobody's who works for the company, but where the party is asked for.
+        let all = COMMERCE.contains(&metric)
+            || query.group_by.iter().any(|name| name == "party")
+            || query.filter.contains("party");
+        let theirs = |fact: &Fact| all || fact.dimensions.get("party").is_none_or(|party| party != "employee");
+        let counts =
+            |facts: Vec<Fact>| facts.into_iter().filter(|fact| admits(fact) && theirs(fact) && within(query, fact.at));
         let mut groups: BTreeMap<(Vec<String>, Option<i64>), Vec<Fact>> = BTreeMap::new();
         for fact in counts(self.facts(metric, by_topic)) {
             groups.entry(place(&fact)).or_default().push(fact);
@@ -215,7 +226,7 @@ fn figures(query: &QueryMetricRequest, facts: &[&Fact], everything: &[Fact]) -> 
 /// What an event contributes to a metric, in order.
 fn facts(metric: &str, event: &Event, customer: &str, by_topic: bool) -> Vec<Fact> {
     let found = match metric {
-        "interactions" | "revenue" | "customers" | "repeat_customer_share" | "channel_share" => interaction(event),
+        _ if COMMERCE.contains(&metric) => interaction(event),
         _ => feedback::facts(metric, event, by_topic),
     };
     let numbered = found.into_iter().enumerate();
