@@ -56,7 +56,7 @@ pub(super) enum Test {
     /// To be one of these.
     Named(Vec<Uuid>),
     /// To have such a row.
-    One(Leaf),
+    One(Box<Leaf>),
 }
 
 /// Rows of a table, each of a customer.
@@ -135,7 +135,7 @@ impl Test {
     fn leaves(&mut self) -> Vec<&mut Leaf> {
         match self {
             Self::All(parts) | Self::Any(parts) => parts.iter_mut().flat_map(Self::leaves).collect(),
-            Self::One(leaf) => vec![leaf],
+            Self::One(leaf) => vec![&mut **leaf],
             Self::Named(_) => Vec::new(),
         }
     }
@@ -182,7 +182,7 @@ impl Test {
         };
         let found = parts.iter().enumerate().filter_map(|(at, part)| match part {
             Self::One(leaf) => match leaf.size {
-                Size::Until(until) => Some((at, leaf, until)),
+                Size::Until(until) => Some((at, &**leaf, until)),
                 Size::Few(_) | Size::Many => None,
             },
             Self::All(_) | Self::Any(_) | Self::Named(_) => None,

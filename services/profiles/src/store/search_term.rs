@@ -45,7 +45,7 @@ pub(super) fn with_prefix(rx: &Rx, prefix: &str) -> Test {
     let query = query.filter(Column::Tenant.eq(rx.tenant().uuid()));
     // Words are compared byte by byte, and none has the last character there is.
     let query = query.filter(Column::Term.gte(prefix)).filter(Column::Term.lt(format!("{prefix}\u{10ffff}")));
-    Test::One(Leaf::new(query.into_query(), (Entity, Column::CustomerId), false))
+    Test::One(Box::new(Leaf::new(query.into_query(), (Entity, Column::CustomerId), false)))
 }
 
 const INSERT: Bulk = Bulk { table: "search_term", columns: &["tenant", "term", "customer_id"], suffix: "" };

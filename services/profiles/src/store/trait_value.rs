@@ -163,7 +163,7 @@ pub(super) fn test(rx: &Rx, sieve: &Sieve) -> Option<Test> {
         Sieve::Compare { path, how, value } => match (name(path)?, value) {
             (Name::Time(column), Constant::Time(at)) => {
                 let is = Expr::col((profile::Entity, column)).binary(binary(*how), Expr::value(at.micros()));
-                Some(Test::One(Leaf::of_profiles(rx, Condition::all().add(is))))
+                Some(Test::One(Box::new(Leaf::of_profiles(rx, Condition::all().add(is)))))
             }
             (Name::Time(_), _) => None,
             (Name::Trait(name), value) => {
@@ -209,7 +209,7 @@ fn name(path: &[String]) -> Option<Name<'_>> {
 fn of_trait(rx: &Rx, name: &str, is: Condition, in_order: bool) -> Test {
     let query = Entity::find().select_only().column(Column::CustomerId);
     let query = query.filter(Column::Tenant.eq(rx.tenant().uuid())).filter(Column::Name.eq(name)).filter(is);
-    Test::One(Leaf::new(query.into_query(), (Entity, Column::CustomerId), in_order))
+    Test::One(Box::new(Leaf::new(query.into_query(), (Entity, Column::CustomerId), in_order)))
 }
 
 fn compare(how: Comparison, value: &Constant) -> Condition {
