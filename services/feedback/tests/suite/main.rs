@@ -18,6 +18,7 @@ mod lists;
 mod loops;
 mod mentions;
 mod moves;
+mod nobody;
 mod partial;
 mod population;
 mod promises;

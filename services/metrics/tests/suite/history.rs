@@ -360,6 +360,7 @@ impl Teller {
             kind: pick(random, &["nps", "csat"]),
             status: pick(random, &statuses),
             channel: pick(random, &["web", "email"]),
+            anonymous: pick(random, &["named", "named", "named", "anonymous"]) == "anonymous",
             invite_time: Some(timestamp(at)),
             dimensions: city(random),
             ..InvitationChanged::default()

@@ -75,7 +75,8 @@ pub(super) const RESPONSE_RATE: Entry = Entry {
     direction: Direction::Higher,
     formula: "Invitations answered in full / invitations delivered, by the time of inviting: those that were \
               delivered, started, completed or expired; not those of which nobody knows yet whether they arrived, \
-              nor cancelled or failed ones. n is the number of invitations delivered; with none there is no value. \
+              nor cancelled or failed ones, nor those to anonymous surveys, of which nobody knows whether they were \
+              answered. n is the number of invitations delivered; with none there is no value. \
               Interval: Wilson. Comparison: pooled two-proportion z test. Suppression as for nps.",
     unit: "share from 0 to 1",
     source: "AAPOR Standard Definitions, 10th ed. (2023), RR1. Wilson, JASA 22 (1927) for the interval; Fleiss, \

@@ -128,7 +128,7 @@ pub fn facts(metric: &str, event: &Event, by_topic: bool) -> Vec<Fact> {
             ];
             let whole = fact(event, &named, &changed.dimensions, Said::Yes(changed.status == "completed"));
             let reached = ["delivered", "started", "completed", "expired"].contains(&changed.status.as_str());
-            reached.then_some(whole).into_iter().collect()
+            (reached && !changed.anonymous).then_some(whole).into_iter().collect()
         }
         Some(Payload::PromiseChanged(changed)) if !changed.deleted && metric == "promise_kept_rate" => {
             let named = [("channel", changed.channel.as_str()), ("party", "customer"), ("team", &changed.team)];
