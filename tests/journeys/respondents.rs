@@ -1,13 +1,16 @@
 //! What respondents do, who have no key and no script: they answer by a link, go on later, want to be asked no more, and erase
 //! what they said without a name.
 
+use std::time::Duration;
+
 use rapport_api::common::v1::Identifier;
 use rapport_api::feedback::v1::answer::Value;
 use rapport_api::feedback::v1::response_service_client::ResponseServiceClient;
 use rapport_api::feedback::v1::survey_service_client::SurveyServiceClient;
 use rapport_api::feedback::v1::{
-    Asking, CheckEligibilityRequest, CreateSurveyRequest, Invitation, InviteCustomerRequest, ListResponsesRequest,
-    NotInvitedReason, PublishSurveyRequest, Question, QuestionType, Response, ResponseState, Survey, SurveyKind,
+    Asking, CheckEligibilityRequest, CreateSurveyRequest, GetSurveyDropOffRequest, Invitation, InviteCustomerRequest,
+    ListResponsesRequest, NotInvitedReason, PublishSurveyRequest, Question, QuestionType, Response, ResponseState,
+    Survey, SurveyKind,
 };
 use rapport_api::profiles::v1::IdentifyRequest;
 use rapport_api::profiles::v1::profile_service_client::ProfileServiceClient;
@@ -97,6 +100,7 @@ async fn answers_and_leaves(shape: Shape) {
     let (browser, at) = (Browser::at(&suite.address, "fa-IR,fa;q=0.9"), format!("/survey/{token}"));
     let page = browser.get(&at);
     assert!(page.says("<html lang=\"fa\" dir=\"rtl\">") && page.says("چقدر احتمال دارد؟"), "{}", page.body);
+    tokio::time::sleep(Duration::from_millis(5)).await;
     let page = browser.fill(&at, &page, &[("go", "next"), ("q-nps", "۴")]);
     assert!(page.says("چرا؟"), "{}", page.body);
     let held = responses(&client, &survey_id).await;
@@ -105,6 +109,7 @@ async fn answers_and_leaves(shape: Shape) {
     let browser = Browser::at(&suite.address, "en");
     let page = browser.get(&at);
     assert!(page.says("چرا؟"), "{}", page.body);
+    tokio::time::sleep(Duration::from_millis(5)).await;
     let page = browser.fill(&at, &page, &[("go", "next"), ("q-why", "گران بود")]);
     assert_eq!(page.status, 200, "{}", page.body);
     let held = responses(&client, &survey_id).await;
@@ -113,6 +118,11 @@ async fn answers_and_leaves(shape: Shape) {
     assert!(held[0].answers.iter().any(|answer| answer.value == Some(Value::Number(4))));
     until("the answer counts", || async { total(&client, "nps").await == (Some(-100.0), 1) }).await;
     assert_eq!(browser.get(&at).status, 410, "it was used");
+    // Each question stood alone on its page, so that the page knows how long it took.
+    let request = GetSurveyDropOffRequest { survey_id: survey_id.clone(), ..GetSurveyDropOffRequest::default() };
+    let told =
+        SurveyServiceClient::new(client.clone()).get_survey_drop_off(request).await.expect("counted").into_inner();
+    assert!(told.questions.iter().all(|it| it.timed == 1 && it.median_milliseconds > Some(0)), "{told:?}");
 
     let at = format!("{at}/unsubscribe");
     assert!(browser.get(&at).says("Do not ask me again"));
@@ -157,7 +167,16 @@ async fn says_and_erases(shape: Shape) {
     let code = done.hidden().into_iter().find(|(name, _)| name == "code").expect("a code").1;
     let held = responses(&client, &survey_id).await;
     assert_eq!((held.len(), held[0].state(), held[0].subject_id.as_str()), (1, ResponseState::Complete, ""));
-    assert_eq!(browser.fill(&at, &page, &sent).status, 410, "a token is used once");
+    let again = browser.fill(&at, &page, &sent);
+    assert_eq!((again.status, &again.body), (200, &done.body), "sent twice it is answered alike");
+    // By the link nobody finds out that it was used: it asks again, and what is said then is thanked for and not kept.
+    let page = browser.get(&at);
+    assert!(page.says("How likely?") && page.says("This link counts once"), "{}", page.body);
+    let page = browser.fill(&at, &page, &[("go", "next"), ("q-nps", "1")]);
+    let other = browser.fill(&at, &page, &[("go", "next"), ("q-why", "another")]);
+    assert!(other.says("Thank you"), "{}", other.body);
+    let held = responses(&client, &survey_id).await;
+    assert_eq!((held.len(), held[0].comment.as_str()), (1, "because"));
     assert!(browser.post("/erase", &[("code", &token)]).says("Your answers are erased"), "it says so of anything");
     assert_eq!(responses(&client, &survey_id).await.len(), 1);
     assert!(browser.fill("/erase", &browser.get("/erase"), &[("code", &code)]).says("Your answers are erased"));

@@ -86,8 +86,8 @@ pub async fn build(platform: &Platform, config: Config) -> Result<Gateway, Fault
         clock: Arc::clone(&platform.clock),
     });
     let page =
-        config.page.enabled.then(|| Page::new(&config.page, platform.peers.clone(), Arc::clone(&platform.clock)));
-    let page = page.map(|page| Stacked::new(outer(page, platform)));
+        || Page::new(&config.page, platform.peers.clone(), Arc::clone(&platform.clock), platform.page_key.clone());
+    let page = config.page.enabled.then(page).map(|page| Stacked::new(outer(page, platform)));
     let service = Stacked::new(Entrance::new(outer(door, platform), page));
     Ok(Gateway { name: "gateway", service, readiness, browsers: config.page.enabled, admin })
 }

@@ -79,12 +79,12 @@ impl<'a> At<'a> {
     }
     fn min_len(&self, out: &mut Violations, text: &str, least: usize) {
         if text.chars().take(least).count() < least {
-            self.broken(out, "string.min_len", format!("must have at least {least} characters"));
+            self.broken(out, "string.min_len", format!("must have at least {}", counted(least, "character")));
         }
     }
     fn max_len(&self, out: &mut Violations, text: &str, most: usize) {
         if text.len() > most && text.chars().count() > most {
-            self.broken(out, "string.max_len", format!("must have at most {most} characters"));
+            self.broken(out, "string.max_len", format!("must have at most {}", counted(most, "character")));
         }
     }
     fn pattern(&self, out: &mut Violations, text: &str, pattern: &Regex) {
@@ -126,12 +126,12 @@ impl<'a> At<'a> {
     }
     fn min_items(&self, out: &mut Violations, held: usize, least: usize) {
         if held < least {
-            self.broken(out, "repeated.min_items", format!("must have at least {least} items"));
+            self.broken(out, "repeated.min_items", format!("must have at least {}", counted(least, "item")));
         }
     }
     fn max_items(&self, out: &mut Violations, held: usize, most: usize) {
         if held > most {
-            self.broken(out, "repeated.max_items", format!("must have at most {most} items"));
+            self.broken(out, "repeated.max_items", format!("must have at most {}", counted(most, "item")));
         }
     }
     fn unique<T: Ord>(&self, out: &mut Violations, items: &[T]) {
@@ -153,6 +153,11 @@ impl<'a> At<'a> {
             self.broken(out, "duration.range", format!("{}, in seconds", range(least, most)));
         }
     }
+}
+
+/// So many of something: "1 character", "2 characters".
+fn counted(count: usize, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
 }
 
 fn range<T: fmt::Display>(least: Option<T>, most: Option<T>) -> String {

@@ -130,6 +130,15 @@ fn lengths_count_characters_not_bytes() {
 }
 
 #[test]
+fn one_is_said_as_one() {
+    let said = |violations: &Violations| violations.as_slice().first().map(|one| one.description.clone());
+    let token = rapport_api::feedback::v1::ReadTokenRequest::default();
+    assert_eq!(said(&check(&token)), Some("must have at least 1 character".to_owned()));
+    let token = rapport_api::feedback::v1::ReadTokenRequest { token: "x".repeat(129) };
+    assert_eq!(said(&check(&token)), Some("must have at most 128 characters".to_owned()));
+}
+
+#[test]
 fn every_element_of_the_contract_has_a_comment() {
     let pool = prost_reflect::DescriptorPool::decode(DESCRIPTOR_SET).expect("the descriptor set");
     let mut bare = Vec::new();

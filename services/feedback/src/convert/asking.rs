@@ -33,6 +33,17 @@ pub fn note(message: Option<&proto::Asking>, out: &mut Violations) {
             out.add(field, "asking.reminders", "must be longer than the one before");
         }
     }
+    let life = parse(message.clone()).life();
+    for (place, _) in message.reminders.iter().enumerate().filter(|(_, after)| duration(after) >= life) {
+        let field = format!("survey.asking.reminders[{place}]");
+        if !out.as_slice().iter().any(|known| known.field == field) {
+            out.add(
+                field,
+                "asking.reminders",
+                "must be shorter than expire_after, which is 14 days where it is absent",
+            );
+        }
+    }
     for (place, after) in message.ask_after.iter().enumerate() {
         if after.delay.as_ref().is_some_and(|delay| delay.seconds < 0 || delay.nanos < 0) {
             out.add(format!("survey.asking.ask_after[{place}].delay"), "duration.gte", "must not be negative");

@@ -14,10 +14,11 @@ fn translations<M: FromIterator<(String, String)>>(text: &Text) -> M {
     text.translations.iter().map(|(tag, text)| (tag.clone(), text.clone())).collect()
 }
 
-/// A question whose form was checked; what it must be beside that, the domain says.
-pub fn question(message: proto::Question) -> Option<Question> {
-    let (kind, measures) = (kind(message.r#type())?, measures(message.measures()));
-    Some(Question {
+/// A question; what it must be, the domain says. One of a type that nobody knows stands as a text, so that those after it keep
+/// their places: what is said of it then is passed over.
+pub fn question(message: proto::Question) -> Question {
+    let (kind, measures) = (kind(message.r#type()).unwrap_or(QuestionType::Text), measures(message.measures()));
+    Question {
         id: message.question_id,
         kind,
         measures,
@@ -40,7 +41,7 @@ pub fn question(message: proto::Question) -> Option<Question> {
         show_if: message.show_if,
         branches: message.branches.into_iter().map(branch).collect(),
         group: message.shuffle_group,
-    })
+    }
 }
 
 /// A scale.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rapport_api::check;
 use rapport_api::feedback::v1 as proto;
-use rapport_kernel::{Fault, TenantId};
+use rapport_kernel::{Fault, RequestId, TenantId};
 
 use super::{answer, invitation, optional, request_id, response, submission, time};
 use crate::domain::asking::token::{Scope, Token, unknown};
@@ -30,6 +30,8 @@ pub struct Asked {
     pub language: String,
     /// The partial answer that is gone on with.
     pub response: Option<ResponseId>,
+    /// The request of which it is asked whether it was taken.
+    pub request: Option<RequestId>,
 }
 
 /// Whose questionnaire.
@@ -42,6 +44,7 @@ pub fn asked(message: proto::GetInvitedQuestionnaireRequest, tenant: TenantId) -
         token: Token::expect(&message.token, Scope::Invitation, tenant),
         language: message.language,
         response: optional(&message.response_id)?.map(ResponseId::from_uuid),
+        request: request_id(&message.request_id)?,
     })
 }
 
@@ -49,11 +52,7 @@ pub fn asked(message: proto::GetInvitedQuestionnaireRequest, tenant: TenantId) -
 ///
 /// # Errors
 /// INVALID_ARGUMENT with every broken rule.
-pub fn submit(
-    message: proto::SubmitInvitedResponseRequest,
-    bytes: Vec<u8>,
-    tenant: TenantId,
-) -> Result<Submission, Fault> {
+pub fn submit(message: proto::SubmitInvitedResponseRequest, tenant: TenantId) -> Result<Submission, Fault> {
     let mut out = check(&message);
     for (question, _) in message.times.iter().filter(|(_, time)| submission::millis(time).is_none()) {
         out.add(format!("times[\"{question}\"]"), "duration.range", "must not be negative");
@@ -78,7 +77,7 @@ pub fn submit(
         answered_at: None,
     };
     let token = Token::expect(&message.token, Scope::Invitation, tenant);
-    Ok(Submission { request: request_id(&message.request_id)?, bytes, token, new })
+    Ok(Submission { request: request_id(&message.request_id)?, token, new })
 }
 
 /// Whose consent is withdrawn.
@@ -113,6 +112,8 @@ pub fn render(form: &InvitedForm) -> proto::InvitedQuestionnaire {
         anonymous: form.invitation.anonymous,
         channel: form.invitation.channel.clone(),
         language: form.language.clone(),
+        taken: None,
+        max_uses: i32::try_from(form.invitation.max_uses).unwrap_or(i32::MAX),
     }
 }
 

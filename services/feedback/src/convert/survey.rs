@@ -43,21 +43,50 @@ pub fn create(message: proto::CreateSurveyRequest) -> Result<(Option<RequestId>,
     check_name(&survey.name, &mut out);
     asking::note(survey.asking.as_ref(), &mut out);
     let every = FIELDS.into_iter().collect();
+    let unsure = Unsure::of(&survey, kind.is_none());
     let change = change(survey, &every);
     // What the questions must be is looked at together with how they were written: one answer names all.
-    if let Some(kind) = kind
-        && let Err(found) = change.make(kind)
-    {
-        merge(&mut out, &found);
+    if let Err(found) = change.make(kind.unwrap_or(SurveyKind::Custom)) {
+        unsure.merge(&mut out, &found);
     }
     out.check()?;
     let kind = kind.ok_or_else(|| Fault::internal("the kind of a survey was not checked"))?;
     Ok((request_id(&message.request_id)?, kind, change))
 }
 
-fn merge(out: &mut Violations, found: &Violations) {
-    for violation in found.as_slice() {
-        add(out, &violation.field, violation.rule, &violation.description);
+/// What cannot be judged of a survey, for what it rests on is broken itself.
+#[derive(Clone, Debug, Default)]
+pub struct Unsure {
+    /// Whether the kind is not known: what its questions measure, and on which scale, rests on it.
+    kind: bool,
+    /// Where the questions stand whose type is not known; conditions may read them.
+    questions: Vec<String>,
+}
+
+impl Unsure {
+    fn of(survey: &proto::Survey, kind: bool) -> Self {
+        let untyped = |(place, question): (usize, &proto::Question)| {
+            (question.r#type() == proto::QuestionType::Unspecified).then(|| format!("survey.questions[{place}]."))
+        };
+        Self { kind, questions: survey.questions.iter().enumerate().filter_map(untyped).collect() }
+    }
+
+    /// Notes what else was found to be broken, as far as that is sure, and where nothing is noted yet.
+    pub fn merge(&self, out: &mut Violations, found: &Violations) {
+        let of_kind = |field: &str| {
+            let parts = ["scale", "measures", "top_box", "weight"];
+            field == "survey.questions" || field.rsplit('.').next().is_some_and(|part| parts.contains(&part))
+        };
+        let reads = |field: &str| field.ends_with(".show_if") || field.ends_with(".condition");
+        for violation in found.as_slice() {
+            let field = violation.field.as_str();
+            let is_unsure = self.kind && of_kind(field)
+                || self.questions.iter().any(|at| field.starts_with(at))
+                || !self.questions.is_empty() && reads(field);
+            if !is_unsure {
+                add(out, field, violation.rule, &violation.description);
+            }
+        }
     }
 }
 
@@ -81,7 +110,7 @@ fn change(survey: proto::Survey, fields: &BTreeSet<&str>) -> Change {
     let is = |field: &str| fields.contains(field);
     let welcome = question::text(survey.welcome, survey.welcome_translations);
     let thanks = question::text(survey.thanks, survey.thanks_translations);
-    let questions = survey.questions.into_iter().filter_map(question::question).collect();
+    let questions = survey.questions.into_iter().map(question::question).collect();
     let asking = survey.asking.map(asking::parse).unwrap_or_default();
     let hidden = survey.hidden_fields.into_iter().map(question::hidden).collect();
     Change {
@@ -112,12 +141,16 @@ pub struct Update {
     pub etag: String,
     /// What changes.
     pub change: Change,
+    /// What is broken of it already: it is refused, with all that the survey itself finds broken.
+    pub broken: Violations,
+    /// What of the survey's own findings is not sure.
+    pub unsure: Unsure,
 }
 
-/// A change.
+/// A change. What is broken of it is told with it, so that the survey it is of has its say too.
 ///
 /// # Errors
-/// INVALID_ARGUMENT with every broken rule.
+/// INVALID_ARGUMENT with every broken rule, where it does not name a survey.
 pub fn update(message: proto::UpdateSurveyRequest) -> Result<Update, Fault> {
     let mut out = check(&message);
     let survey = message.survey.unwrap_or_default();
@@ -144,14 +177,15 @@ pub fn update(message: proto::UpdateSurveyRequest) -> Result<Update, Fault> {
     if fields.contains("asking") {
         asking::note(survey.asking.as_ref(), &mut out);
     }
-    out.check()?;
-    let (survey_id, etag) = (id(&survey.survey_id)?, survey.etag.clone());
-    Ok(Update {
-        request_id: request_id(&message.request_id)?,
-        survey: survey_id,
-        etag,
-        change: change(survey, &fields),
-    })
+    let (Ok(survey_id), Ok(request_id)) = (id(&survey.survey_id), request_id(&message.request_id)) else {
+        out.check()?;
+        return Err(Fault::internal("the ids of a change were not checked"));
+    };
+    let is_kind_unknown = fields.contains("kind") && kind(survey.kind()).is_none();
+    let unsure = Unsure::of(&survey, is_kind_unknown);
+    let etag = survey.etag.clone();
+    let change = change(survey, &fields);
+    Ok(Update { request_id, survey: survey_id, etag, change, broken: out, unsure })
 }
 
 /// Which survey to return.
@@ -269,14 +303,15 @@ fn statement(statement: &Statement, language: &str) -> proto::Statement {
 /// # Errors
 /// INVALID_ARGUMENT with every broken rule.
 pub fn drop_off(message: &proto::GetSurveyDropOffRequest) -> Result<Asked, Fault> {
-    check(message).check()?;
+    let mut out = check(message);
     let at = |at: &Option<prost_types::Timestamp>| at.as_ref().and_then(|at| instant(at).ok());
-    Ok(Asked {
-        survey: id(&message.survey_id)?,
-        version: Some(message.version).filter(|version| *version > 0),
-        from: at(&message.start_time),
-        until: at(&message.end_time),
-    })
+    let (from, until) = (at(&message.start_time), at(&message.end_time));
+    if from.zip(until).is_some_and(|(from, until)| until < from) {
+        add(&mut out, "end_time", "end_time.order", "must not be before start_time");
+    }
+    out.check()?;
+    let version = Some(message.version).filter(|version| *version > 0);
+    Ok(Asked { survey: id(&message.survey_id)?, version, from, until })
 }
 
 /// The drop-off as the contract has it.
@@ -286,6 +321,7 @@ pub fn drop_off(message: &proto::GetSurveyDropOffRequest) -> Result<Asked, Fault
 pub fn render_drop_off(counted: &DropOff, newest: &Form) -> Result<proto::SurveyDropOff, Fault> {
     let count = |count: u64| i64::try_from(count).map_err(Fault::internal);
     let step = |(question_id, step): (String, Step)| {
+        let quartiles = step.quartiles();
         Ok(proto::QuestionDropOff {
             question_id,
             reached: count(step.reached)?,
@@ -293,6 +329,8 @@ pub fn render_drop_off(counted: &DropOff, newest: &Form) -> Result<proto::Survey
             left: count(step.left)?,
             median_milliseconds: step.median().map(count).transpose()?,
             timed: i64::try_from(step.timed()).map_err(Fault::internal)?,
+            lower_quartile_milliseconds: quartiles.map(|(lower, _)| count(lower)).transpose()?,
+            upper_quartile_milliseconds: quartiles.map(|(_, upper)| count(upper)).transpose()?,
         })
     };
     Ok(proto::SurveyDropOff {

@@ -248,7 +248,8 @@ fn check(question: &Question, value: &Given, said: &Said) -> Result<Given, Strin
                 return Err("must have at least 1 character".to_owned());
             }
             if text.expose().chars().count() > most as usize {
-                return Err(format!("must have at most {most} characters"));
+                let characters = if most == 1 { "character" } else { "characters" };
+                return Err(format!("must have at most {most} {characters}"));
             }
             Ok(value.clone())
         }

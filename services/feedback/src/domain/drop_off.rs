@@ -48,7 +48,12 @@ impl Step {
     /// The median of the times spent, in milliseconds.
     #[must_use]
     pub fn median(&self) -> Option<u64> {
-        median(&self.times)
+        quantile(&self.times, 2)
+    }
+    /// The lower and the upper quartile of the times spent, in milliseconds.
+    #[must_use]
+    pub fn quartiles(&self) -> Option<(u64, u64)> {
+        quantile(&self.times, 1).zip(quantile(&self.times, 3))
     }
     /// Of how many the time is known.
     #[must_use]
@@ -105,18 +110,51 @@ impl DropOff {
     /// The median of the times from beginning to completion, in milliseconds.
     #[must_use]
     pub fn median(&self) -> Option<u64> {
-        median(&self.durations)
+        quantile(&self.durations, 2)
     }
 }
 
-/// The median; of an even number the mean of the two in the middle, rounded down.
-fn median(times: &[u64]) -> Option<u64> {
+/// A quartile (1 to 3; 2: the median): of those in order the one a quarter, half or three quarters of the way from the first to the
+/// last; where that lies between two, as far from the one to the other, rounded down (type 7 of Hyndman & Fan 1996).
+fn quantile(times: &[u64], quarter: usize) -> Option<u64> {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();
-    let middle = sorted.len() / 2;
-    match sorted.len() {
-        0 => None,
-        odd if odd % 2 == 1 => Some(sorted[middle]),
-        _ => Some(sorted[middle - 1].midpoint(sorted[middle])),
+    let way = sorted.len().checked_sub(1)? * quarter;
+    let (below, beyond) = (sorted[way / 4], u64::try_from(way % 4).unwrap_or_default());
+    let above = sorted.get(way / 4 + 1).copied().unwrap_or(below);
+    let step = u128::from(above - below) * u128::from(beyond) / 4;
+    Some(below + u64::try_from(step).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn quartiles_lie_between_those_beside_them() {
+        let all = |times: &[u64]| [1, 2, 3].map(|quarter| quantile(times, quarter));
+        assert_eq!(all(&[]), [None; 3]);
+        assert_eq!(all(&[7]), [Some(7); 3]);
+        // As R's quantile() and NumPy's percentile() have them by default.
+        assert_eq!(all(&[40, 10, 30, 20]), [Some(17), Some(25), Some(32)]);
+        assert_eq!(all(&[1, 2, 3, 4, 5]), [Some(2), Some(3), Some(4)]);
+        assert_eq!(all(&[0, u64::MAX]), [Some(u64::MAX / 4), Some(u64::MAX / 2), Some(u64::MAX / 4 * 3 + 2)]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_quarter_lies_at_or_below_the_lower_one_and_three_at_or_below_the_upper(
+            times in prop::collection::vec(0_u64..1_000_000, 1..60)
+        ) {
+            let [lower, median, upper] = [1, 2, 3].map(|quarter| quantile(&times, quarter).expect("there are some"));
+            prop_assert!(lower <= median && median <= upper);
+            let at_most = |figure: u64| times.iter().filter(|time| **time <= figure).count();
+            for (quarter, figure) in [(1, lower), (2, median), (3, upper)] {
+                prop_assert!(at_most(figure) * 4 >= (times.len() - 1) * quarter);
+                prop_assert!(times.iter().filter(|time| **time >= figure).count() * 4 >= (times.len() - 1) * (4 - quarter));
+            }
+        }
     }
 }

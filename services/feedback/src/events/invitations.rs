@@ -1,5 +1,5 @@
-//! What is published of invitations: each one's whole new state, or its tombstone. Of one to an anonymous survey neither when it was
-//! answered nor by what.
+//! What is published of invitations: each one's whole new state, or its tombstone. Of one to an anonymous survey not
+//! whether it was answered.
 
 use rapport_api::convert::timestamp;
 use rapport_api::events::v1::{Event, InvitationChanged, event::Payload};
@@ -26,6 +26,7 @@ pub fn changed(it: &Invitation) -> NewEvent {
         dimensions: it.respondent.dimensions.clone(),
         party: party_message(it.respondent.party).into(),
         campaign: it.spot.campaign.clone(),
+        anonymous: it.anonymous,
         deliver_time: it.delivered_at.map(timestamp),
     };
     event(it, it.revision, state)

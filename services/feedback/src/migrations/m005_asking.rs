@@ -16,19 +16,17 @@ const TABLES: &[&str] = &[
     "CREATE INDEX invitation_subject ON invitation (tenant, subject_id, invited_at)",
     // How many a survey asked, for quotas and lists.
     "CREATE INDEX invitation_survey ON invitation (tenant, survey_id, invited_at)",
-    // That an invitation to an anonymous survey was answered, until it is noted together with others': by no time, and without a
-    // word of the answer. The claim tells a retry of the same request.
-    "CREATE TABLE invitation_use (tenant {id} NOT NULL, survey_id {id} NOT NULL, invitation_id {id} NOT NULL, \
-     claim {bytes} NOT NULL, PRIMARY KEY (tenant, survey_id, invitation_id, claim))",
-    // Those of an invitation, where it is deleted or erased.
-    "CREATE INDEX invitation_use_of ON invitation_use (tenant, invitation_id)",
+    // That tokens of invitations to an anonymous survey were used: by no time, and without a word of the answer or the
+    // invitation, which the mark does not lead to. The claim tells a retry of the same request.
+    "CREATE TABLE invitation_use (tenant {id} NOT NULL, survey_id {id} NOT NULL, mark {bytes} NOT NULL, \
+     claim {bytes} NOT NULL, PRIMARY KEY (tenant, survey_id, mark, claim))",
     // Whom an event will ask, and whom it asked.
     "CREATE TABLE asking_task (tenant {id} NOT NULL, task_id {id} NOT NULL, survey_id {id} NOT NULL, \
      subject_id {id} NOT NULL, cause {text} NOT NULL, due_at BIGINT NOT NULL, body {text} NOT NULL, done SMALLINT NOT NULL, \
      PRIMARY KEY (tenant, task_id))",
     "CREATE INDEX asking_task_subject ON asking_task (tenant, subject_id)",
     "CREATE INDEX asking_task_survey ON asking_task (tenant, survey_id)",
-    // What is to be looked at again though nobody says anything: an invitation, a task, or the uses of an anonymous survey.
+    // What is to be looked at again though nobody says anything: an invitation, a task, or a wave.
     "CREATE TABLE asking_due (tenant {id} NOT NULL, item_id {id} NOT NULL, what {text} NOT NULL, due_at BIGINT NOT NULL, \
      PRIMARY KEY (tenant, item_id))",
     "CREATE INDEX asking_due_next ON asking_due (due_at)",

@@ -1,19 +1,33 @@
 //! `rapport.feedback.v1.RespondentService`: what the gateway's page asks for whoever holds a token.
 
-use prost::Message as _;
 use rapport_api::feedback::v1::respondent_service_server::RespondentService;
 use rapport_api::feedback::v1::{
     EraseByCodeRequest, EraseByCodeResponse, GetInvitedQuestionnaireRequest, InvitedQuestionnaire, InvitedResponse,
     ReadTokenRequest, ReadTokenResponse, SubmitInvitedResponseRequest, UnsubscribeRequest, UnsubscribeResponse,
 };
+use rapport_data::Answer;
+use rapport_kernel::Fault;
+use rapport_platform::Call;
 use rapport_platform::rpc::unary;
 use tonic::{Request, Response, Status};
 
 use crate::convert::{respondent as convert, response};
+use crate::domain;
 use crate::service::Asking;
 
 /// The service.
 pub struct RespondentRpc(pub Asking);
+
+impl RespondentRpc {
+    /// What was taken, with the code of an anonymous answer: it is in no stored one, but derived again.
+    fn taken(&self, call: &Call, answer: Answer<domain::Response>) -> Result<InvitedResponse, Fault> {
+        let mut taken = answer.message(response::render)?;
+        if let Some(id) = response::erasable(&taken) {
+            taken.erasure_code = self.0.code(call, id);
+        }
+        Ok(convert::taken(taken))
+    }
+}
 
 #[tonic::async_trait]
 impl RespondentService for RespondentRpc {
@@ -27,7 +41,9 @@ impl RespondentService for RespondentRpc {
     ) -> Result<Response<InvitedQuestionnaire>, Status> {
         unary(request, async |call, message| {
             let asked = convert::asked(message, call.tenant())?;
-            Ok(convert::render(&self.0.questionnaire(&call, asked).await?))
+            let form = self.0.questionnaire(&call, asked).await?;
+            let taken = form.taken.clone().map(|bytes| self.taken(&call, Answer::Replayed(bytes))).transpose()?;
+            Ok(InvitedQuestionnaire { taken, ..convert::render(&form) })
         })
         .await
     }
@@ -37,13 +53,8 @@ impl RespondentService for RespondentRpc {
         request: Request<SubmitInvitedResponseRequest>,
     ) -> Result<Response<InvitedResponse>, Status> {
         unary(request, async |call, message| {
-            let bytes = message.encode_to_vec();
-            let submission = convert::submit(message, bytes, call.tenant())?;
-            let mut taken = self.0.submit_invited(&call, submission).await?.message(response::render)?;
-            if let Some(id) = response::erasable(&taken) {
-                taken.erasure_code = self.0.code(&call, id);
-            }
-            Ok(convert::taken(taken))
+            let submission = convert::submit(message, call.tenant())?;
+            self.taken(&call, self.0.submit_invited(&call, submission).await?)
         })
         .await
     }

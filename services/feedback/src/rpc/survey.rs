@@ -102,6 +102,9 @@ impl SurveyService for SurveyRpc {
         unary(request, async |call, message| {
             let bytes = message.encode_to_vec();
             let update = convert::update(message)?;
+            if !update.broken.is_empty() {
+                return Err(self.surveys.refusal(&call, update).await);
+            }
             let receipt = Receipt::new("UpdateSurvey", update.request_id, &bytes, encode);
             let answer = self.surveys.update(&call, receipt, update.survey, update.etag, update.change).await?;
             answer.message(convert::render)

@@ -5,6 +5,7 @@ use rapport_kernel::{Fault, PageKey, Timestamp};
 use rapport_platform::Call;
 
 use super::Page;
+use crate::convert::survey::Update;
 use crate::domain::survey::{Change, Which};
 use crate::domain::{Survey, SurveyId, SurveyKind, SurveyState, Versioned};
 use crate::{events, store};
@@ -128,6 +129,18 @@ impl Surveys {
             }
         };
         self.db.until(call.deadline).write_once(call.tenant(), receipt, unit).await
+    }
+
+    /// Why a change is refused that is broken by itself: with all that is wrong with it for the survey it is of. Where there is
+    /// none, or it cannot be read, only what is known without it.
+    pub async fn refusal(&self, call: &Call, update: Update) -> Fault {
+        let mut broken = update.broken;
+        if let Ok(held) = self.get(call, update.survey, 0).await
+            && let Err(found) = update.change.apply(&held.version.definition)
+        {
+            update.unsure.merge(&mut broken, &found);
+        }
+        Fault::invalid(broken)
     }
 
     /// Opens a draft for responses.

@@ -19,6 +19,7 @@ mod loops;
 mod masked;
 mod mentions;
 mod moves;
+mod nobody;
 mod partial;
 mod poison;
 mod population;

@@ -1,8 +1,9 @@
 //! What surveys may ask: the usual questions of each kind, every type of question, and every broken rule named.
 
 use rapport_api::feedback::v1::{
-    Answer, Choice, ChoiceList, CreateSurveyRequest, GetSurveyRequest, ListStatementsRequest, MatrixAnswer, Question,
-    QuestionMeasure, QuestionType, Scale, SubmitResponseRequest, Survey, SurveyKind, answer::Value,
+    Answer, Asking, Choice, ChoiceList, CreateSurveyRequest, GetSurveyRequest, HiddenField, ListStatementsRequest,
+    MatrixAnswer, Question, QuestionMeasure, QuestionType, Scale, SubmitResponseRequest, Survey, SurveyKind,
+    UpdateSurveyRequest, answer::Value,
 };
 use rapport_data::Engine;
 use rapport_kernel::TenantId;
@@ -247,6 +248,77 @@ async fn every_broken_rule_of_a_survey_is_named_in_one_answer(#[case] engine: En
 #[case(Engine::Sqlite)]
 #[case(Engine::Postgres)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_contract_and_what_the_survey_itself_forbids_is_named_at_once(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let asking = Asking {
+        quota: -1,
+        reminders: [3_600, 7_200].map(|seconds| prost_types::Duration { seconds, nanos: 0 }).to_vec(),
+        expire_after: Some(prost_types::Duration { seconds: 7_200, nanos: 0 }),
+        ..Asking::default()
+    };
+    let mut reads = question("reads", QuestionType::Text);
+    reads.show_if = "answers.untyped <= 6".to_owned();
+    let broken = Survey {
+        name: "x".repeat(201),
+        anonymous: true,
+        hidden_fields: vec![HiddenField { name: "shop".to_owned(), values: Vec::new() }],
+        questions: vec![
+            Question { r#type: 0, choices: choices(&["only"]), ..question("untyped", QuestionType::Text) },
+            reads,
+            question("single", QuestionType::Single),
+            Question { hint: "x".repeat(1_001), max_length: 9, ..question("date", QuestionType::Date) },
+        ],
+        asking: Some(asking),
+        ..Survey::default()
+    };
+    let mut expected: Vec<String> = [
+        "survey.asking.quota",
+        "survey.asking.reminders[1]",
+        "survey.hidden_fields[0].values",
+        "survey.kind",
+        "survey.name",
+        "survey.questions[0].type",
+        "survey.questions[2].choices",
+        "survey.questions[3].hint",
+        "survey.questions[3].max_length",
+    ]
+    .map(str::to_owned)
+    .into();
+    let request = CreateSurveyRequest { survey: Some(broken.clone()), ..CreateSurveyRequest::default() };
+    let mut refused = fields(ground.surveys(tenant).create_survey(request).await);
+    refused.sort_unstable();
+    assert_eq!(refused, expected);
+    // Where there are no questions, what else there is has its say.
+    let none = Survey { name: "s".to_owned(), kind: SurveyKind::Csat.into(), questions: Vec::new(), ..broken.clone() };
+    let request = CreateSurveyRequest { survey: Some(none), ..CreateSurveyRequest::default() };
+    let mut refused = fields(ground.surveys(tenant).create_survey(request).await);
+    refused.sort_unstable();
+    let some = ["asking.quota", "asking.reminders[1]", "hidden_fields[0].values", "question"];
+    assert_eq!(refused, some.map(|field| format!("survey.{field}")));
+
+    // A change is judged by the survey it is of; where there is none, as far as it can be.
+    let draft = ground.draft(tenant).await;
+    let update_mask = ["name", "kind", "anonymous", "hidden_fields", "questions", "asking", "nothing"];
+    let update_mask = prost_types::FieldMask { paths: update_mask.map(str::to_owned).into() };
+    let update = |survey_id: &str| UpdateSurveyRequest {
+        survey: Some(Survey { survey_id: survey_id.to_owned(), ..broken.clone() }),
+        update_mask: Some(update_mask.clone()),
+        ..UpdateSurveyRequest::default()
+    };
+    expected.push("update_mask.paths[6]".to_owned());
+    let mut refused = fields(ground.surveys(tenant).update_survey(update(&draft.survey_id)).await);
+    refused.sort_unstable();
+    assert_eq!(refused, expected);
+    let nowhere = fields(ground.surveys(tenant).update_survey(update(&TenantId::new().to_string())).await);
+    assert!(nowhere.iter().all(|field| expected.contains(field)) && nowhere.len() >= 5, "{nowhere:?}");
+    let request = GetSurveyRequest { survey_id: draft.survey_id.clone(), ..GetSurveyRequest::default() };
+    assert_eq!(ground.surveys(tenant).get_survey(request).await.expect("there").into_inner(), draft);
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_survey_is_told_in_the_language_asked_for_or_the_next_best(#[case] engine: Engine) {
     let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
     let translated =
@@ -263,6 +335,15 @@ async fn a_survey_is_told_in_the_language_asked_for_or_the_next_best(#[case] eng
     };
     let survey = ground.open_of(tenant, survey).await;
     assert_eq!(survey.languages, ["en", "fa", "ru"], "Romanian is only in the library");
+    for (asked, told) in [("fa-IR", "fa"), ("RU", "ru"), ("ro", "en"), ("de-AT", "en"), ("en-GB", "en"), ("", "")] {
+        let request = GetSurveyRequest {
+            survey_id: survey.survey_id.clone(),
+            language: asked.to_owned(),
+            ..GetSurveyRequest::default()
+        };
+        let survey = ground.surveys(tenant).get_survey(request).await.expect("there").into_inner();
+        assert_eq!(survey.language, told, "{asked}");
+    }
     let told = async |language: &str| {
         let request = GetSurveyRequest {
             survey_id: survey.survey_id.clone(),

@@ -1,12 +1,13 @@
 //! What the respondents' page asks of feedback: questionnaires and answers, as the page knows them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rapport_api::feedback::v1 as proto;
 use rapport_api::feedback::v1::answer::Value as Said;
 use rapport_kernel::{Fault, Private};
 
-use crate::domain::questionnaire::{Answer, Choice, Kind, Question, Questionnaire, Scale, Value};
+use crate::domain::questionnaire::{Answer, Choice, Kind, Question, Questionnaire, Scale, Taken, Value};
 
 /// How many characters a text may have where the survey does not say.
 const LONGEST: usize = 8_192;
@@ -21,6 +22,8 @@ pub fn questionnaire(message: proto::InvitedQuestionnaire) -> Result<Questionnai
     let answers = message.answers.into_iter().filter_map(|held| Some((held.question_id.clone(), answer(held)?)));
     let language = if survey.language.is_empty() { survey.default_language } else { survey.language };
     Ok(Questionnaire {
+        taken: message.taken.map(taken),
+        once: message.max_uses <= 1,
         response: Some(message.response_id).filter(|id| !id.is_empty()),
         anonymous: message.anonymous,
         language,
@@ -32,6 +35,13 @@ pub fn questionnaire(message: proto::InvitedQuestionnaire) -> Result<Questionnai
         shown: asked.shown,
         answers: answers.collect(),
     })
+}
+
+/// What was taken.
+#[must_use]
+pub fn taken(message: proto::InvitedResponse) -> Taken {
+    let code = Some(message.erasure_code).filter(|code| !code.is_empty());
+    Taken { response: message.response_id, code: code.map(Private::new) }
 }
 
 /// A question; none of a type that is newer than this gateway.
@@ -93,6 +103,15 @@ fn answer(message: proto::Answer) -> Option<Answer> {
         Said::Date(day) => Value::Date(day),
     };
     Some(Answer { value, other: Private::new(message.other) })
+}
+
+/// A length of time.
+#[must_use]
+pub fn length(time: Duration) -> prost_types::Duration {
+    prost_types::Duration {
+        seconds: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(time.subsec_nanos()).unwrap_or_default(),
+    }
 }
 
 /// An answer to a question, as it is sent; none: it is taken back.

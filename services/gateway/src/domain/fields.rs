@@ -68,6 +68,13 @@ impl Fields {
         self.0.entry(name.into()).or_default().push(value.into());
     }
 
+    /// Takes away what names hold.
+    #[must_use]
+    pub fn without(mut self, names: &[&str]) -> Self {
+        names.iter().for_each(|name| drop(self.0.remove(*name)));
+        self
+    }
+
     /// Fills in an answer that is held.
     pub fn fill(&mut self, question: &Question, answer: &Answer) {
         let name = question.field();

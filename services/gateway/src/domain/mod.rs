@@ -7,6 +7,7 @@ pub mod fields;
 pub mod key;
 pub mod questionnaire;
 pub mod tenant;
+pub mod times;
 
 pub use audit::{Action, AuditEntry};
 pub use customer::Customer;

@@ -11,8 +11,20 @@ pub const OTHER: &str = "other";
 /// How many questions a page has at most.
 const MOST: usize = 6;
 
+/// What was taken.
+pub struct Taken {
+    /// The answer.
+    pub response: String,
+    /// The code by which it can be erased, where it is anonymous and whole.
+    pub code: Option<Private<String>>,
+}
+
 /// What the holder of an invitation is asked.
 pub struct Questionnaire {
+    /// What was taken by the request that was asked about; then nothing is asked any more.
+    pub taken: Option<Taken>,
+    /// Whether the link can be used once only.
+    pub once: bool,
     /// The partial answer that is gone on with.
     pub response: Option<String>,
     /// Whether nobody can be tied to the answer.
@@ -218,6 +230,8 @@ pub(crate) mod tests {
 
     fn asked(questions: Vec<Question>, shown: &[&str]) -> Questionnaire {
         Questionnaire {
+            taken: None,
+            once: true,
             response: None,
             anonymous: false,
             language: "en".to_owned(),

@@ -1,4 +1,5 @@
-//! The respondents' page: a survey answered in a browser by its invitation's link, without a key, a script or a cookie.
+//! The respondents' page: a survey answered in a browser by its invitation's link, without a key or a cookie, and without a script:
+//! where one runs, more is known of the time that questions took, and nothing else.
 //!
 //! - `/survey/TOKEN`: the questions, page by page; each page that is sent is kept.
 //! - `/survey/TOKEN/unsubscribe`: GET shows a button and changes nothing; POST withdraws the consent to be asked on the channel
@@ -13,6 +14,7 @@ mod config;
 mod html;
 mod language;
 mod rate;
+mod shown;
 mod survey;
 mod words;
 
@@ -26,7 +28,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use maud::Markup;
-use rapport_kernel::{Clock, Fault, Kind, Private, Reason};
+use rapport_kernel::{Clock, Fault, Kind, PageKey, Private, Reason};
 use rapport_platform::Peers;
 use rapport_platform::host::Peer;
 use rapport_platform::stack::{Inner, Passage};
@@ -41,6 +43,7 @@ use crate::domain::fields::Fields;
 use crate::peers::respondents::{Holder, Respondents};
 use language::Tongue;
 use rate::Rate;
+use shown::{Shown, TIMES};
 use words::Words;
 
 /// What a form may measure.
@@ -55,6 +58,7 @@ const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 /// The page.
 pub(crate) struct Page {
     respondents: Respondents,
+    shown: Shown,
     rate: Rate,
 }
 
@@ -91,8 +95,9 @@ pub(crate) fn has(path: &str) -> bool {
 }
 
 impl Page {
-    pub(crate) fn new(config: &PageConfig, peers: Peers, clock: Arc<dyn Clock>) -> Self {
-        Self { respondents: Respondents::new(peers, clock), rate: Rate::new(config) }
+    pub(crate) fn new(config: &PageConfig, peers: Peers, clock: Arc<dyn Clock>, key: PageKey) -> Self {
+        let shown = Shown::new(key, Arc::clone(&clock));
+        Self { respondents: Respondents::new(peers, clock), shown, rate: Rate::new(config) }
     }
 
     async fn told(&self, request: Request<Body>) -> Told {
@@ -123,12 +128,12 @@ impl Page {
                     Ok(sent) => sent,
                     Err(status) => return asked.notice(status, |words| words.senseless),
                 };
-                let fields = Fields::new(pairs(&sent));
+                let (fields, same) = (Fields::new(pairs(&sent)), same(&sent));
                 if !fields.one("lang").is_empty() {
                     asked.chosen = tag(fields.one("lang"));
                 }
                 match place {
-                    Place::Survey(token) => Box::pin(self.survey(&asked, token, Some((&fields, &sent)))).await,
+                    Place::Survey(token) => Box::pin(self.survey(&asked, token, Some((&fields, &same)))).await,
                     Place::Unsubscribe(token) => self.unsubscribe(&asked, token).await,
                     Place::Erase => self.erase(&asked, &fields).await,
                     Place::Nowhere => asked.notice(StatusCode::NOT_FOUND, |words| words.senseless),
@@ -145,7 +150,8 @@ impl Page {
     async fn survey(&self, asked: &Asked, token: &str, sent: Option<(&Fields, &[u8])>) -> Told {
         let survey = async {
             let holder = self.holder(asked, token).await?;
-            let visit = survey::Visit { respondents: &self.respondents, holder: &holder, asked, token };
+            let (respondents, shown) = (&self.respondents, &self.shown);
+            let visit = survey::Visit { respondents, shown, holder: &holder, asked, token };
             match sent {
                 None => Box::pin(visit.open()).await,
                 Some((fields, bytes)) => Box::pin(visit.go_on(fields, bytes)).await,
@@ -272,6 +278,13 @@ fn pairs(sent: &[u8]) -> impl Iterator<Item = (String, String)> {
     form_urlencoded::parse(sent).map(|(name, value)| (name.into_owned(), value.into_owned()))
 }
 
+/// What a form says, without what differs though a page is only sent twice: the time goes on between one click and the next.
+fn same(sent: &[u8]) -> Vec<u8> {
+    let mut all = form_urlencoded::Serializer::new(String::new());
+    all.extend_pairs(pairs(sent).filter(|(name, _)| name != TIMES));
+    all.finish().into_bytes()
+}
+
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
@@ -355,10 +368,11 @@ pub(crate) fn for_browser(answer: Response<Body>, accepted: &str) -> Response<Bo
     Response::from_parts(head, body)
 }
 
-/// Nothing is loaded or run; the page's own style is applied, by its hash; forms go to where they came from.
+/// Nothing is loaded; the page's own style is applied and its own script run, by their hashes; forms go to where they came from.
 fn policy() -> String {
-    let style = STANDARD.encode(Sha256::digest(html::STYLE));
+    let [style, script] = [html::STYLE, html::SCRIPT].map(|text| STANDARD.encode(Sha256::digest(text)));
     format!(
-        "default-src 'none'; style-src 'sha256-{style}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; form-action 'self'; \
+         base-uri 'none'; frame-ancestors 'none'"
     )
 }

@@ -3,6 +3,7 @@
 //! was shown as and what was sent.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use http::StatusCode;
 use rapport_kernel::{Fault, Kind, RequestId};
@@ -11,9 +12,11 @@ use uuid::{Builder, Uuid};
 
 use super::html::{self, Sheet};
 use super::language::{Tongue, accepted, nearest};
+use super::shown::{NONCE, SHOWN, Shown, TIMES};
 use super::{Asked, Told, refusal};
 use crate::domain::fields::{Fields, Wrong};
-use crate::domain::questionnaire::{Answer, Question, Questionnaire};
+use crate::domain::questionnaire::{Answer, Question, Questionnaire, Taken};
+use crate::domain::times;
 use crate::peers::respondents::{Holder, Respondents, Submission};
 
 /// How many questions a survey has at most, by the contract.
@@ -22,6 +25,7 @@ const QUESTIONS: usize = 100;
 /// A respondent who came by a link.
 pub(super) struct Visit<'a> {
     pub(super) respondents: &'a Respondents,
+    pub(super) shown: &'a Shown,
     pub(super) holder: &'a Holder,
     pub(super) asked: &'a Asked,
     pub(super) token: &'a str,
@@ -36,15 +40,18 @@ struct Said {
 
 /// The answers of a page, by their questions; none: taken back, or never given.
 type Answers = Vec<(String, Option<Answer>)>;
+/// The time spent on questions.
+type Times = BTreeMap<String, Duration>;
 
 impl Visit<'_> {
     /// The page to begin with, or to go on with.
     pub(super) async fn open(&self) -> Result<Told, Fault> {
-        let form = self.form(None).await?;
+        let form = self.form(None, None).await?;
         let pages: Vec<Vec<String>> = form.resume().iter().map(|page| names(page)).collect();
         if pages.is_empty() {
             // Of a survey in which there is nothing to be asked of this respondent.
-            return self.finish(form, Vec::new(), &pages, &Fields::default(), Uuid::new_v4().as_bytes()).await;
+            let nothing = (Vec::new(), Times::new());
+            return self.finish(form, nothing, &pages, &Fields::default(), Uuid::new_v4().as_bytes()).await;
         }
         let fields = held(&form);
         Ok(self.draw(&form, &pages, &fields, &Said::default()))
@@ -53,7 +60,11 @@ impl Visit<'_> {
     /// The page after what was sent.
     pub(super) async fn go_on(&self, fields: &Fields, sent: &[u8]) -> Result<Told, Fault> {
         let response = Some(fields.one("response")).filter(|text| Uuid::try_parse(text).is_ok());
-        let form = self.form(response).await?;
+        // Sent twice, the last page is answered as it was the first time, whatever became of the link by that.
+        let form = self.form(response, Some(request("whole", sent))).await?;
+        if let Some(taken) = &form.taken {
+            return Ok(thanks(&form, taken));
+        }
         let mut pages = read(fields.one("pages"));
         let Some(page) = pages.last().map(|page| shown(&form, page)).filter(|page| !page.is_empty()) else {
             // A form that this page did not make.
@@ -62,13 +73,14 @@ impl Visit<'_> {
         let go = fields.one("go");
         if let Some(language) = go.strip_prefix("lang:") {
             let there = nearest(&form.languages, language).cloned().unwrap_or_else(|| form.language.clone());
-            let told = self.respondents.questionnaire(self.holder, &there, response).await?;
+            let told = self.respondents.questionnaire(self.holder, &there, response, None).await?;
             return Ok(self.draw(&told, &pages, fields, &Said::default()));
         }
         let (answers, wrong) = taken(&form, &page, fields);
+        let times = self.times(&page, fields);
         if go == "back" {
             // What is not right yet is left out, and asked for again on the way forth.
-            let form = self.keep(form, answers, sent).await?;
+            let form = self.keep(form, (answers, times), sent).await?;
             pages.pop();
             pages.retain(|page| !shown(&form, page).is_empty());
             if pages.is_empty() {
@@ -82,20 +94,20 @@ impl Visit<'_> {
         }
         let before: BTreeSet<&str> = seen(&pages[..pages.len() - 1]);
         if form.ends_with(&before, &page) {
-            return self.finish(form, answers, &pages, fields, sent).await;
+            return self.finish(form, (answers, times), &pages, fields, sent).await;
         }
         let (asked, again) = (names_of(&answers), form.language.clone());
-        let form = match self.keep(form, answers, sent).await {
+        let form = match self.keep(form, (answers, times), sent).await {
             Ok(form) => form,
             Err(fault) => {
-                let form = self.respondents.questionnaire(self.holder, &again, response).await?;
+                let form = self.respondents.questionnaire(self.holder, &again, response, None).await?;
                 return self.troubled(&form, &pages, fields, (&asked, fault));
             }
         };
         let seen = seen(&pages);
         let next = names(&form.next(&seen));
         if next.is_empty() {
-            return self.finish(form, Vec::new(), &pages, fields, sent).await;
+            return self.finish(form, (Vec::new(), Times::new()), &pages, fields, sent).await;
         }
         pages.push(next);
         let fields = held(&form);
@@ -103,10 +115,13 @@ impl Visit<'_> {
     }
 
     /// The questionnaire in the language that was chosen, else that of the respondent, else the one the browser likes best,
-    /// else the survey's own.
-    async fn form(&self, response: Option<&str>) -> Result<Questionnaire, Fault> {
+    /// else the survey's own; or what the request was answered with, where it was taken.
+    async fn form(&self, response: Option<&str>, request: Option<RequestId>) -> Result<Questionnaire, Fault> {
         let chosen = self.asked.chosen.as_str();
-        let form = self.respondents.questionnaire(self.holder, chosen, response).await?;
+        let form = self.respondents.questionnaire(self.holder, chosen, response, request).await?;
+        if form.taken.is_some() {
+            return Ok(form);
+        }
         let wanted = match chosen {
             "" if form.language_is_named => nearest(&form.languages, &form.language),
             "" => accepted(&form.languages, &self.asked.accepted),
@@ -114,44 +129,57 @@ impl Visit<'_> {
         };
         match wanted.cloned().or_else(|| form.languages.first().cloned()) {
             Some(wanted) if wanted != form.language => {
-                self.respondents.questionnaire(self.holder, &wanted, response).await
+                self.respondents.questionnaire(self.holder, &wanted, response, None).await
             }
             _ => Ok(form),
         }
     }
 
+    /// The time that was spent on the questions of a page.
+    fn times(&self, page: &[&Question], fields: &Fields) -> Times {
+        let page: Vec<&str> = page.iter().map(|question| question.id.as_str()).collect();
+        let took = self.shown.since(self.holder.tenant(), self.token, fields);
+        times::spent(fields.one(TIMES), &page, took)
+    }
+
     /// Keeps the answers of a page, and returns what is asked after them.
-    async fn keep(&self, form: Questionnaire, answers: Answers, sent: &[u8]) -> Result<Questionnaire, Fault> {
+    async fn keep(
+        &self,
+        form: Questionnaire,
+        (answers, times): (Answers, Times),
+        sent: &[u8],
+    ) -> Result<Questionnaire, Fault> {
         let answers = changed(&form, answers);
-        if answers.is_empty() {
+        if answers.is_empty() && times.is_empty() {
             return Ok(form);
         }
-        let submission = |form: &Questionnaire, answers, request| Submission {
+        let submission = |form: &Questionnaire, answers, times, request| Submission {
             request,
             answers,
             partial: true,
             response: form.response.clone().filter(|_| form.anonymous),
             language: form.language.clone(),
+            times,
         };
         let request = request("page", sent);
-        let taken = self.respondents.submit(self.holder, submission(&form, answers.clone(), request)).await?;
+        let taken = self.respondents.submit(self.holder, submission(&form, answers.clone(), times, request)).await?;
         let response = form.anonymous.then_some(taken.response.as_str());
-        let after = self.respondents.questionnaire(self.holder, &form.language, response).await?;
+        let after = self.respondents.questionnaire(self.holder, &form.language, response, None).await?;
         // A page that was sent before, left by the browser's own way back and changed meanwhile, is taken again.
         let answers = changed(&after, answers);
         if answers.is_empty() {
             return Ok(after);
         }
         let request = RequestId::from_uuid(Uuid::new_v4());
-        self.respondents.submit(self.holder, submission(&after, answers, request)).await?;
-        self.respondents.questionnaire(self.holder, &form.language, response).await
+        self.respondents.submit(self.holder, submission(&after, answers, Times::new(), request)).await?;
+        self.respondents.questionnaire(self.holder, &form.language, response, None).await
     }
 
     /// Takes the whole answer.
     async fn finish(
         &self,
         form: Questionnaire,
-        answers: Answers,
+        (answers, times): (Answers, Times),
         pages: &[Vec<String>],
         fields: &Fields,
         sent: &[u8],
@@ -164,14 +192,10 @@ impl Visit<'_> {
             partial: false,
             response: form.response.clone().filter(|_| form.anonymous),
             language: form.language.clone(),
+            times,
         };
         match self.respondents.submit(self.holder, submission).await {
-            Ok(taken) => {
-                let tongue = Tongue::of(&form.language);
-                let code = taken.code.as_ref().map(|code| code.expose().as_str());
-                let html = html::thanks(&tongue, &form.thanks, code);
-                Ok(Told { status: StatusCode::OK, html, language: tongue.language, extra: None })
-            }
+            Ok(taken) => Ok(thanks(&form, &taken)),
             Err(fault) => self.troubled(&form, pages, fields, (&asked, fault)),
         }
     }
@@ -203,10 +227,22 @@ impl Visit<'_> {
         }
         let mut pages = pages.to_vec();
         pages.push(wrong.keys().cloned().collect());
-        Ok(self.draw(form, &pages, fields, &Said { wrong, trouble: None }))
+        // Another page than the one that was sent.
+        let fields = fields.clone().without(&[NONCE, SHOWN, TIMES]);
+        Ok(self.draw(form, &pages, &fields, &Said { wrong, trouble: None }))
     }
 
+    /// A page of questions. One that comes back is the same page: it was shown when it was shown first, and what could not be
+    /// taken is the same request when it is sent again.
     fn draw(&self, form: &Questionnaire, pages: &[Vec<String>], fields: &Fields, said: &Said) -> Told {
+        let (tenant, token) = (self.holder.tenant(), self.token);
+        let (nonce, sealed) = match self.shown.since(tenant, token, fields) {
+            Some(_) => (fields.one(NONCE).to_owned(), fields.one(SHOWN).to_owned()),
+            None => {
+                let nonce = Uuid::new_v4().simple().to_string();
+                (nonce.clone(), self.shown.now(tenant, token, &nonce))
+            }
+        };
         let tongue = Tongue::of(&form.language);
         let questions = pages.last().map(|page| shown(form, page)).unwrap_or_default();
         let before = seen(&pages[..pages.len().saturating_sub(1)]);
@@ -218,18 +254,27 @@ impl Visit<'_> {
         };
         let html = html::sheet(&Sheet {
             tongue: &tongue,
-            token: self.token,
+            token,
             form,
             pages,
             questions: &questions,
             fields,
             wrong: &said.wrong,
             trouble: trouble.map(|(_, say)| say(tongue.words)),
-            nonce: &Uuid::new_v4().simple().to_string(),
+            nonce: &nonce,
+            shown: &sealed,
             last: form.ends_with(&before, &questions),
         });
         Told { status, html, language: tongue.language, extra: None }
     }
+}
+
+/// That the whole answer was taken.
+fn thanks(form: &Questionnaire, taken: &Taken) -> Told {
+    let tongue = Tongue::of(&form.language);
+    let code = taken.code.as_ref().map(|code| code.expose().as_str());
+    let html = html::thanks(&tongue, &form.thanks, code);
+    Told { status: StatusCode::OK, html, language: tongue.language, extra: None }
 }
 
 /// What is filled in of a questionnaire.

@@ -48,6 +48,8 @@ pub struct Words {
     pub languages: &'static str,
     /// That nobody is tied to the answer.
     pub anonymous: &'static str,
+    /// That an answer to it counts once.
+    pub once: &'static str,
     /// That one can go on later.
     pub resume: &'static str,
     /// What is wrong with an answer.
@@ -156,6 +158,7 @@ static ALL: [Words; 4] = [
         error: "Error:",
         languages: "Language",
         anonymous: "Your answers are anonymous: nobody can tell that they are yours.",
+        once: "This link counts once: if you have already answered by it, your first answer stands.",
         resume: "What you answer is kept page by page: you can stop, and go on later by the same link.",
         wrong: [
             "Please answer this question.",
@@ -222,6 +225,7 @@ static ALL: [Words; 4] = [
         error: "Ошибка:",
         languages: "Язык",
         anonymous: "Ваши ответы анонимны: никто не узнает, что они ваши.",
+        once: "По этой ссылке учитывается один ответ: если вы уже отвечали, останется первый.",
         resume: "Ответы сохраняются после каждой страницы: можно прерваться и продолжить позже по той же ссылке.",
         wrong: [
             "Пожалуйста, ответьте на этот вопрос.",
@@ -285,6 +289,7 @@ static ALL: [Words; 4] = [
         error: "خطا:",
         languages: "زبان",
         anonymous: "پاسخ‌های شما بی‌نام است: کسی نمی‌تواند بداند که از شماست.",
+        once: "از این پیوند تنها یک پاسخ به شمار می‌آید: اگر پیش‌تر پاسخ داده‌اید، همان پاسخ نخست می‌ماند.",
         resume: "پاسخ‌ها پس از هر صفحه نگه داشته می‌شود: می‌توانید بایستید و بعداً با همین پیوند ادامه دهید.",
         wrong: [
             "لطفاً به این پرسش پاسخ دهید.",
@@ -346,6 +351,7 @@ static ALL: [Words; 4] = [
         error: "Eroare:",
         languages: "Limba",
         anonymous: "Răspunsurile dumneavoastră sunt anonime: nimeni nu poate afla că sunt ale dumneavoastră.",
+        once: "Prin acest link contează un singur răspuns: dacă ați răspuns deja, rămâne cel dintâi.",
         resume: "Răspunsurile se păstrează după fiecare pagină: vă puteți opri și puteți continua mai târziu cu același link.",
         wrong: [
             "Vă rugăm să răspundeți la această întrebare.",

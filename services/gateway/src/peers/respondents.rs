@@ -1,6 +1,8 @@
 //! What the respondents' page asks of feedback, for whoever holds an invitation's token or an answer's code.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rapport_api::feedback::v1::respondent_service_client::RespondentServiceClient;
 use rapport_api::feedback::v1::{
@@ -14,7 +16,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::convert::respondent as convert;
-use crate::domain::questionnaire::{Answer, Questionnaire};
+use crate::domain::questionnaire::{Answer, Questionnaire, Taken};
 
 /// Feedback, as the page sees it.
 #[derive(Clone)]
@@ -41,14 +43,16 @@ pub struct Submission {
     pub response: Option<String>,
     /// The language it was answered in.
     pub language: String,
+    /// The time spent on questions, as far as known.
+    pub times: BTreeMap<String, Duration>,
 }
 
-/// What was taken.
-pub struct Taken {
-    /// The answer.
-    pub response: String,
-    /// The code by which it can be erased, where it is anonymous and whole.
-    pub code: Option<Private<String>>,
+impl Holder {
+    /// Whose token it is.
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        self.call.tenant()
+    }
 }
 
 impl Respondents {
@@ -80,7 +84,8 @@ impl Respondents {
         Ok(Holder { call: call(tenant), token })
     }
 
-    /// What the holder is asked, in a language; empty: the one that was named, else the survey's own.
+    /// What the holder is asked, in a language; empty: the one that was named, else the survey's own. Where a `request` is named
+    /// that was taken, what it was answered with.
     ///
     /// # Errors
     /// NOT_FOUND, FAILED_PRECONDITION where the token can no longer be used; UNAVAILABLE.
@@ -89,11 +94,13 @@ impl Respondents {
         holder: &Holder,
         language: &str,
         response: Option<&str>,
+        request: Option<RequestId>,
     ) -> Result<Questionnaire, Fault> {
         let request = GetInvitedQuestionnaireRequest {
             token: holder.token.expose().clone(),
             language: language.to_owned(),
             response_id: response.unwrap_or_default().to_owned(),
+            request_id: request.map(|request| request.to_string()).unwrap_or_default(),
         };
         let answer = self.client(&holder.call).get_invited_questionnaire(request).await;
         convert::questionnaire(answer.map_err(|status| fault(&status))?.into_inner())
@@ -112,12 +119,10 @@ impl Respondents {
             partial: submission.partial,
             response_id: submission.response.unwrap_or_default(),
             language: submission.language,
-            times: Default::default(),
+            times: submission.times.into_iter().map(|(id, time)| (id, convert::length(time))).collect(),
         };
         let answer = self.client(&holder.call).submit_invited_response(request).await;
-        let taken = answer.map_err(|status| fault(&status))?.into_inner();
-        let code = Some(taken.erasure_code).filter(|code| !code.is_empty());
-        Ok(Taken { response: taken.response_id, code: code.map(Private::new) })
+        Ok(convert::taken(answer.map_err(|status| fault(&status))?.into_inner()))
     }
 
     /// Withdraws the holder's consent to be asked; answers on which channel.

@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rapport_api::feedback::v1::answer::Value;
 use rapport_data::Engine;
 use rapport_gateway::Config;
 use rapport_harness::{Browser, Page};
 use rstest::rstest;
+use sha2::{Digest as _, Sha256};
 
 use crate::ground::{Ground, Shape};
 use crate::respondents::{CODE, NOBODYS, OVER, TOKEN};
@@ -50,7 +53,16 @@ fn is_well_made(page: &Page) {
     for link in page.tags("a").iter().filter_map(|tag| tag.get("href")?.strip_prefix('#').map(str::to_owned)) {
         assert!(page.has_id(&link), "a link goes to #{link}, which is not there");
     }
-    for forbidden in ["<script", " style=\"", " onclick", " src=", "http://", "https://"] {
+    // One script, which is the page's own, word for word: another would not run.
+    let scripts: Vec<_> =
+        page.body.split("<script>").skip(1).filter_map(|part| part.split("</script>").next()).collect();
+    assert!(page.body.matches("<script").count() == scripts.len() && scripts.len() <= 1);
+    for script in scripts {
+        let hash = STANDARD.encode(Sha256::digest(script));
+        let policy = page.header("content-security-policy");
+        assert!(policy.contains(&format!("script-src 'sha256-{hash}';")), "{policy}");
+    }
+    for forbidden in [" style=\"", " onclick", " src=", "http://", "https://"] {
         assert!(!page.says(forbidden), "it holds {forbidden}");
     }
 }
@@ -71,6 +83,7 @@ async fn a_page_needs_nothing_from_anywhere_and_tells_nobody_where_one_was() {
         assert_eq!(page.status, status, "{method} {at}");
         let policy = page.header("content-security-policy");
         assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
+        assert!(policy.contains("; script-src 'sha256-") && !policy.contains("unsafe"), "{policy}");
         assert!(policy.contains("form-action 'self'") && policy.contains("frame-ancestors 'none'"));
         for (name, value) in [
             ("cache-control", "no-store"),
@@ -234,6 +247,75 @@ async fn a_page_that_is_sent_twice_is_one_request_and_one_that_changed_is_anothe
     assert_eq!(ids.len(), 4);
     assert_eq!(ids[0], ids[1]);
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 3, "shown anew, it is another page");
+}
+
+/// The fields of a page's form, with what its script would have said.
+fn sent<'a>(page: &'a [(String, String)], times: &'a str, fields: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let hidden = page.iter().map(|(name, value)| (name.as_str(), if name == "times" { times } else { value.as_str() }));
+    hidden.chain(fields.iter().copied()).collect()
+}
+
+#[rstest]
+#[case(TOKEN)]
+#[case(NOBODYS)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_page_sent_twice_is_answered_as_it_was_the_first_time(#[case] token: &str) {
+    let (ground, at) = (ground().await, path(token));
+    let browser = browser(&ground, "en");
+    let page = browser.fill(&at, &browser.get(&at), &[("go", "next"), ("q-nps", "9")]);
+    let page =
+        browser.fill(&at, &page, &[("go", "next"), ("q-easy", "1"), ("q-parts-speed", "2"), ("q-parts-tone", "2")]);
+    let hidden = page.hidden();
+    let last = [("go", "next"), ("q-why", "so it is")];
+    // Between two clicks the time goes on.
+    let answers = ["", "why:1", "why:2"].map(|times| browser.post(&at, &sent(&hidden, times, &last)));
+    for answer in &answers {
+        assert_eq!((answer.status, &answer.body), (200, &answers[0].body));
+        assert!(answer.says("Thank you") && answer.says("That was all.") && answer.says(CODE) == (token == NOBODYS));
+    }
+    let whole = ground.world.desk.submitted().into_iter().filter(|one| !one.partial).count();
+    assert_eq!(whole, 1, "it stands once");
+    // Something else than was sent is another answer, which the link to a known survey has no use left for.
+    let other = browser.post(&at, &sent(&hidden, "", &[("go", "next"), ("q-why", "no, so")]));
+    assert_eq!(other.status, if token == TOKEN { 410 } else { 200 });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_long_a_question_took_is_told_where_it_is_known() {
+    let (ground, at) = (ground().await, path(TOKEN));
+    let browser = browser(&ground, "en");
+    let times = |place: usize| ground.world.desk.submitted()[place].times.clone();
+    let millis = |time: &prost_types::Duration| time.seconds * 1_000 + i64::from(time.nanos) / 1_000_000;
+    let page = browser.get(&at);
+    tokio::time::sleep(Duration::from_millis(120)).await;
+    // A page that comes back for what is wrong with it is the same page.
+    let page = browser.fill(&at, &page, &[("go", "next")]);
+    assert_eq!(page.status, 422);
+    tokio::time::sleep(Duration::from_millis(120)).await;
+    let page = browser.fill(&at, &page, &[("go", "next"), ("q-nps", "3")]);
+    let first = times(0);
+    assert_eq!(first.keys().collect::<Vec<_>>(), ["nps"]);
+    assert!(millis(&first["nps"]) >= 240, "{first:?}");
+    // Of several on a page only the script knows, and only of what can be.
+    let hidden = page.hidden();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let second =
+        [("go", "next"), ("q-reason", "price"), ("q-easy", "4"), ("q-parts-speed", "5"), ("q-parts-tone", "1")];
+    let page = browser.post(&at, &sent(&hidden, "reason:30 easy:12 nps:5 absent:7 parts:x", &second));
+    let told: Vec<_> = times(1).iter().map(|(id, time)| (id.clone(), millis(time))).collect();
+    assert_eq!(told, [("easy".to_owned(), 12), ("reason".to_owned(), 30)]);
+    // What nobody answered was looked at all the same; a time that there was not is none.
+    let hidden = page.hidden();
+    let back = browser.post(&at, &sent(&hidden, "day:1", &[("go", "back")]));
+    assert_eq!((times(2).len(), ground.world.desk.submitted()[2].answers.len()), (1, 0));
+    let hidden = back.hidden();
+    let page = browser.post(&at, &sent(&hidden, "reason:999999", &[&second[..], &[("q-topics", "app")]].concat()));
+    assert!(times(3).is_empty() && page.status == 200);
+    // Nor is anything known of a page that was not made here.
+    let mut hidden = page.hidden();
+    hidden.iter_mut().filter(|(name, _)| name == "shown").for_each(|(_, value)| value.insert(0, 'A'));
+    let page = browser.post(&at, &sent(&hidden, "why:1", &[("go", "next"), ("q-why", "x")]));
+    assert!(page.says("Thank you") && times(4).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -68,6 +68,15 @@ fn admitted(token: &str) -> Result<(), Fault> {
     if token == TOKEN || token == NOBODYS { Ok(()) } else { Err(Fault::not_found("invitation", "")) }
 }
 
+/// What an answer is answered with.
+fn answered(token: &str, complete: bool) -> InvitedResponse {
+    InvitedResponse {
+        response_id: uuid::Uuid::max().to_string(),
+        complete,
+        erasure_code: if complete && token == NOBODYS { CODE.to_owned() } else { String::new() },
+    }
+}
+
 /// A text in the survey's two languages.
 fn told(language: &str, text: &str) -> String {
     if language.starts_with("fa") { format!("«{text}» به فارسی") } else { text.to_owned() }
@@ -160,7 +169,7 @@ impl RespondentService for Desk {
         unary(request, async |_, message| {
             let known = [TOKEN, NOBODYS, CODE].contains(&message.token.as_str())
                 || OVER.iter().any(|(token, _)| *token == message.token);
-            let tenant_id = TenantId::new().to_string();
+            let tenant_id = TenantId::from_uuid(uuid::Uuid::max()).to_string();
             let read = ReadTokenResponse { tenant_id, scope: String::new() };
             if known { Ok(read) } else { Err(Fault::not_found("invitation", "")) }
         })
@@ -172,8 +181,16 @@ impl RespondentService for Desk {
         request: Request<GetInvitedQuestionnaireRequest>,
     ) -> Result<Response<InvitedQuestionnaire>, Status> {
         unary(request, async |_, message| {
-            admitted(&message.token)?;
             let held = self.0.lock().expect("no panic");
+            let same = |one: &&SubmitInvitedResponseRequest| !one.partial && one.request_id == message.request_id;
+            let taken = held.submitted.iter().find(same).map(|one| answered(&one.token, true));
+            if taken.is_none() {
+                // Of a known survey nothing more is asked once it was answered.
+                admitted(&message.token)?;
+                if held.complete && message.token == TOKEN {
+                    return Err(Fault::new(Reason::InvalidState, "it is over").precondition("INVITATION_USED", "an id"));
+                }
+            }
             let language = if message.language.is_empty() { &held.language } else { &message.language };
             let language = if language.is_empty() { "en" } else { language };
             let anonymous = message.token == NOBODYS;
@@ -189,6 +206,8 @@ impl RespondentService for Desk {
                 answers: answers.into_values().collect(),
                 response_id: if goes_on { uuid::Uuid::max().to_string() } else { String::new() },
                 anonymous,
+                taken,
+                max_uses: 1,
                 language: held.language.clone(),
                 ..InvitedQuestionnaire::default()
             })
@@ -224,12 +243,7 @@ impl RespondentService for Desk {
                 out.check()?;
             }
             held.complete |= !message.partial;
-            let whole_of_nobody = !message.partial && message.token == NOBODYS;
-            let answer = InvitedResponse {
-                response_id: uuid::Uuid::max().to_string(),
-                complete: !message.partial,
-                erasure_code: if whole_of_nobody { CODE.to_owned() } else { String::new() },
-            };
+            let answer = answered(&message.token, !message.partial);
             held.submitted.push(message);
             Ok(answer)
         })

@@ -9,7 +9,8 @@ use crate::domain::facts::{Fact, Family};
 use crate::domain::slots::Asked;
 
 pub(super) fn facts(at: Timestamp, changed: InvitationChanged) -> Result<Facts, Fault> {
-    if changed.deleted {
+    // Of one to an anonymous survey nobody knows whether it was answered: counted, it would pass for one that was not.
+    if changed.deleted || changed.anonymous {
         return Ok(Vec::new());
     }
     let told = changed.deliver_time.is_some();

@@ -362,6 +362,7 @@ impl Teller {
             kind: pick(random, &["nps", "csat"]),
             status: pick(random, &statuses),
             channel: pick(random, &["web", "email", "sms"]),
+            anonymous: pick(random, &["named", "named", "named", "anonymous"]) == "anonymous",
             invite_time: Some(timestamp(at)),
             dimensions: city(random),
             deliver_time: random.random_bool(0.1).then(|| timestamp(at)),

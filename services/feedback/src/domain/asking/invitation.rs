@@ -181,11 +181,10 @@ impl Invitation {
     ///
     /// # Errors
     /// FAILED_PRECONDITION (INVALID_STATE) with what became of it.
-    pub fn admit(&self, pending: u32, now: Timestamp) -> Result<(), Fault> {
+    pub fn admit(&self, now: Timestamp) -> Result<(), Fault> {
         let (kind, text) = match self.status {
             Status::Cancelled | Status::Failed => ("INVITATION_CANCELLED", "the invitation was withdrawn"),
             Status::Completed => ("INVITATION_USED", "the invitation was answered already"),
-            _ if self.uses + pending >= self.max_uses => ("INVITATION_USED", "the invitation was answered already"),
             Status::Expired => ("INVITATION_EXPIRED", "the invitation can no longer be answered"),
             _ if now >= self.expires_at => ("INVITATION_EXPIRED", "the invitation can no longer be answered"),
             Status::Invited | Status::Delivered | Status::Started => return Ok(()),
@@ -193,32 +192,22 @@ impl Invitation {
         Err(Fault::new(Reason::InvalidState, text).precondition(kind, self.id.to_string()))
     }
 
-    /// Notes an answer by it.
+    /// Notes an answer by it. One to an anonymous survey is never noted, neither now nor later, neither by itself nor among
+    /// others': it stands as if nobody had answered by it, until it expires.
     #[must_use]
     pub fn answered(mut self, answer: Answered, now: Timestamp) -> Self {
         self.response = Some(answer.response);
         self.started_at = self.started_at.or(Some(now));
         if answer.complete {
-            self.used(1);
+            self.uses += 1;
+            self.status = if self.uses >= self.max_uses { Status::Completed } else { Status::Started };
+            // Who has answered is not reminded.
+            self.remind_at = None;
             self.completed_at = Some(now);
         } else {
             self.status = Status::Started;
         }
         self.changed(now)
-    }
-
-    /// Notes that it was answered in full, and neither by what nor when.
-    #[must_use]
-    pub fn spent(mut self, times: u32, now: Timestamp) -> Self {
-        self.used(times);
-        self.changed(now)
-    }
-
-    fn used(&mut self, times: u32) {
-        self.uses += times;
-        self.status = if self.uses >= self.max_uses { Status::Completed } else { Status::Started };
-        // Who has answered is not reminded.
-        self.remind_at = None;
     }
 
     /// Notes that it was delivered, or could not be.
@@ -315,9 +304,13 @@ impl Invitation {
         self.respondent.subject
     }
 
-    /// What an answer by it is about, over what the answer itself says.
+    /// What an answer by it is about, over what the answer itself says. To an anonymous survey it tells that only where
+    /// it is `one_of` many that were made alike: a campaign of one would else sign its answer.
     #[must_use]
-    pub fn touch(&self, told: Touch) -> Touch {
+    pub fn touch(&self, told: Touch, one_of: bool) -> Touch {
+        if self.anonymous && !one_of {
+            return Touch { ticket: None, interaction: None, invitation: None, ..told };
+        }
         let or = |ours: &str, told: String| if ours.is_empty() { told } else { ours.to_owned() };
         let spot = &self.spot;
         let known = !self.anonymous;

@@ -156,7 +156,8 @@ pub fn channels(asking: &Asking, customer: &Customer, named: &str) -> Vec<String
     let rank = |channel: &String| customer.preferred.iter().position(|one| one == channel).unwrap_or(usize::MAX);
     all.sort_by_key(rank);
     let mut seen = std::collections::BTreeSet::new();
-    all.retain(|channel| reaches(channel, &customer.namespaces) && seen.insert(channel.clone()));
+    // Nobody is met on a channel without a name.
+    all.retain(|channel| !channel.is_empty() && reaches(channel, &customer.namespaces) && seen.insert(channel.clone()));
     all
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::facts::Known;
-use crate::domain::{Party, Survey, SurveyKind, SurveyState};
+use crate::domain::{Party, Respondent, Survey, SurveyKind, SurveyState, Touch};
 
 fn survey(asking: Asking) -> Survey {
     Survey {
@@ -56,6 +56,43 @@ fn judged(survey: &Survey, customer: &Customer, past: &[Past], at: Timestamp) ->
     let spot = Spot::default();
     let candidate = Candidate { survey, form: &form, customer, past, channel: "", spot: &spot, cause: "" };
     judge(candidate, at)
+}
+
+fn invitation() -> Invitation {
+    Invitation {
+        id: InvitationId::new(),
+        survey: SurveyId::new(),
+        kind: SurveyKind::Nps,
+        anonymous: false,
+        respondent: Respondent {
+            subject: SubjectId::new(),
+            anonymous: false,
+            dimensions: Default::default(),
+            party: Party::Customer,
+        },
+        status: Status::Invited,
+        channel: "email".to_owned(),
+        purpose: PURPOSE.to_owned(),
+        topic: String::new(),
+        spot: Spot::default(),
+        cause: String::new(),
+        language: String::new(),
+        contact: None,
+        is_confirmed: false,
+        invited_at: AT,
+        expires_at: AT.plus(USUAL_LIFE),
+        delivered_at: None,
+        started_at: None,
+        completed_at: None,
+        uses: 0,
+        max_uses: 1,
+        reminders: 0,
+        remind_at: None,
+        remind_after: Vec::new(),
+        response: None,
+        revision: 1,
+        updated_at: AT,
+    }
 }
 
 const AT: Timestamp = Timestamp::from_column(1_750_000_000_000_000);
@@ -124,6 +161,37 @@ fn channels_are_those_with_an_address_as_the_customer_prefers_them() {
     assert_eq!(of(&asking(&["email"]), &who(&[], &[]), ""), "");
     assert_eq!(of(&asking(&["email"]), &who(&[], &["phone"]), "sms"), "sms");
     assert_eq!(of(&asking(&[]), &who(&["web"], &["email"]), ""), "web email");
+    assert_eq!(of(&asking(&[]), &who(&[], &["phone", "email"]), ""), "email sms");
+    // Nobody is invited over nothing.
+    assert!(channels(&asking(&[]), &who(&[""], &[]), "").is_empty());
+    let (survey, nobody) = (survey(Asking::default()), who(&[""], &[]));
+    assert_eq!(judged(&survey, &nobody, &[], AT), Err(Reason::Unreachable.into()));
+}
+
+#[test]
+fn what_only_few_were_invited_with_is_of_no_anonymous_answer() {
+    let spot = Spot { campaign: "spring".to_owned(), ticket: Some(Uuid::now_v7()), ..Spot::default() };
+    let known = Invitation { spot, language: "fa".to_owned(), ..invitation() };
+    let nobodys = Invitation { anonymous: true, ..known.clone() };
+    let told = || Touch { stage: "service".to_owned(), ..Touch::default() };
+    let whole = known.touch(told(), false);
+    assert_eq!((whole.campaign.as_str(), whole.language.as_str(), whole.stage.as_str()), ("spring", "fa", "service"));
+    assert_eq!((whole.ticket, whole.invitation), (known.spot.ticket, Some(known.id.uuid())));
+    assert_eq!(nobodys.touch(told(), false), told());
+    let shared = nobodys.touch(told(), true);
+    assert_eq!(shared, Touch { ticket: None, invitation: None, ..whole });
+}
+
+#[test]
+fn the_mark_of_a_token_leads_to_none_of_its_other_names() {
+    use super::token::{Scope, Token};
+    use rapport_kernel::{PageKey, TenantId};
+    let (key, tenant) = (PageKey::new([7; 32]), TenantId::new());
+    let of = |id: Uuid| Token::of(&key, Scope::Invitation, tenant, id);
+    let (one, other) = (Uuid::now_v7(), Uuid::now_v7());
+    assert_eq!(of(one).mark(), of(one).mark());
+    let names = [of(one).mark(), of(other).mark(), of(one).hash(), of(one).claim(one), of(one).claim(other)];
+    assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), names.len());
 }
 
 #[test]

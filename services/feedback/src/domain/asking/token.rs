@@ -85,6 +85,12 @@ impl Token {
         Sha256::new().chain_update([self.scope.byte()]).chain_update(self.secret.expose()).finalize().into()
     }
 
+    /// What its uses are noted under, where nobody is to know who answered: neither it nor the hash leads to the other.
+    #[must_use]
+    pub fn mark(&self) -> [u8; 32] {
+        Sha256::new().chain_update(b"mark").chain_update(self.secret.expose()).finalize().into()
+    }
+
     /// What a request by this token is told from others by; nobody finds the token by it.
     #[must_use]
     pub fn claim(&self, request: Uuid) -> [u8; 32] {

@@ -157,6 +157,7 @@ impl Response {
         let definition = form.definition();
         check_anonymous(form, &new.touch, Some(respondent.anonymous), new.origin.is_some(), &mut out);
         check_times(form, &new.times, &mut out);
+        let times = new.times.iter().map(|(question, time)| (question.clone(), spent(0, *time, definition.anonymous)));
         let known = known.filter(|_| !form.reads().is_empty()).map(|known| form.reads().of(known));
         let facts = Facts { hidden: new.hidden, known, touch: new.touch };
         let said = new.telling.said(form, &mut out);
@@ -172,7 +173,7 @@ impl Response {
             comment: id_of(definition.comment()),
             hidden: facts.hidden,
             known: facts.known,
-            times: new.times,
+            times: times.collect(),
             reading: None,
             customer: None,
         };
@@ -228,7 +229,8 @@ impl Response {
         check_times(form, &new.times, &mut out);
         self.content.hidden.extend(new.hidden);
         for (question, time) in new.times {
-            *self.content.times.entry(question).or_default() += time;
+            let held = self.content.times.entry(question).or_default();
+            *held = spent(*held, time, form.definition().anonymous);
         }
         self.tags.extend(new.tags);
         check_tags(&self.tags, "tags", &mut out);
@@ -347,6 +349,14 @@ fn check_tags(tags: &BTreeSet<String>, field: &str, out: &mut Violations) {
 
 /// The longest that anybody spends on a question.
 const LONGEST: Duration = Duration::from_secs(24 * 3_600);
+
+/// What is held of the time spent on a question once more of it is told, in milliseconds. Nobody is told apart from others by an
+/// odd time: an anonymous survey keeps whole seconds, at least one.
+fn spent(held: u64, more: u64, anonymous: bool) -> u64 {
+    let longest = u64::try_from(LONGEST.as_millis()).unwrap_or(u64::MAX);
+    let all = held.saturating_add(more).min(longest);
+    if anonymous && all > 0 { ((all + 500) / 1_000).max(1) * 1_000 } else { all }
+}
 
 fn check_times(form: &Form, times: &BTreeMap<String, u64>, out: &mut Violations) {
     for (question, time) in times {

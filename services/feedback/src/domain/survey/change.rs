@@ -77,9 +77,11 @@ impl Change {
         self.thanks.iter().for_each(|text| definition.thanks.clone_from(text));
         self.apply_questions(&mut definition, &mut out);
         standard::complete(&mut definition);
+        // Where the usual questions cannot be made, that is all there is to say of them.
         if out.is_empty() {
-            check::check(&definition, &mut out);
+            check::questions(&definition, &mut out);
         }
+        check::hidden(&definition, &mut out);
         match Form::compile(definition, &mut out) {
             Some(form) if out.is_empty() => Ok(form),
             _ => Err(out),

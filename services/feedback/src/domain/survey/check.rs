@@ -10,8 +10,8 @@ use super::form::OTHER;
 /// The most characters of an answer in words.
 pub const LONGEST: u32 = 8_192;
 
-/// Notes every broken rule of a definition that was completed, but for those of its conditions.
-pub fn check(definition: &Definition, out: &mut Violations) {
+/// Notes every broken rule of the questions of a definition that was completed, but for those of its conditions.
+pub fn questions(definition: &Definition, out: &mut Violations) {
     if definition.questions.is_empty() {
         out.add("survey.questions", "survey.questions", "must hold a question");
     } else if let Some(measures) = definition.kind.measures()
@@ -29,10 +29,10 @@ pub fn check(definition: &Definition, out: &mut Violations) {
         check_question(definition, question, &at, out);
         check_ways(definition, place, &at, out);
     }
-    check_hidden(definition, out);
 }
 
-fn check_hidden(definition: &Definition, out: &mut Violations) {
+/// Notes every broken rule of what goes with the answers.
+pub fn hidden(definition: &Definition, out: &mut Violations) {
     let mut names = BTreeSet::new();
     for (place, field) in definition.hidden.iter().enumerate() {
         let at = format!("survey.hidden_fields[{place}]");

@@ -33,6 +33,17 @@ impl Text {
     }
 }
 
+/// Of languages the one that is asked for, else the one that it is a variant of.
+pub(super) fn nearest<'a>(languages: &'a [String], asked: &str) -> Option<&'a String> {
+    let mut tag = asked;
+    loop {
+        if let Some(found) = languages.iter().find(|language| language.eq_ignore_ascii_case(tag)) {
+            return Some(found);
+        }
+        tag = tag.rsplit_once('-')?.0;
+    }
+}
+
 impl Definition {
     /// The same, told in one language.
     #[must_use]

@@ -20,6 +20,8 @@ pub use form::{Form, OTHER};
 pub use standard::top_box;
 pub use statements::{LIBRARY, Statement};
 
+use language::nearest;
+
 use super::asking::Asking;
 use super::{Party, etag};
 
@@ -264,13 +266,14 @@ impl Versioned {
         Ok(())
     }
 
-    /// The same, told in a language; empty: in all.
+    /// The same, told in a language, or in the next best one that all of it is there in; empty: in all.
     #[must_use]
     pub fn told(mut self, language: &str) -> Self {
         if !language.is_empty() {
             self.languages = self.version.definition.languages();
+            let nearest = nearest(&self.languages, language).unwrap_or(&self.version.definition.language);
+            nearest.clone_into(&mut self.language);
             self.version.definition = self.version.definition.told(language);
-            language.clone_into(&mut self.language);
         }
         self
     }

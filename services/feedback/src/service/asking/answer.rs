@@ -1,13 +1,21 @@
 //! Answering by an invitation's token. Where the survey knows its respondents, the answer and what it does to the invitation are one
-//! unit. Where it is anonymous they share nothing: that the token is used is claimed in a unit of its own, which neither tells a time
-//! nor the answer; hours later all uses of the survey are noted together. What is between, is that one claims before one
-//! answers: a retry of the same request finds its claim.
+//! unit.
+//!
+//! Where it is anonymous nothing that can be asked for tells whether an invited customer has answered: the company sent the
+//! tokens, and holds them still. So the invitation never changes by an answer; that its token is used is claimed in a unit of
+//! its own, under a mark that leads to no invitation, with neither a time nor the answer. A token that has no use left is
+//! answered by as any other: it is asked the same, and what is said whole is checked, thanked for and given a code, and
+//! nothing of it is kept. Were it refused instead, whoever holds the token had but to try it. One way stays open: whoever
+//! answers by a token that is not theirs can look whether their own words are there afterwards. That cannot be closed while
+//! a token counts but once; it uses up the token, though, so it is no look but a false answer.
+//!
+//! Between the units is, that one claims before one answers: a retry of the same request finds its claim.
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use prost::Message as _;
 use rapport_data::{Answer, Receipt, Rx, Tx};
-use rapport_kernel::{Fault, Reason, RequestId, Timestamp};
+use rapport_kernel::{Fault, Kind, Reason, RequestId};
 use rapport_platform::Call;
 use uuid::Uuid;
 
@@ -16,17 +24,32 @@ use crate::convert::response::render;
 use crate::domain::asking::token::{Scope, Token, unknown};
 use crate::domain::asking::{Answered, Invitation};
 use crate::domain::response::NewResponse;
-use crate::domain::{Customer, Response, ResponseId};
+use crate::domain::{Customer, Response, ResponseId, SurveyId, Touch};
 use crate::service::responses::submit::Ids;
 use crate::store;
-use crate::store::asking::due;
 
-/// How many uses of an anonymous survey are noted at once: among so many, none can be told.
-const TOGETHER: u64 = 5;
-/// How long they wait for one another.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3_600);
-/// The length of what an anonymous survey takes for an instant.
-const HOUR: i64 = 3_600_000_000;
+/// How many customers must have been invited alike before an anonymous answer tells how: the groups that figures of fewer are
+/// withheld of.
+const ALIKE: usize = 5;
+
+/// A use of a token to an anonymous survey.
+#[derive(Clone, Copy)]
+struct Use {
+    survey: SurveyId,
+    mark: [u8; 32],
+    claim: [u8; 32],
+}
+
+/// What became of a claim.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    /// It was made.
+    Made,
+    /// The same request had made it.
+    Held,
+    /// The token has no use left.
+    Refused,
+}
 
 impl Asking {
     /// Takes an answer by a token.
@@ -54,12 +77,18 @@ impl Asking {
             return Err(Fault::invalid_field("survey_id", "invitation.survey", "must be the invitation's survey"));
         }
         let answer = if held.anonymous {
-            self.nobodys(call, receipt, request, token, (held, new)).await
+            self.nobodys(call, receipt.clone(), request, token, (held, new)).await
         } else {
-            self.somebodys(call, receipt, hash, (held, new)).await
+            self.somebodys(call, receipt.clone(), hash, (held, new)).await
         };
         self.wake.notify_one();
-        answer
+        match answer {
+            // Of a page that was sent twice at once, the other one may have been taken since it was looked for.
+            Err(fault) if request.is_some() && matches!(fault.kind(), Kind::Precondition | Kind::NotFound) => {
+                replayed(&self.db, call, receipt).await?.map(Answer::Replayed).ok_or(fault)
+            }
+            answer => answer,
+        }
     }
 
     /// Takes an answer of whom the invitation names.
@@ -70,7 +99,7 @@ impl Asking {
         hash: [u8; 32],
         (held, new): (Invitation, NewResponse),
     ) -> Result<Answer<Response>, Fault> {
-        held.admit(0, self.clock.now())?;
+        held.admit(self.clock.now())?;
         let resolved = self.profiles.resolve(call, &Customer::Id(held.subject())).await?;
         let (ids, responses) = (Ids::new(), self.responses.clone());
         let unit = move |tx: Tx| {
@@ -78,8 +107,8 @@ impl Asking {
             async move {
                 tx.hold_erasures().await?;
                 let held = store::asking::invitation::lock_token(&tx, hash).await?.ok_or_else(unknown)?;
-                held.admit(0, tx.now())?;
-                new.touch = held.touch(new.touch);
+                held.admit(tx.now())?;
+                new.touch = held.touch(new.touch, true);
                 new.response = new.response.or(going_on(&tx, &held).await?);
                 // The first answer has the invitation's id: questions stand in the order in which they were shown before it.
                 let ids = if held.response.is_none() { ids.with(ResponseId::from_uuid(held.id.uuid())) } else { ids };
@@ -106,10 +135,64 @@ impl Asking {
         token: &Token,
         (held, mut new): (Invitation, NewResponse),
     ) -> Result<Answer<Response>, Fault> {
-        new.touch = held.touch(new.touch);
+        new.touch = self.about(call, &held, new.touch).await?;
+        if new.partial {
+            // By a token that has no use left too: to be asked on is no use of it.
+            held.admit(self.clock.now())?;
+            return self.take_nobodys(call, receipt, new).await;
+        }
+        held.admit(self.clock.now())?;
+        // Before it is claimed: what the survey does not take uses nothing, and whether it takes it, it says of any token.
+        let rehearsed = self.rehearse(call, new.clone()).await?;
         let claim = token.claim(request.map_or_else(Uuid::new_v4, RequestId::uuid));
-        let whole = !new.partial;
-        self.claim(call, &held, claim, whole).await?;
+        let one = Use { survey: held.survey, mark: token.mark(), claim };
+        // A claim without its answer would swallow the next one: once begun it is ended, though the caller goes away.
+        let (this, call) = (self.clone(), Call { deadline: None, ..call.clone() });
+        let work = async move { this.claimed(&call, receipt, (held, one), (new, rehearsed)).await };
+        self.tasks.finish(work).await
+    }
+
+    async fn claimed(
+        &self,
+        call: &Call,
+        receipt: Receipt<Response>,
+        (held, one): (Invitation, Use),
+        (new, rehearsed): (NewResponse, Response),
+    ) -> Result<Answer<Response>, Fault> {
+        let claim = self.claim(call, &held, one).await?;
+        if claim == Claim::Refused {
+            return self.as_if(call, receipt, new.response, rehearsed).await;
+        }
+        let answer = self.take_nobodys(call, receipt.clone(), new).await;
+        if answer.is_err() && claim == Claim::Made {
+            // Unless the same request was taken at another try. Where this fails too, the same request finds its claim.
+            let back = move |tx: Tx| async move {
+                store::asking::spent::give_back(&tx, one.survey, one.mark, one.claim).await
+            };
+            if matches!(replayed(&self.db, call, receipt).await, Ok(None)) {
+                drop(self.db.write(call.tenant(), back).await);
+            }
+        }
+        answer
+    }
+
+    /// What an answer by an invitation is about.
+    pub(super) async fn about(&self, call: &Call, held: &Invitation, told: Touch) -> Result<Touch, Fault> {
+        if !held.anonymous {
+            return Ok(held.touch(told, true));
+        }
+        let asked = held.clone();
+        let read = move |rx: Rx| async move { store::asking::invitation::is_one_of(&rx, ALIKE, &asked).await };
+        let one_of = self.db.until(call.deadline).read(call.tenant(), read).await?;
+        Ok(held.touch(told, one_of))
+    }
+
+    async fn take_nobodys(
+        &self,
+        call: &Call,
+        receipt: Receipt<Response>,
+        new: NewResponse,
+    ) -> Result<Answer<Response>, Fault> {
         let (ids, responses, key) = (Ids::new(), self.responses.clone(), self.page_key.clone());
         let unit = move |tx: Tx| {
             let (new, responses, key) = (new.clone(), responses.clone(), key.clone());
@@ -122,42 +205,82 @@ impl Asking {
                 Ok(response)
             }
         };
-        let answer = self.db.until(call.deadline).write_once(call.tenant(), receipt, unit).await;
-        if answer.is_err() && whole {
-            // What was refused used nothing. Where this fails too, the same request finds its claim.
-            let (survey, id) = (held.survey, held.id);
-            let back = move |tx: Tx| async move { store::asking::spent::give_back(&tx, survey, id, claim).await };
-            drop(self.db.write(call.tenant(), back).await);
-        }
-        answer
+        self.db.until(call.deadline).write_once(call.tenant(), receipt, unit).await
     }
 
-    /// Claims a use of a token, where it is to be used.
-    async fn claim(&self, call: &Call, held: &Invitation, claim: [u8; 32], whole: bool) -> Result<(), Fault> {
-        let (id, clock) = (held.id, std::sync::Arc::clone(&self.clock));
+    /// Claims a use of a token.
+    async fn claim(&self, call: &Call, held: &Invitation, one: Use) -> Result<Claim, Fault> {
+        let (id, clock) = (held.id, Arc::clone(&self.clock));
         let unit = move |tx: Tx| {
-            let clock = std::sync::Arc::clone(&clock);
+            let clock = Arc::clone(&clock);
             async move {
                 tx.hold_erasures().await?;
+                // Two that use it at once do so one after the other.
                 let held = store::asking::invitation::lock(&tx, id).await?;
-                let claims = store::asking::spent::claims(&tx, held.survey, id).await?;
-                if claims.iter().any(|known| *known == claim) {
-                    return Ok(());
+                let claims = store::asking::spent::claims(&tx, one.survey, one.mark).await?;
+                if claims.iter().any(|known| *known == one.claim) {
+                    return Ok(Claim::Held);
                 }
-                held.admit(u32::try_from(claims.len()).unwrap_or(u32::MAX), clock.now())?;
-                if whole {
-                    store::asking::spent::claim(&tx, held.survey, id, claim).await?;
-                    // By the hour, as all that is kept of such a survey.
-                    let hour = Timestamp::from_column(clock.now().micros().div_euclid(HOUR) * HOUR);
-                    due::add(&tx, held.survey.uuid(), due::USES, hour.plus(LONGEST_WAIT)).await?;
-                    if store::asking::spent::count(&tx, held.survey).await? >= TOGETHER {
-                        due::put_off(&tx, held.survey.uuid(), hour.plus(Duration::from_secs(3_600))).await?;
-                    }
+                held.admit(clock.now())?;
+                if claims.len() >= held.max_uses as usize {
+                    return Ok(Claim::Refused);
                 }
-                Ok(())
+                store::asking::spent::claim(&tx, one.survey, one.mark, one.claim).await?;
+                Ok(Claim::Made)
             }
         };
         self.db.until(call.deadline).write(call.tenant(), unit).await
+    }
+
+    /// What an answer would be taken as; nothing of it is kept.
+    async fn rehearse(&self, call: &Call, new: NewResponse) -> Result<Response, Fault> {
+        let (ids, responses) = (Ids::new(), self.responses.clone());
+        let taken: Arc<Mutex<Option<Response>>> = Arc::default();
+        let told = Arc::clone(&taken);
+        // All that is done is undone: the unit fails.
+        let unit = move |tx: Tx| {
+            let (new, responses, told) = (new.clone(), responses.clone(), Arc::clone(&told));
+            async move {
+                let response = responses.take(&tx, ids, None, new).await?;
+                *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(response);
+                Err::<(), _>(Fault::new(Reason::Cancelled, "nothing of it is kept"))
+            }
+        };
+        if let Err(fault) = self.db.until(call.deadline).write(call.tenant(), unit).await
+            && fault.reason != Reason::Cancelled
+        {
+            return Err(fault);
+        }
+        let taken = taken.lock().unwrap_or_else(PoisonError::into_inner).take();
+        taken.ok_or_else(|| Fault::internal("an answer that was rehearsed is not told"))
+    }
+
+    /// Answers what is said by a token that has no use left as it would be answered by another, and keeps nothing of it but
+    /// what a retry is answered with. What was begun in part goes with it.
+    async fn as_if(
+        &self,
+        call: &Call,
+        receipt: Receipt<Response>,
+        begun: Option<ResponseId>,
+        rehearsed: Response,
+    ) -> Result<Answer<Response>, Fault> {
+        let unit = move |tx: Tx| {
+            let response = rehearsed.clone();
+            async move {
+                tx.hold_erasures().await?;
+                tx.about(response.respondent.subject);
+                if let Some(begun) = begun {
+                    match store::response::lock(tx.conn(), tx.tenant(), begun).await {
+                        Ok(held) if !held.complete => crate::service::responses::remove(&tx, &held).await?,
+                        Ok(_) => {}
+                        Err(gone) if gone.reason == Reason::ResourceNotFound => {}
+                        Err(fault) => return Err(fault),
+                    }
+                }
+                Ok(response)
+            }
+        };
+        self.db.until(call.deadline).write_once(call.tenant(), receipt, unit).await
     }
 
     /// Erases the anonymous answer of a code; without a word where there is none.

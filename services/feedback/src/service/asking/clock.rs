@@ -1,6 +1,5 @@
-//! The clock: reminders become due, invitations end, whom an event asks is asked, the uses of anonymous surveys are noted, and
-//! what is left of waves is forgotten, though nobody says anything then. Where several instances look at one thing, what the
-//! first did leaves nothing for the others.
+//! The clock: reminders become due, invitations end, whom an event asks is asked, and what is left of waves is forgotten, though
+//! nobody says anything then. Where several instances look at one thing, what the first did leaves nothing for the others.
 
 use std::time::Duration;
 
@@ -12,8 +11,8 @@ use uuid::Uuid;
 
 use super::super::attend::attend;
 use super::{Asking, Invited, Order, rewrite};
+use crate::domain::Customer;
 use crate::domain::asking::{Invitation, InvitationId, NotInvited, Reason};
-use crate::domain::{Customer, SurveyId};
 use crate::peers::{Contact, Wanted};
 use crate::store;
 use crate::store::asking::{due, task};
@@ -44,8 +43,7 @@ impl Asking {
             let done = match one.what.as_str() {
                 due::INVITATION => self.look_at(one.tenant, InvitationId::from_uuid(one.item)).await,
                 due::TASK => self.ask(one.tenant, one.item).await,
-                due::WAVE => self.forget_wave(one.tenant, OperationId::from_uuid(one.item)).await,
-                _ => self.note_uses(one.tenant, SurveyId::from_uuid(one.item)).await,
+                _ => self.forget_wave(one.tenant, OperationId::from_uuid(one.item)).await,
             };
             if let Err(fault) = done {
                 self.put_off(one.tenant, one.item, fault).await?;
@@ -120,18 +118,12 @@ impl Asking {
         }
     }
 
-    /// Whether a reminder may be made now, and until when it is put off where not.
+    /// Whether a reminder may be made now, and until when it is put off where not. Of an anonymous survey everybody is
+    /// reminded: were those spared who have answered, each reminder would tell of somebody who has not.
     async fn reminds(&self, call: &Call, held: &Invitation) -> Result<(bool, Option<Timestamp>), Fault> {
-        let (survey, id, subject) = (held.survey, held.id, held.subject());
-        let read = move |rx: Rx| async move {
-            let answered = !store::asking::spent::claims(&rx, survey, id).await?.is_empty();
-            Ok((answered, store::ticket::has_open_complaint(&rx, &[subject]).await?))
-        };
-        let (answered, open_complaint) = self.db.read(call.tenant(), read).await?;
-        if answered {
-            // Who has answered is not reminded, though it is not noted yet.
-            return Ok((false, None));
-        }
+        let subject = held.subject();
+        let read = move |rx: Rx| async move { store::ticket::has_open_complaint(&rx, &[subject]).await };
+        let open_complaint = self.db.read(call.tenant(), read).await?;
         let wanted =
             Wanted { subject, channel: &held.channel, purpose: &held.purpose, topic: &held.topic, open_complaint };
         match self.contacts.reserve(call, &wanted, &held.id.to_string()).await {
@@ -211,20 +203,5 @@ impl Asking {
             ticket.merged_into.is_none() && story.solve_times.last() == Some(&solved) && ticket.status().is_solved()
         };
         Ok(!found.iter().any(stands))
-    }
-
-    /// Notes how often the invitations to an anonymous survey were used: many at once, or those that waited for long.
-    async fn note_uses(&self, tenant: TenantId, survey: SurveyId) -> Result<(), Fault> {
-        let unit = move |tx: Tx| async move {
-            tx.hold_erasures().await?;
-            let taken = store::asking::spent::take(&tx, survey).await?;
-            for (id, times) in taken {
-                let Ok(held) = store::asking::invitation::lock(&tx, id).await else { continue };
-                let revision = held.revision;
-                rewrite(&tx, revision, &held.spent(times, tx.now())).await?;
-            }
-            due::set(&tx, survey.uuid(), due::USES, None).await
-        };
-        self.db.write(tenant, unit).await
     }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use rapport_data::{Answer, Database, Receipt, Rx, Tx};
 use rapport_kernel::{Clock, Fault, PageKey, Reason, RequestId, SubjectId};
-use rapport_platform::{Call, Platform};
+use rapport_platform::{Call, Platform, Tasks};
 use tokio::sync::Notify;
 
 use self::forms::AskForms;
@@ -41,6 +41,7 @@ pub struct Asking {
     responses: Responses,
     forms: AskForms,
     page_key: PageKey,
+    tasks: Tasks,
     clock: Arc<dyn Clock>,
     /// Told when something may be due earlier than the clock's next look.
     wake: Arc<Notify>,
@@ -96,6 +97,7 @@ impl Asking {
             responses,
             forms: AskForms::default(),
             page_key: platform.page_key.clone(),
+            tasks: platform.tasks.clone(),
             clock: Arc::clone(&platform.clock),
             wake: Arc::default(),
         }

@@ -4,8 +4,8 @@ use rapport_data::{Answer, Receipt, Rx};
 use rapport_kernel::{Fault, Reason, RequestId};
 use rapport_platform::Call;
 
-use super::Asking;
 use super::answer::encode;
+use super::{Asking, replayed};
 use crate::convert::respondent::Asked;
 use crate::domain::asking::Invitation;
 use crate::domain::asking::token::{Token, unknown};
@@ -27,14 +27,14 @@ pub struct InvitedForm {
     pub shown: Vec<String>,
     /// Those of them that are required and missing.
     pub missing: Vec<String>,
+    /// What the request was answered with that is asked about; none: it was not.
+    pub taken: Option<Vec<u8>>,
 }
 
 /// An answer by a token.
 pub struct Submission {
     /// Makes a retry harmless.
     pub request: Option<RequestId>,
-    /// The request as it was sent.
-    pub bytes: Vec<u8>,
     /// The token.
     pub token: Token,
     /// What is answered; the survey is the invitation's.
@@ -48,10 +48,14 @@ impl Asking {
     /// NOT_FOUND for a token that is none of the tenant's; FAILED_PRECONDITION where it can no longer be used.
     pub async fn questionnaire(&self, call: &Call, asked: Asked) -> Result<InvitedForm, Fault> {
         let invitation = self.bearer(call, &asked.token).await?;
+        if asked.request.is_some()
+            && let Some(bytes) = replayed(&self.db, call, receipt(asked.request, &asked.token)).await?
+        {
+            return self.taken(call, invitation, asked.language, bytes).await;
+        }
         let (id, survey, anonymous) = (invitation.id, invitation.survey, invitation.anonymous);
-        let claims = move |rx: Rx| async move { store::asking::spent::claims(&rx, survey, id).await };
-        let claims = self.db.until(call.deadline).read(call.tenant(), claims).await?.len();
-        invitation.admit(u32::try_from(claims).unwrap_or(u32::MAX), self.clock.now())?;
+        // Of an anonymous survey the same is asked whether the token was used or not.
+        invitation.admit(self.clock.now())?;
         let begun = if anonymous { asked.response } else { invitation.response };
         let response = match begun {
             Some(id) => match self.responses.get(call, id).await {
@@ -74,13 +78,35 @@ impl Asking {
                     let customer = crate::domain::Customer::Id(invitation.subject());
                     Some(self.profiles.resolve(call, &customer).await?)
                 };
-                let touch = invitation.touch(Touch::default());
+                let touch = self.about(call, &invitation, Touch::default()).await?;
                 let seed = (!anonymous).then(|| ResponseId::from_uuid(id.uuid()));
                 let known = resolved.map(|resolved| resolved.known);
                 self.responses.first_questionnaire(call, survey, seed, (known, touch), language).await?
             }
         };
-        Ok(InvitedForm { invitation, response, language: named, told, shown, missing })
+        Ok(InvitedForm { invitation, response, language: named, told, shown, missing, taken: None })
+    }
+
+    /// What is told after an answer that was taken already, whatever became of the token, the survey or the answer since.
+    async fn taken(
+        &self,
+        call: &Call,
+        invitation: Invitation,
+        language: String,
+        bytes: Vec<u8>,
+    ) -> Result<InvitedForm, Fault> {
+        let survey = invitation.survey;
+        let read = move |rx: Rx| async move {
+            let survey = store::survey::get(rx.conn(), rx.tenant(), survey).await?;
+            let version = store::survey_version::get(rx.conn(), rx.tenant(), survey.id, survey.version).await?;
+            Ok(Versioned::whole(survey, version))
+        };
+        let whole = self.db.until(call.deadline).read(call.tenant(), read).await?;
+        let home = whole.version.definition.language.clone();
+        let named = if language.is_empty() { invitation.language.clone() } else { language };
+        let told = whole.told(if named.is_empty() { &home } else { &named });
+        let (shown, missing) = (Vec::new(), Vec::new());
+        Ok(InvitedForm { invitation, response: None, language: named, told, shown, missing, taken: Some(bytes) })
     }
 
     /// Takes the answer of the holder of a token.
@@ -93,7 +119,7 @@ impl Asking {
         if !invitation.anonymous {
             submission.new.response = None;
         }
-        let receipt = Receipt::new("SubmitInvitedResponse", submission.request, &submission.bytes, encode);
+        let receipt = receipt(submission.request, &submission.token);
         self.submit(call, receipt, submission.request, &submission.token, submission.new).await
     }
 
@@ -114,4 +140,10 @@ impl Asking {
         let read = move |rx: Rx| async move { store::asking::invitation::of_token(&rx, hash).await };
         self.db.until(call.deadline).read(call.tenant(), read).await?.ok_or_else(unknown)
     }
+}
+
+/// By what an answer by a token is known again. What it says is not looked at: the page names a request by what it was sent, and
+/// what it makes of that depends on what is held.
+fn receipt(request: Option<RequestId>, token: &Token) -> Receipt<Response> {
+    Receipt::new("SubmitInvitedResponse", request, &token.hash(), encode)
 }

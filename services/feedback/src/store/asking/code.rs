@@ -55,10 +55,6 @@ pub async fn erase(tx: &Tx, subjects: &[SubjectId]) -> Result<u64, Fault> {
     for text in [
         format!("DELETE FROM asking_due WHERE tenant = $1 AND item_id IN {}", theirs("invitation", "invitation_id")),
         format!("DELETE FROM asking_due WHERE tenant = $1 AND item_id IN {}", theirs("asking_task", "task_id")),
-        format!(
-            "DELETE FROM invitation_use WHERE tenant = $1 AND invitation_id IN {}",
-            theirs("invitation", "invitation_id")
-        ),
         format!("DELETE FROM invitation WHERE tenant = $1 AND subject_id IN ({places})"),
         format!("DELETE FROM asking_task WHERE tenant = $1 AND subject_id IN ({places})"),
         format!("DELETE FROM not_invited WHERE tenant = $1 AND subject_id IN ({places})"),

@@ -11,8 +11,6 @@ use super::sql;
 pub const INVITATION: &str = "invitation";
 /// Somebody to be asked.
 pub const TASK: &str = "task";
-/// The uses of an anonymous survey's invitations.
-pub const USES: &str = "uses";
 /// What is left of a wave.
 pub const WAVE: &str = "wave";
 

@@ -1,6 +1,6 @@
 //! The table of invitations: what lists, cool-downs and quotas ask for in columns, the rest as JSON. Of a token the hash.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rapport_data::{Rx, Stored as _, Tx};
@@ -190,6 +190,42 @@ pub async fn past(rx: &Rx, subjects: &[SubjectId], since: Timestamp) -> Result<V
     Ok(past)
 }
 
+/// How many invitations before and after one are looked at for such as it.
+const NEIGHBOURS: [u64; 2] = [20, 1_000];
+
+/// Whether so many customers or more were invited to a survey just as one was: on the same channel, about the same, in the same
+/// language. Those that were invited shortly before and after it are looked at, as those of its wave were.
+///
+/// # Errors
+/// As the database's.
+pub async fn is_one_of(rx: &Rx, many: usize, held: &Invitation) -> Result<bool, Fault> {
+    // Tickets and interactions are each one's own, and no anonymous answer tells them.
+    let alike = |spot: &Spot| Spot { ticket: None, interaction: None, ..spot.clone() };
+    let about = alike(&held.spot);
+    for limit in NEIGHBOURS {
+        let mut subjects = BTreeSet::new();
+        for (side, order) in [("<=", "DESC"), (">", "ASC")] {
+            let text = format!(
+                "SELECT {COLUMNS} FROM invitation WHERE tenant = $1 AND survey_id = $2 AND invited_at {side} $3 \
+                 ORDER BY invited_at {order} LIMIT {limit}"
+            );
+            let values = vec![rx.tenant().uuid().into(), held.survey.uuid().into(), held.invited_at.micros().into()];
+            let rows = rx.conn().query_all_raw(sql(rx, text, values)).await.stored()?;
+            for one in rows.iter().map(read) {
+                let one = one?;
+                let same = one.channel == held.channel && one.language == held.language && alike(&one.spot) == about;
+                if same && one.status.counts() {
+                    subjects.insert(one.subject());
+                }
+            }
+        }
+        if subjects.len() >= many {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// How many invitations count to a survey's quota, up to it; and when the first of them was.
 ///
 /// # Errors
@@ -265,7 +301,6 @@ pub async fn delete(tx: &Tx, ids: &[InvitationId]) -> Result<(), Fault> {
         let places = list(1, some.len());
         for table in [
             "DELETE FROM invitation WHERE tenant = $1 AND invitation_id",
-            "DELETE FROM invitation_use WHERE tenant = $1 AND invitation_id",
             "DELETE FROM asking_due WHERE tenant = $1 AND item_id",
         ] {
             let mut values: Vec<Value> = vec![tx.tenant().uuid().into()];

@@ -1,5 +1,5 @@
 //! The pages in HTML: what all of them share, and those that only say something. They need no script, load nothing, and
-//! set no cookie. What is written in them is escaped by the template.
+//! set no cookie; the one script there is only looks at the clock. What is written in them is escaped by the template.
 
 mod question;
 mod sheet;
@@ -12,6 +12,9 @@ use super::language::Tongue;
 
 /// How it looks. It stands in the page itself: the policy names its hash, and nothing else may be applied.
 pub(super) const STYLE: &str = include_str!("style.css");
+
+/// What tells how long questions took. It stands in the page like its style.
+pub(super) const SCRIPT: &str = include_str!("times.js");
 
 /// A whole page.
 fn document(tongue: &Tongue, title: &Markup, header: &Markup, body: &Markup, footer: &Markup) -> Markup {

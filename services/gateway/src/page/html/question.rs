@@ -95,7 +95,7 @@ impl Drawn<'_> {
         let required = (self.question.required && role == "radiogroup").then_some("true");
         html! {
             fieldset.is-wrong[self.wrong.is_some()] id=(name) role=(role) aria-required=[required]
-                aria-describedby=[self.described(hint)] {
+                aria-describedby=[self.described(hint)] data-question=(self.question.id) {
                 legend { (self.question.text) (self.optional()) }
                 (self.notes(hint))
                 (controls)
@@ -106,7 +106,7 @@ impl Drawn<'_> {
     /// A question of one control.
     fn line(&self, control: &Markup, hint: &str) -> Markup {
         html! {
-            div.question.is-wrong[self.wrong.is_some()] {
+            div.question.is-wrong[self.wrong.is_some()] data-question=(self.question.id) {
                 label for=(self.question.field()) { (self.question.text) (self.optional()) }
                 (self.notes(hint))
                 (control)

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 use super::super::language::{Tongue, name};
+use super::super::shown::{NONCE, SHOWN, TIMES};
 use super::super::words::{filled, wrong};
 use super::question::question;
 use crate::domain::fields::{Fields, Wrong};
@@ -30,6 +31,8 @@ pub(in super::super) struct Sheet<'a> {
     pub trouble: Option<[&'a str; 2]>,
     /// Tells this page, as it is shown now, from any other.
     pub nonce: &'a str,
+    /// When it was shown, sealed.
+    pub shown: &'a str,
     /// Whether nothing follows it.
     pub last: bool,
 }
@@ -44,10 +47,16 @@ pub(in super::super) fn sheet(sheet: &Sheet<'_>) -> Markup {
         h1 { (tongue.say(words.title)) }
         (summary(sheet))
         @if sheet.pages.len() == 1 && !sheet.form.welcome.is_empty() { p.prose { (sheet.form.welcome) } }
-        @if sheet.form.anonymous { p { (tongue.say(words.anonymous)) } }
+        @if sheet.form.anonymous {
+            // Whether the link was used is not told: whoever sent it may open it too.
+            p { (tongue.say(words.anonymous)) @if sheet.form.once { " " (tongue.say(words.once)) } }
+        }
         p.soft { (tongue.say(&progress)) }
         form id="survey" method="post" action={ "/survey/" (sheet.token) } novalidate {
-            input type="hidden" name="nonce" value=(sheet.nonce);
+            input type="hidden" name=(NONCE) value=(sheet.nonce);
+            input type="hidden" name=(SHOWN) value=(sheet.shown);
+            // Filled in by the script, where there is one that runs.
+            input type="hidden" name=(TIMES) value=(sheet.fields.one(TIMES)) autocomplete="off";
             input type="hidden" name="lang" value=(tongue.language);
             input type="hidden" name="pages" value=(written(sheet.pages));
             @if sheet.form.anonymous && let Some(response) = &sheet.form.response {
@@ -69,6 +78,7 @@ pub(in super::super) fn sheet(sheet: &Sheet<'_>) -> Markup {
         @if !(sheet.form.anonymous || sheet.last && sheet.pages.len() == 1) {
             p.soft { (tongue.say(words.resume)) }
         }
+        script { (PreEscaped(super::SCRIPT)) }
     };
     let footer = html! {
         a href={ "/survey/" (sheet.token) "/unsubscribe?lang=" (tongue.language) } {

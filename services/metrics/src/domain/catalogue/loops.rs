@@ -76,7 +76,7 @@ pub(super) const RESPONSE_RATE: Entry = Entry {
     formula: "Invitations answered in full / invitations delivered, by the time of inviting: those that were \
               delivered, started, completed or expired; of a channel on which no delivery was told in a group and \
               cut (RecordDelivery tells of them), all that were sent and did not fail. Cancelled and failed ones \
-              never count. n is the number of invitations delivered, or sent; with none there is no value. \
+              never count, nor those to anonymous surveys, of which nobody knows whether they were answered. n is the number of invitations delivered, or sent; with none there is no value. \
               Interval: Wilson. Comparison: pooled two-proportion z test. Suppression as for nps.",
     unit: "share from 0 to 1",
     source: "AAPOR Standard Definitions, 10th ed. (2023), RR1. Wilson, JASA 22 (1927) for the interval; Fleiss, \

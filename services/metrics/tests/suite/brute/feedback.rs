@@ -133,7 +133,7 @@ pub fn facts(metric: &str, event: &Event, by_topic: bool) -> Vec<Fact> {
                 answered: status == "completed",
             };
             let whole = Fact { series: changed.channel.clone(), ..fact(event, &named, &changed.dimensions, said) };
-            (!["cancelled", "failed"].contains(&status)).then_some(whole).into_iter().collect()
+            (!["cancelled", "failed"].contains(&status) && !changed.anonymous).then_some(whole).into_iter().collect()
         }
         Some(Payload::PromiseChanged(changed)) if !changed.deleted && metric == "promise_kept_rate" => {
             let named = [("channel", changed.channel.as_str()), ("party", "customer"), ("team", &changed.team)];
