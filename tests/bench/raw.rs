@@ -24,6 +24,8 @@ pub struct Shape {
     /// The table, and by which column its rows are ordered.
     table: (&'static str, &'static str),
     columns: &'static [(&'static str, Kind)],
+    /// How many of the columns are its own; the rest are computed for other tables.
+    own: usize,
     /// Other tables, and where their columns are among those.
     others: &'static [(&'static str, &'static [usize])],
 }
@@ -39,13 +41,17 @@ enum Kind {
 }
 
 /// The timeline, and its table of keys.
-pub static INTERACTIONS: Shape =
-    Shape { table: ("interaction", "interaction_id"), columns: &TIMELINE, others: &[("interaction_key", &KEY)] };
+pub static INTERACTIONS: Shape = Shape {
+    table: ("interaction", "interaction_id"),
+    columns: &TIMELINE,
+    own: 22,
+    others: &[("interaction_key", &KEY)],
+};
 /// Tickets.
-pub static TICKETS: Shape = Shape { table: ("ticket", "ticket_id"), columns: &TICKET, others: &[] };
+pub static TICKETS: Shape = Shape { table: ("ticket", "ticket_id"), columns: &TICKET, own: TICKET.len(), others: &[] };
 
-/// The timeline's columns.
-const TIMELINE: [(&str, Kind); 19] = [
+/// The timeline's columns, and the state that a key has which is on it.
+const TIMELINE: [(&str, Kind); 23] = [
     ("tenant", Kind::Id),
     ("subject_id", Kind::Id),
     ("occurred_at", Kind::Number),
@@ -65,13 +71,17 @@ const TIMELINE: [(&str, Kind); 19] = [
     ("party", Kind::Text),
     ("dimensions", Kind::Text),
     ("recorded_at", Kind::Number),
+    ("details", Kind::Text),
+    ("referrer_id", Kind::Id),
+    ("updated_at", Kind::Number),
+    ("CAST(0 AS SMALLINT) AS state", Kind::Small),
 ];
 
 /// Where the columns of the table of keys are among the timeline's.
-const KEY: [usize; 7] = [0, 4, 5, 3, 1, 2, 6];
+const KEY: [usize; 9] = [0, 4, 5, 3, 1, 2, 6, 7, 22];
 
 /// The columns of a ticket.
-const TICKET: [(&str, Kind); 27] = [
+const TICKET: [(&str, Kind); 28] = [
     ("tenant", Kind::Id),
     ("ticket_id", Kind::Id),
     ("key_id", Kind::Id),
@@ -79,6 +89,7 @@ const TICKET: [(&str, Kind); 27] = [
     ("external_id", Kind::Text),
     ("subject_id", Kind::Id),
     ("customer_id", Kind::Id),
+    ("customer_revision", Kind::Number),
     ("issue_id", Kind::Id),
     ("opened_at", Kind::Number),
     ("until_at", Kind::Number),
@@ -139,12 +150,17 @@ impl Shape {
     /// The tables that its rows are written to, and the columns of each.
     fn tables(&self) -> Vec<(&'static str, Vec<usize>)> {
         let others = self.others.iter().map(|(name, columns)| (*name, columns.to_vec()));
-        std::iter::once((self.table.0, (0..self.columns.len()).collect())).chain(others).collect()
+        std::iter::once((self.table.0, (0..self.own).collect())).chain(others).collect()
     }
 
     fn names(&self, columns: &[usize]) -> String {
-        columns.iter().map(|column| self.columns[*column].0).collect::<Vec<_>>().join(", ")
+        columns.iter().map(|column| name(self.columns[*column].0)).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// The name of a column that may be computed.
+fn name(column: &'static str) -> &'static str {
+    column.rsplit(' ').next().unwrap_or(column)
 }
 
 impl Raw {
@@ -181,8 +197,8 @@ impl Raw {
     /// The rows of a source, as the suite has stored them.
     pub async fn rows(&mut self, source: &str) -> Outcome<Rows> {
         let (columns, (table, by)) = (self.shape.columns, self.shape.table);
-        let all: Vec<usize> = (0..columns.len()).collect();
-        let query = format!("SELECT {} FROM {table} WHERE source = $1 ORDER BY {by}", self.shape.names(&all));
+        let all = columns.iter().map(|(column, _)| *column).collect::<Vec<_>>().join(", ");
+        let query = format!("SELECT {all} FROM {table} WHERE source = $1 ORDER BY {by}");
         let query = AssertSqlSafe(query);
         Ok(match &mut self.connection {
             Connection::Sqlite { suite, .. } => {
@@ -229,7 +245,8 @@ impl Raw {
     }
 }
 
-fn of_sqlite((name, kind): (&'static str, Kind), rows: &[SqliteRow]) -> Result<Column, sqlx::Error> {
+fn of_sqlite((column, kind): (&'static str, Kind), rows: &[SqliteRow]) -> Result<Column, sqlx::Error> {
+    let name = name(column);
     Ok(match kind {
         Kind::Id => Column::Ids(rows.iter().map(|row| row.try_get(name)).collect::<Result<_, _>>()?),
         Kind::Number => Column::Numbers(rows.iter().map(|row| row.try_get(name)).collect::<Result<_, _>>()?),
@@ -239,7 +256,8 @@ fn of_sqlite((name, kind): (&'static str, Kind), rows: &[SqliteRow]) -> Result<C
     })
 }
 
-fn of_postgres((name, kind): (&'static str, Kind), rows: &[PgRow]) -> Result<Column, sqlx::Error> {
+fn of_postgres((column, kind): (&'static str, Kind), rows: &[PgRow]) -> Result<Column, sqlx::Error> {
+    let name = name(column);
     Ok(match kind {
         Kind::Id => Column::Ids(rows.iter().map(|row| row.try_get(name)).collect::<Result<_, _>>()?),
         Kind::Number => Column::Numbers(rows.iter().map(|row| row.try_get(name)).collect::<Result<_, _>>()?),

@@ -1,5 +1,6 @@
 //! Journeys: what users do with the suite, from end to end, in both shapes.
 
+mod closed_loop;
 mod life_of_a_customer;
 mod real_input;
 mod respondents;

@@ -36,10 +36,43 @@ pub struct Event {
     money: BTreeMap<String, f64>,
 }
 
+impl Event {
+    /// One that was worth so much, and of which nothing else is known.
+    #[must_use]
+    pub fn worth(value: Option<Money>) -> Self {
+        let amount = |value: Money| (value.currency.to_string(), units(i128::from(value.micros)));
+        Self {
+            kind: String::new(),
+            at: Timestamp::MIN,
+            channel: String::new(),
+            touchpoint: String::new(),
+            stage: String::new(),
+            product: String::new(),
+            source: String::new(),
+            attributes: BTreeMap::new(),
+            value,
+            money: value.map(amount).into_iter().collect(),
+        }
+    }
+}
+
+/// An event, and what its source calls it.
+pub struct Occurrence {
+    /// Its name at its source.
+    pub external_id: String,
+    /// The event.
+    pub event: Event,
+}
+
+impl From<&Interaction> for Occurrence {
+    fn from(interaction: &Interaction) -> Self {
+        Self { external_id: interaction.key.external_id.expose().clone(), event: Event::from(interaction) }
+    }
+}
+
 impl From<&Interaction> for Event {
     fn from(interaction: &Interaction) -> Self {
         let content = &interaction.content;
-        let amount = |value: Money| (value.currency.to_string(), units(i128::from(value.micros)));
         Self {
             kind: content.kind.clone(),
             at: content.occurred_at,
@@ -49,8 +82,7 @@ impl From<&Interaction> for Event {
             product: content.product.clone(),
             source: interaction.key.source.clone(),
             attributes: content.attributes.clone(),
-            value: content.value,
-            money: content.value.map(amount).into_iter().collect(),
+            ..Self::worth(content.value)
         }
     }
 }
@@ -148,15 +180,22 @@ pub struct History {
 }
 
 impl History {
-    /// From interactions in any order; those of one instant stand in the order of their names at their sources, for the
-    /// order in which they were told must not show.
+    /// From events in any order; those of one instant stand in the order of their names at their sources, for the order in
+    /// which they were told must not show.
     #[must_use]
-    pub fn of(mut interactions: Vec<Interaction>) -> Self {
-        interactions.sort_by(|a, b| (a.content.occurred_at, &a.key).cmp(&(b.content.occurred_at, &b.key)));
+    pub fn of(mut happened: Vec<Occurrence>) -> Self {
+        let before = |a: &Occurrence, b: &Occurrence| {
+            let at = a.event.at.cmp(&b.event.at);
+            at.then_with(|| a.event.source.cmp(&b.event.source)).then_with(|| a.external_id.cmp(&b.external_id))
+        };
+        happened.sort_by(before);
         let mut history = Self::default();
-        for interaction in &interactions {
-            let shared = Shared(Arc::new(Event::from(interaction)));
-            history.by_kind.entry(interaction.content.kind.clone()).or_default().0.push(shared.clone());
+        for Occurrence { event, .. } in happened {
+            let shared = Shared(Arc::new(event));
+            match history.by_kind.get_mut(&shared.0.kind) {
+                Some(events) => events.0.push(shared.clone()),
+                None => drop(history.by_kind.insert(shared.0.kind.clone(), Events(vec![shared.clone()]))),
+            }
             history.all.0.push(shared);
         }
         history.by_kind.values_mut().for_each(Events::cut);

@@ -6,12 +6,11 @@ use rapport_data::Rx;
 use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
 
 use crate::domain::derived::Score;
-use crate::domain::happened::{History, MOST};
-use crate::domain::interaction::Interaction;
+use crate::domain::happened::{History, MOST, Occurrence};
 use crate::domain::memory::{Memory, Weights};
 use crate::domain::profile::Profile;
 use crate::domain::reads::Reads;
-use crate::store::{interaction, memory, score};
+use crate::store::{happened, memory, score};
 
 /// How many interactions of several customers are read at once.
 const TOGETHER: u64 = 20_000;
@@ -26,12 +25,12 @@ pub async fn histories(rx: &Rx, profiles: &[&Profile], reads: &Reads) -> Result<
     }
     let subjects: Vec<SubjectId> = profiles.iter().flat_map(|profile| subjects(profile)).collect();
     let kinds = kinds(reads);
-    let all = interaction::newest(rx, &subjects, kinds.as_deref(), None, TOGETHER).await?;
+    let all = happened::newest(rx, &subjects, kinds.as_deref(), None, TOGETHER).await?;
     let mut found = BTreeMap::new();
     if all.len() < usize::try_from(TOGETHER).unwrap_or(usize::MAX) && profiles.len() > 1 {
-        let mut by_subject = BTreeMap::<SubjectId, Vec<Interaction>>::new();
-        for one in all {
-            by_subject.entry(one.subject).or_default().push(one);
+        let mut by_subject = BTreeMap::<SubjectId, Vec<Occurrence>>::new();
+        for (subject, one) in all {
+            by_subject.entry(subject).or_default().push(one);
         }
         for profile in profiles {
             let of = subjects_of(profile, &mut by_subject);
@@ -57,17 +56,20 @@ pub async fn history(
         return Ok(History::default());
     }
     let (kinds, limit) = (kinds(reads), u64::try_from(MOST).unwrap_or(u64::MAX));
-    let mut all = interaction::newest(rx, subjects, kinds.as_deref(), recorded_by, limit).await?;
-    if all.len() == MOST {
+    let mut all = happened::newest(rx, subjects, kinds.as_deref(), recorded_by, limit).await?;
+    if all.len() >= MOST {
         // One type may have crowded out the others: each is asked for by itself.
-        let mut each: BTreeMap<_, Interaction> = all.into_iter().map(|one| (one.id, one)).collect();
+        let name = |(subject, one): (SubjectId, Occurrence)| {
+            ((subject, one.event.source.clone(), one.external_id.clone()), (subject, one))
+        };
+        let mut each: BTreeMap<_, _> = all.into_iter().map(name).collect();
         for kind in &reads.kinds {
-            let some = interaction::newest(rx, subjects, Some(std::slice::from_ref(kind)), recorded_by, limit).await?;
-            each.extend(some.into_iter().map(|one| (one.id, one)));
+            let some = happened::newest(rx, subjects, Some(std::slice::from_ref(kind)), recorded_by, limit).await?;
+            each.extend(some.into_iter().map(name));
         }
         all = each.into_values().collect();
     }
-    Ok(History::of(all))
+    Ok(History::of(all.into_iter().map(|(_, one)| one).collect()))
 }
 
 /// The subjects of a profile.
@@ -79,7 +81,7 @@ fn subjects_vec(profile: &Profile) -> Vec<SubjectId> {
     subjects(profile).collect()
 }
 
-fn subjects_of(profile: &Profile, by_subject: &mut BTreeMap<SubjectId, Vec<Interaction>>) -> Vec<Interaction> {
+fn subjects_of(profile: &Profile, by_subject: &mut BTreeMap<SubjectId, Vec<Occurrence>>) -> Vec<Occurrence> {
     subjects(profile).filter_map(|subject| by_subject.remove(&subject)).flatten().collect()
 }
 

@@ -306,30 +306,6 @@ fn which(filter: Filter<'_>, bind: &mut impl FnMut(Value) -> String) -> String {
     which
 }
 
-/// The newest interactions of subjects: of some types, or of all.
-///
-/// # Errors
-/// Where the database fails.
-pub async fn newest(
-    rx: &Rx,
-    subjects: &[SubjectId],
-    kinds: Option<&[String]>,
-    recorded_by: Option<Timestamp>,
-    limit: u64,
-) -> Result<Vec<Interaction>, Fault> {
-    let subjects = subjects.iter().map(|subject| subject.uuid());
-    let mut query =
-        Entity::find().filter(Column::Tenant.eq(rx.tenant().uuid())).filter(Column::SubjectId.is_in(subjects));
-    if let Some(kinds) = kinds {
-        query = query.filter(Column::Kind.is_in(kinds));
-    }
-    if let Some(by) = recorded_by {
-        query = query.filter(Column::RecordedAt.lte(by.micros()));
-    }
-    let query = query.order_by(Column::OccurredAt, Order::Desc).order_by(Column::InteractionId, Order::Desc);
-    query.limit(limit).all(rx.conn()).await.stored()?.into_iter().map(read).collect()
-}
-
 /// The channels of a subject's newest interactions that name one, and when they occurred.
 ///
 /// # Errors

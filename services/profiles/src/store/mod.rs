@@ -8,6 +8,7 @@ pub mod candidate;
 pub mod candidates;
 pub mod catalogue_entry;
 pub mod derivation;
+pub mod happened;
 pub mod health;
 pub mod identifier;
 pub mod identity_settings;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::*;
+use crate::domain::happened::Occurrence;
 use crate::domain::interaction::{Content, Interaction, InteractionKey};
 use crate::domain::value::Party;
 
@@ -181,7 +182,7 @@ proptest! {
         let all: Vec<Interaction> = log.into_iter().enumerate().map(one).collect();
         let (now, calendar) = (at(now), Calendar { zone: ZONES[zone], week_start });
         let computation = Computation::new(TraitType::Number, recipe.clone()).expect("it compiles");
-        let history = History::of(all.clone());
+        let history = History::of(all.iter().map(Occurrence::from).collect());
         let (computed, valid_until) = computation.value(&history, calendar, now);
         let value = (as_number(computed.as_ref()), computed.and_then(|computed| computed.decided_at));
         let same = |a: (Option<f64>, Option<Timestamp>), b: (Option<f64>, Option<Timestamp>)| match (a.0, b.0) {
@@ -222,7 +223,12 @@ fn money_is_summed_to_the_last_cent_in_its_own_currency_only() {
     let of = |currency: &str| {
         let recipe = Recipe { of: Of::Money(currency.to_owned()), ..recipe.clone() };
         let computation = Computation::new(TraitType::Number, recipe).expect("it compiles");
-        as_number(computation.value(&History::of(all.clone()), Calendar::default(), at(1_704_000_001)).0.as_ref())
+        as_number(
+            computation
+                .value(&History::of(all.iter().map(Occurrence::from).collect()), Calendar::default(), at(1_704_000_001))
+                .0
+                .as_ref(),
+        )
     };
     assert_eq!((of("EUR"), of("USD")), (Some(30.0), Some(0.0)));
 }

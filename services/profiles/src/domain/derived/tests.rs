@@ -11,6 +11,7 @@ use super::*;
 use crate::domain::declared::TraitDefinition;
 use crate::domain::definitions::Versions;
 use crate::domain::facts;
+use crate::domain::happened::Occurrence;
 use crate::domain::interaction::{Content, Interaction, InteractionKey};
 use crate::domain::profile::fold;
 use crate::domain::rules::Rules;
@@ -102,7 +103,7 @@ fn profile() -> Profile {
 /// What the conditions say of the log up to an instant.
 fn brute(definitions: &Definitions, log: &[Interaction], now: Timestamp) -> Vec<SegmentId> {
     let (profile, none) = (profile(), BTreeMap::new());
-    let history = History::of(log.iter().filter(|one| one.content.occurred_at <= now).cloned().collect());
+    let history = History::of(log.iter().filter(|one| one.content.occurred_at <= now).map(Occurrence::from).collect());
     let (computed, scores) = (BTreeMap::new(), &none);
     let heard = Heard { scores, memory: &Memory::default() };
     let plain = Facts::new(&profile, now, &computed, heard, &history);
@@ -136,7 +137,7 @@ proptest! {
     ) {
         let definitions = definitions(1, &CONDITIONS);
         let log: Vec<Interaction> = log.into_iter().enumerate().map(|(n, one)| interaction(n, one)).collect();
-        let (profile, scores, history) = (profile(), BTreeMap::new(), History::of(log.clone()));
+        let (profile, scores, history) = (profile(), BTreeMap::new(), History::of(log.iter().map(Occurrence::from).collect()));
         let inputs = Inputs {
             profile: &profile,
             history: &history,
@@ -171,8 +172,8 @@ proptest! {
         now in 100_i64..220,
     ) {
         let definitions = definitions(1, &CONDITIONS);
-        let log = log.into_iter().enumerate().map(|(n, one)| interaction(n, one)).collect();
-        let (profile, scores, history) = (profile(), BTreeMap::new(), History::of(log));
+        let log: Vec<Interaction> = log.into_iter().enumerate().map(|(n, one)| interaction(n, one)).collect();
+        let (profile, scores, history) = (profile(), BTreeMap::new(), History::of(log.iter().map(Occurrence::from).collect()));
         let inputs = Inputs {
             profile: &profile,
             history: &history,

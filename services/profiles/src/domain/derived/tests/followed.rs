@@ -102,7 +102,7 @@ impl World {
 
     /// What happened, of that which is read.
     fn history(&self, reads: &Reads) -> History {
-        History::of(self.log.iter().filter(|one| reads.sees(&one.content.kind)).cloned().collect())
+        History::of(self.log.iter().filter(|one| reads.sees(&one.content.kind)).map(Occurrence::from).collect())
     }
 
     fn derive(&self, before: &Derived, parts: &Parts, now: Timestamp) -> Derivation {
