@@ -25,7 +25,7 @@ use rapport_api::profiles::v1::{
 };
 use rapport_tests::{Client, Shape, Suite};
 
-use super::{by, id, total, until};
+use super::{id, total, until};
 
 const WAVE: &str = "spring";
 
