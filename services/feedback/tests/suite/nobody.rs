@@ -10,7 +10,8 @@ use rapport_api::feedback::v1::{
     Answer, Asking, CancelInvitationRequest, CheckEligibilityRequest, EraseByCodeRequest,
     GetInvitedQuestionnaireRequest, Invitation, InvitationContext, InvitationStatus, InviteCustomerRequest,
     IssueInvitationTokenRequest, ListInvitationsRequest, ListResponsesRequest, RecordDeliveryRequest, Response,
-    ResponseState, SubmitInvitedResponseRequest, SubmitResponseRequest, Survey, WatchInvitationsRequest, answer::Value,
+    ResponseState, SubmitInvitedResponseRequest, SubmitResponseRequest, Survey, TicketStatus, WatchInvitationsRequest,
+    answer::Value,
 };
 use rapport_data::Engine;
 use rapport_kernel::{Clock as _, SubjectId, TenantId};
@@ -19,6 +20,7 @@ use rstest::rstest;
 use uuid::Uuid;
 
 use crate::asking::{asks, invited, seconds, until};
+use crate::desk::{pushed, ticket};
 use crate::ground::{Ground, by_id, fields, reason};
 
 fn respondents(ground: &Ground, tenant: TenantId) -> RespondentServiceClient<PeerChannel> {
@@ -291,13 +293,14 @@ async fn what_only_few_were_invited_with_does_not_sign_their_answers(#[case] eng
     let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
     let survey = ground.open_of(tenant, Survey { anonymous: true, ..asks(Asking::default()) }).await;
     let invite = async |customer: SubjectId, campaign: &str, language: &str| {
+        let about = ticket(&ground, &Uuid::now_v7().to_string(), 1, 0, TicketStatus::Open);
         let request = InviteCustomerRequest {
             survey_id: survey.survey_id.clone(),
             customer: Some(by_id(customer)),
             context: Some(InvitationContext {
                 campaign: campaign.to_owned(),
                 team: "north".to_owned(),
-                ticket_id: Uuid::now_v7().to_string(),
+                ticket_id: pushed(&ground, tenant, about).await.ticket_id,
                 ..InvitationContext::default()
             }),
             language: language.to_owned(),

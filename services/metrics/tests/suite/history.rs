@@ -357,15 +357,18 @@ impl Teller {
     fn invitation(&mut self, at: Timestamp) -> InvitationChanged {
         let random = &mut self.random;
         let statuses = ["invited", "delivered", "started", "completed", "completed", "expired", "cancelled", "failed"];
+        let status = pick(random, &statuses);
+        // What was delivered is no longer merely sent.
+        let is_told = status != "invited" && random.random_bool(0.1);
         InvitationChanged {
             survey_id: self.surveys.choose(random).expect("there are surveys").clone(),
             kind: pick(random, &["nps", "csat"]),
-            status: pick(random, &statuses),
+            status,
             channel: pick(random, &["web", "email", "sms"]),
             anonymous: pick(random, &["named", "named", "named", "anonymous"]) == "anonymous",
             invite_time: Some(timestamp(at)),
             dimensions: city(random),
-            deliver_time: random.random_bool(0.1).then(|| timestamp(at)),
+            deliver_time: is_told.then(|| timestamp(at)),
             party: if random.random_bool(0.2) { Party::Employee } else { Party::Customer }.into(),
             ..InvitationChanged::default()
         }

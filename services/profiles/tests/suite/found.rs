@@ -295,7 +295,7 @@ async fn subjects(ground: &Ground, tenant: TenantId, people: &[IdentifyRequest])
 
 async fn compared(ground: &Ground, tenant: TenantId, subjects: &[String], dice: &mut Dice, when: &str) {
     let moving = matches!(when, "declared" | "defined anew" | "folded anew");
-    let everybody = everybody(ground, tenant, subjects).await;
+    let mut everybody = self::everybody(ground, tenant, subjects).await;
     for _ in 0..25 {
         let filter = Filter::random(dice, 3);
         let matching: Vec<&Profile> = everybody.iter().filter(|it| filter.says(it) == Some(true)).collect();
@@ -315,6 +315,14 @@ async fn compared(ground: &Ground, tenant: TenantId, subjects: &[String], dice: 
         let size = [0, 1_000, 1, 7][index(dice, 4)];
         let found = search(ground, tenant, &filter.source(), &order, size).await;
         let expected: Vec<String> = expected.into_iter().map(|(_, id)| id).collect();
+        if by == "update_time" {
+            // What was declared before may still be brought to somebody, whose place is then another.
+            let now = self::everybody(ground, tenant, subjects).await;
+            if now != everybody {
+                everybody = now;
+                continue;
+            }
+        }
         assert_eq!(found, expected, "{when}: {} by {order} in pages of {size}", filter.source());
     }
 }

@@ -201,7 +201,7 @@ async fn a_page_is_read_in_the_order_in_which_it_lies() {
     ground.profiles(tenant).merge_profiles(merge(&customers[0], &[&customers[1], &customers[2]])).await.expect("one");
     assert_eq!(listed(&ground, tenant, request).await.1, 8);
     let said: BTreeSet<String> =
-        said.take().into_iter().filter(|text| text.contains("FROM interaction WHERE")).collect();
+        said.take().into_iter().filter(|text| text.starts_with("SELECT * FROM interaction WHERE")).collect();
     assert_eq!(said.len(), 4, "the first page and the next ones, of one record and of three: {said:#?}");
     let found = sorts(&ground.folder.path().join("profiles.db"), &said).await;
     assert!(found.is_empty(), "{found:#?}");

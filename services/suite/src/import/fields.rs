@@ -376,7 +376,7 @@ mod tests {
             address: String::new(),
             key: String::new(),
             format: None,
-            source: None,
+            source: Some("crm".into()),
             survey: None,
             map: map.iter().map(|(column, field)| ((*column).to_owned(), (*field).to_owned())).collect(),
         }
@@ -388,6 +388,22 @@ mod tests {
 
     fn header(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn what_a_header_lacks_is_named_and_how_to_say_it() {
+        let said = |arguments: &Import, columns: &[&str]| match Mapping::new(arguments, &header(columns)) {
+            Ok(_) => String::new(),
+            Err(fault) => fault.message,
+        };
+        let known = arguments(Subject::Profiles, &[]);
+        assert!(said(&known, &["external_id", "city"]).contains("--map city=trait.city"));
+        assert_eq!(said(&known, &["external_id"]), "");
+        let unknown = Import { source: None, ..known };
+        assert!(said(&unknown, &["external_id"]).contains("--source crm"));
+        assert_eq!(said(&unknown, &["external_id", "source"]), "");
+        let mapped = Import { map: vec![("system".to_owned(), "source".to_owned())], ..unknown };
+        assert_eq!(said(&mapped, &["external_id", "system"]), "");
     }
 
     #[test]
@@ -427,7 +443,7 @@ mod tests {
         let mapping = Mapping::new(&arguments(Subject::Profiles, &[]), &header(&columns)).expect("a header");
         let wrong = mapping.profile(&cells(&["", "forty", "friend", "a@example.com"])).expect_err("wrong");
         let fields: Vec<&str> = wrong.0.iter().map(|(field, _)| field.as_str()).collect();
-        assert_eq!(fields, ["trait.age:number", "party", "source", "external_id"]);
+        assert_eq!(fields, ["trait.age:number", "party", "external_id"]);
         assert!(!format!("{wrong:?}").contains("forty") && !format!("{wrong:?}").contains("friend"));
     }
 
