@@ -182,7 +182,7 @@ async fn a_token_that_has_no_use_left_is_answered_like_any_other_and_nothing_of_
     let wrong = SubmitResponseRequest { score: None, ..by_token(&survey, &token, 0) };
     assert_eq!(fields(ground.responses(tenant).submit_response(wrong).await), ["score"]);
     let ids = |held: Vec<Response>| held.into_iter().map(|it| it.response_id).collect::<Vec<_>>();
-    assert_eq!(ids(held(&ground, tenant, &survey).await), [first.response_id.clone()]);
+    assert_eq!(ids(held(&ground, tenant, &survey).await), std::slice::from_ref(&first.response_id));
 
     // Page by page: what was begun is held until it is sent whole, so that it can be gone on with, and goes then.
     let answer = Answer { question_id: "nps".to_owned(), value: Some(Value::Number(8)), ..Answer::default() };
@@ -211,7 +211,7 @@ async fn a_token_that_has_no_use_left_is_answered_like_any_other_and_nothing_of_
     let taken = respondents(&ground, tenant).submit_invited_response(whole.clone()).await.expect("taken").into_inner();
     assert!(taken.complete && taken.erasure_code.len() == first.erasure_code.len());
     assert_eq!(respondents(&ground, tenant).submit_invited_response(whole).await.expect("again").into_inner(), taken);
-    assert_eq!(ids(held(&ground, tenant, &survey).await), [first.response_id.clone()]);
+    assert_eq!(ids(held(&ground, tenant, &survey).await), std::slice::from_ref(&first.response_id));
     // A code of what is not kept erases nothing, and says as little as one that was used.
     for code in [&taken.erasure_code, &again.erasure_code, &taken.erasure_code] {
         let request = EraseByCodeRequest { code: code.clone() };

@@ -272,7 +272,8 @@ async fn of_many_the_same_are_found_however_they_are_sought_and_in_whatever_orde
         import(&ground, tenant, some.iter().copied().map(one).collect()).await;
         ground.wait(1);
     }
-    let cases: [(&str, &str, fn(u64) -> bool); 12] = [
+    type Which = fn(u64) -> bool;
+    let cases: [(&str, &str, Which); 12] = [
         // Two values of which many are: the rarer is gone through.
         (r#"traits.region == "east" && traits.orders == 3.0"#, "", |n| n % 4 == 0 && n % 7 == 3),
         (r#"traits.member == true && traits.region == "west""#, "", |_| false),
