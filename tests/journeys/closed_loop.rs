@@ -7,11 +7,11 @@ use rapport_api::feedback::v1::response_service_client::ResponseServiceClient;
 use rapport_api::feedback::v1::survey_service_client::SurveyServiceClient;
 use rapport_api::feedback::v1::ticket_service_client::TicketServiceClient;
 use rapport_api::feedback::v1::{
-    Asking, BatchInviteRequest, CreateFollowUpRuleRequest, CreateSurveyRequest, FollowUp, FollowUpHelp, FollowUpKind,
-    FollowUpOutcome, FollowUpRule, FollowUpStatus, GetFollowUpRequest, InvitationContext, IssueInvitationTokenRequest,
-    ListFollowUpsRequest, ListInvitationsRequest, ListNotInvitedRequest, NotInvitedReason, PublishSurveyRequest,
-    PushTicketRequest, ResolveFollowUpRequest, SubmitResponseRequest, Survey, SurveyKind, Ticket, TicketKind,
-    TicketPriority, TicketStatus,
+    Asking, BatchInviteRequest, CreateFollowUpRuleRequest, FollowUp, FollowUpHelp, FollowUpKind, FollowUpOutcome,
+    FollowUpRule, FollowUpStatus, GetFollowUpRequest, InvitationContext, IssueInvitationTokenRequest,
+    ListFollowUpsRequest, ListInvitationsRequest, ListNotInvitedRequest, NotInvitedReason, PushTicketRequest,
+    ResolveFollowUpRequest, SubmitResponseRequest, Survey, SurveyKind, Ticket, TicketKind, TicketPriority,
+    TicketStatus,
 };
 use rapport_api::google::longrunning::operations_client::OperationsClient;
 use rapport_api::google::longrunning::{WaitOperationRequest, operation};
@@ -25,7 +25,7 @@ use rapport_api::profiles::v1::{
 };
 use rapport_tests::{Client, Shape, Suite};
 
-use super::{id, total, until};
+use super::{id, opened, total, until};
 
 const WAVE: &str = "spring";
 
@@ -63,7 +63,6 @@ async fn decided(client: &Client, customer: &str) -> Vec<String> {
 }
 
 async fn open_survey(client: &Client) -> String {
-    let mut surveys = SurveyServiceClient::new(client.clone());
     let survey = Survey {
         name: "Relation".to_owned(),
         kind: SurveyKind::Nps.into(),
@@ -71,11 +70,7 @@ async fn open_survey(client: &Client) -> String {
         asking: Some(Asking { channels: vec!["email".to_owned()], ..Asking::default() }),
         ..Survey::default()
     };
-    let request = CreateSurveyRequest { request_id: String::new(), survey: Some(survey) };
-    let survey_id = surveys.create_survey(request).await.expect("created").into_inner().survey_id;
-    let request = PublishSurveyRequest { survey_id: survey_id.clone(), ..PublishSurveyRequest::default() };
-    surveys.publish_survey(request).await.expect("published");
-    survey_id
+    opened(client, survey).await
 }
 
 /// Asks the members of a segment, and waits until all are asked or not.

@@ -5,10 +5,8 @@ use rapport_api::admin::v1::privacy_service_client::PrivacyServiceClient;
 use rapport_api::admin::v1::{EraseCustomerRequest, ErasureState, GetErasureRequest};
 use rapport_api::common::v1::{Identifier, Value, value};
 use rapport_api::feedback::v1::response_service_client::ResponseServiceClient;
-use rapport_api::feedback::v1::survey_service_client::SurveyServiceClient;
 use rapport_api::feedback::v1::{
-    CreateSurveyRequest, DeleteResponseRequest, PublishSurveyRequest, SubmitResponseRequest, Survey, SurveyKind,
-    UpdateResponseRequest,
+    DeleteResponseRequest, SubmitResponseRequest, Survey, SurveyKind, UpdateResponseRequest,
 };
 use rapport_api::google::r#type::Money;
 use rapport_api::metrics::v1::{Counting, QueryMetricRequest};
@@ -26,7 +24,7 @@ use rapport_api::profiles::v1::{
 use rapport_tests::{Client, Shape, Suite};
 use tonic::Code;
 
-use super::{by, id, query, total, until};
+use super::{by, id, opened, query, total, until};
 
 async fn identify(client: &Client, record: &str, email: &str, city: &str) -> String {
     let text = Value { kind: Some(value::Kind::TextValue(city.to_owned())) };
@@ -58,18 +56,13 @@ async fn buy(client: &Client, customer: &str, order: &str, day: i64, units: i64)
 }
 
 async fn survey(client: &Client) -> String {
-    let mut surveys = SurveyServiceClient::new(client.clone());
     let survey = Survey {
         name: "NPS".into(),
         kind: SurveyKind::Nps.into(),
         question: "How likely?".into(),
         ..Survey::default()
     };
-    let request = CreateSurveyRequest { request_id: String::new(), survey: Some(survey) };
-    let survey_id = surveys.create_survey(request).await.expect("created").into_inner().survey_id;
-    let request = PublishSurveyRequest { survey_id: survey_id.clone(), ..PublishSurveyRequest::default() };
-    surveys.publish_survey(request).await.expect("published");
-    survey_id
+    opened(client, survey).await
 }
 
 async fn answer(client: &Client, survey_id: &str, customer: &str, score: i32) -> String {

@@ -12,6 +12,8 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use rapport_api::common::v1::{CustomerRef, Identifier, customer_ref};
+use rapport_api::feedback::v1::survey_service_client::SurveyServiceClient;
+use rapport_api::feedback::v1::{CreateSurveyRequest, PublishSurveyRequest, Survey};
 use rapport_api::metrics::v1::metric_service_client::MetricServiceClient;
 use rapport_api::metrics::v1::{MetricPoint, QueryMetricRequest};
 use rapport_tests::Client;
@@ -25,6 +27,16 @@ pub fn by(namespace: &str, value: &str) -> CustomerRef {
 /// Names a customer by its id.
 pub fn id(customer_id: &str) -> CustomerRef {
     CustomerRef { r#ref: Some(customer_ref::Ref::CustomerId(customer_id.to_owned())) }
+}
+
+/// Makes a survey and opens it; answers its id.
+pub async fn opened(client: &Client, survey: Survey) -> String {
+    let mut surveys = SurveyServiceClient::new(client.clone());
+    let request = CreateSurveyRequest { request_id: String::new(), survey: Some(survey) };
+    let survey_id = surveys.create_survey(request).await.expect("created").into_inner().survey_id;
+    let request = PublishSurveyRequest { survey_id: survey_id.clone(), ..PublishSurveyRequest::default() };
+    surveys.publish_survey(request).await.expect("published");
+    survey_id
 }
 
 /// Asks a metric.

@@ -8,16 +8,15 @@ use rapport_api::feedback::v1::answer::Value;
 use rapport_api::feedback::v1::response_service_client::ResponseServiceClient;
 use rapport_api::feedback::v1::survey_service_client::SurveyServiceClient;
 use rapport_api::feedback::v1::{
-    Asking, CheckEligibilityRequest, CreateSurveyRequest, GetSurveyDropOffRequest, Invitation, InviteCustomerRequest,
-    ListResponsesRequest, NotInvitedReason, PublishSurveyRequest, Question, QuestionType, Response, ResponseState,
-    Survey, SurveyKind,
+    Asking, CheckEligibilityRequest, GetSurveyDropOffRequest, Invitation, InviteCustomerRequest, ListResponsesRequest,
+    NotInvitedReason, Question, QuestionType, Response, ResponseState, Survey, SurveyKind,
 };
 use rapport_api::profiles::v1::IdentifyRequest;
 use rapport_api::profiles::v1::profile_service_client::ProfileServiceClient;
 use rapport_harness::Browser;
 use rapport_tests::{Client, Shape, Suite};
 
-use super::{by, total, until};
+use super::{by, opened, total, until};
 
 fn question(id: &str, kind: QuestionType, text: &str, persian: &str) -> Question {
     Question {
@@ -48,12 +47,7 @@ async fn survey(client: &Client, anonymous: bool) -> String {
         asking: Some(Asking { channels: vec!["email".to_owned()], ..Asking::default() }),
         ..Survey::default()
     };
-    let mut surveys = SurveyServiceClient::new(client.clone());
-    let request = CreateSurveyRequest { request_id: String::new(), survey: Some(survey) };
-    let survey_id = surveys.create_survey(request).await.expect("created").into_inner().survey_id;
-    let request = PublishSurveyRequest { survey_id: survey_id.clone(), ..PublishSurveyRequest::default() };
-    surveys.publish_survey(request).await.expect("published");
-    survey_id
+    opened(client, survey).await
 }
 
 async fn invited(client: &Client, survey_id: &str, email: &str) -> Invitation {
