@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use rapport_kernel::Timestamp;
 
 use crate::ast::{Expr, ExprKind};
+use crate::ends::between;
 use crate::environment::Environment;
 use crate::error::{CompileError, CompileErrors};
 use crate::eval::Evaluator;
@@ -54,6 +55,7 @@ pub(crate) fn compile(
         environment.has_now() && compiler.code.ops.iter().any(|op| matches!(op, Op::Clock { .. } | Op::Past { .. }));
     Ok(Program::new(Inner {
         source: source.to_owned(),
+        between: between(&compiler.code),
         code: compiler.code,
         cost,
         fuel: environment.limits().fuel,

@@ -47,6 +47,7 @@
 //! | `e.followedBy(f, d)` | the events of `f` that come after one of `e`, at most `d` after it |
 //! | `e.notFollowedBy(f, d)` | the events of `e` more than `d` ago that none of `f` came after within `d` |
 //!
+//! A length `d` that the condition says itself must be above zero: nothing is within no time at all, and it is refused.
 //! `t` and `u` may move with `now`: `e.between(now - duration('48h'), now - duration('24h'))`. After means later: events
 //! at one instant do not follow one another. What these give, and what `filter` keeps, are events again, so they chain;
 //! lists that are made otherwise (by `map`, `+`, a literal) are plain lists.
@@ -93,6 +94,7 @@
 
 mod ast;
 mod check;
+mod ends;
 mod environment;
 mod error;
 mod eval;

@@ -1,6 +1,6 @@
 //! A compiled condition: flat operations in an arena, names resolved to indexes, constants computed beforehand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -25,6 +25,8 @@ pub(crate) struct Inner {
     pub(crate) cost: u64,
     pub(crate) fuel: u64,
     pub(crate) inputs: Vec<Input>,
+    /// See [`Program::reads_between`].
+    pub(crate) between: BTreeSet<Vec<String>>,
     pub(crate) has_now: bool,
     pub(crate) reads_now: bool,
     /// What the value must be, where the checker could not know it.
@@ -102,6 +104,10 @@ impl Program {
     #[must_use]
     pub fn reads_now(&self) -> bool {
         self.0.reads_now
+    }
+
+    pub(crate) fn between(&self) -> &BTreeSet<Vec<String>> {
+        &self.0.between
     }
 
     pub(crate) fn code(&self) -> &Code {

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use futures::FutureExt as _;
@@ -40,8 +39,6 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tasks: Tasks,
     pub(crate) metrics: Metrics,
-    /// Units of work that this process did, or tried to.
-    units: AtomicU64,
     /// This process, among those that hold leases.
     pub(crate) holder: Uuid,
     /// Told after each commit that published something.
@@ -122,7 +119,6 @@ impl Database {
             clock: Arc::clone(&platform.clock),
             tasks: platform.tasks.clone(),
             metrics,
-            units: AtomicU64::new(0),
             holder: Uuid::now_v7(),
             published: Notify::new(),
             placed: watch::Sender::new(()),
@@ -134,13 +130,6 @@ impl Database {
         let database = Self { inner: Arc::new(inner), until: None };
         crate::sweep::start(&database);
         Ok(database)
-    }
-
-    /// How many units of work this process has done, or tried to: by how much that grows, whoever works in the background
-    /// knows whether others do.
-    #[must_use]
-    pub fn units(&self) -> u64 {
-        self.inner.units.load(Ordering::Relaxed)
     }
 
     /// Which database it is.
@@ -272,7 +261,6 @@ impl Database {
         T: Send + 'static,
     {
         let began = Instant::now();
-        self.inner.units.fetch_add(1, Ordering::Relaxed);
         let run = Run { database: self.clone(), terms, trace: telemetry::traceparent().unwrap_or_default(), unit };
         let work = async {
             match &self.inner.backend {

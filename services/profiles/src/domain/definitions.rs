@@ -66,7 +66,7 @@ pub struct Definitions {
 /// What is looked at of what is derived, and what must be known for that.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parts {
-    /// All of it.
+    /// All of it, or all that is as it was: when to look again follows from these parts alone.
     pub whole: bool,
     /// These computed traits.
     pub computed: BTreeSet<String>,
@@ -210,11 +210,41 @@ impl Definitions {
         Arc::new(parts)
     }
 
+    /// What is declared as it was by a version, and reads nothing that is declared otherwise: of this the clock's turns since
+    /// can be followed, though what is new was not looked at yet.
+    #[must_use]
+    pub fn steady_since(&self, version: u64) -> Arc<Parts> {
+        if version >= self.version {
+            return self.whole();
+        }
+        let mut moved = Touched::default();
+        moved.traits.extend(self.traits_since(version).cloned());
+        if self.weigh_otherwise(version) {
+            moved.join(Touched::by_score());
+        }
+        let turned = self.versions.calendar > version;
+        let is_steady = |(name, computation): &(&String, &Computation)| {
+            !moved.traits.contains(*name) && !(turned && matches!(computation.recipe.window, Window::Calendar(..)))
+        };
+        let computed: BTreeSet<String> = self.computed.iter().filter(is_steady).map(|(name, _)| name.clone()).collect();
+        moved.traits.extend(self.computed.keys().filter(|name| !computed.contains(*name)).cloned());
+        let stages = self.versions.stages <= version && !self.of_stages.meets(&moved);
+        let is_steady = |compiled: &Compiled| {
+            let reads = &compiled.reads;
+            compiled.segment.changed_by <= version && !reads.meets(&moved) && (stages || !reads.stage)
+        };
+        let places = self.segments.iter().enumerate().filter(|(_, compiled)| is_steady(compiled));
+        let segments = places.map(|(place, _)| place).collect();
+        let mut parts = Parts { whole: true, computed, stages, segments, reads: Reads::default() };
+        self.read(&mut parts);
+        Arc::new(parts)
+    }
+
     fn read(&self, parts: &mut Parts) {
         for name in &parts.computed {
             match self.computed.get(name).map(|computation| computation.recipe.kind.as_str()) {
                 Some("") => parts.reads.timeline = true,
-                Some(kind) => drop(parts.reads.kinds.insert(kind.to_owned())),
+                Some(kind) => parts.reads.all_of(kind),
                 None => {}
             }
         }

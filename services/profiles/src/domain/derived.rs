@@ -127,9 +127,16 @@ pub struct Flip {
     /// Since when it is said to be in it: when it entered, or where a split gave it back what a merge had taken, when it
     /// had entered before the merge.
     pub since: Timestamp,
+    /// Whether it leaves what a merge that is split now had brought it into.
+    pub undone: bool,
 }
 
+/// The segments a customer was in when it was last made of the same records as now: since when, and whether it was there
+/// when they were made.
+pub type Earlier = BTreeMap<SegmentId, (Timestamp, bool)>;
+
 /// What a derivation looks at. The profile's own derived parts are not read.
+#[derive(Clone, Copy)]
 pub struct Inputs<'a> {
     /// The profile, as folded.
     pub profile: &'a Profile,
@@ -157,12 +164,18 @@ pub struct Derivation {
 }
 
 impl Derivation {
-    /// Gives segments that are entered now the times at which the customer had entered them before, as the same records.
-    pub fn resume(&mut self, earlier: &BTreeMap<SegmentId, Timestamp>) {
-        for flip in self.flips.iter_mut().filter(|flip| flip.entered) {
-            let Some(since) = earlier.get(&flip.segment) else { continue };
-            if let Some(held) = self.derived.segments.get_mut(&flip.segment) {
-                (*held, flip.since) = (*since, *since);
+    /// Gives segments that are entered now the times at which the customer had entered them before, as the same records;
+    /// and marks those that are left now and in which it was not then: only as other records it came to be in them.
+    pub fn resume(&mut self, earlier: &Earlier) {
+        for flip in &mut self.flips {
+            match (flip.entered, earlier.get(&flip.segment)) {
+                (true, Some((since, founding))) => {
+                    if let Some(held) = self.derived.segments.get_mut(&flip.segment) {
+                        (*held, flip.since, flip.founding) = (*since, *since, *founding);
+                    }
+                }
+                (false, None) => flip.undone = true,
+                (true, None) | (false, Some(_)) => {}
             }
         }
     }
@@ -174,12 +187,15 @@ impl Derivation {
 pub fn derive(before: &Derived, inputs: &Inputs<'_>, now: Timestamp) -> Derivation {
     let mut state = before.clone();
     let mut flips = Vec::new();
-    if inputs.parts.whole && before.version == inputs.definitions.version {
+    if inputs.parts.whole && state.valid_until < now {
+        // What was declared since the state before is not followed into the past: it is looked at now.
+        let steady = inputs.definitions.steady_since(before.version);
+        let inputs = Inputs { parts: &steady, ..*inputs };
         let mut turns = 0;
         while state.valid_until < now && turns < MOST_TURNS {
             turns += 1;
             let turn = state.valid_until;
-            state = step(&state, inputs, turn, &mut flips);
+            state = Derived { version: before.version, ..step(&state, &inputs, turn, &mut flips) };
             if state.valid_until <= turn {
                 break;
             }
@@ -236,13 +252,14 @@ fn step(before: &Derived, inputs: &Inputs<'_>, now: Timestamp, flips: &mut Vec<F
             // Found by the back-fill of a new segment, and there before it.
             let founding = before.version < segment.made_by && inputs.profile.created_at < segment.created_at;
             let at = if founding { segment.created_at } else { at };
-            flips.push(Flip { segment: segment.id, entered: true, at, founding, since: at });
+            flips.push(Flip { segment: segment.id, entered: true, at, founding, since: at, undone: false });
             vacant.insert(at);
         }
     }
     segments.retain(|id, _| definitions.segment(*id).is_some());
     let left = before.segments.keys().filter(|id| !segments.contains_key(id));
-    flips.extend(left.map(|id| Flip { segment: *id, entered: false, at, founding: false, since: at }));
+    let leaves = |id: &SegmentId| Flip { segment: *id, entered: false, at, founding: false, since: at, undone: false };
+    flips.extend(left.map(leaves));
     if segments.keys().ne(before.segments.keys()) {
         after.changed_at = at;
     }

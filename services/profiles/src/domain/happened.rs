@@ -1,9 +1,10 @@
 //! What happened, as conditions and computed traits read it: a customer's interactions, oldest first, by their type.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rapport_conditions::{AsValue, Map, Object, Type, Value as Read};
+use rapport_conditions::{AsValue, List, Map, Object, Type, Value as Read};
 use rapport_kernel::{Money, Timestamp};
 
 use super::interaction::Interaction;
@@ -151,24 +152,69 @@ impl AsValue for Shared {
 
 /// Events, oldest first.
 #[derive(Clone, Default)]
-pub struct Events(Vec<Shared>);
+pub struct Events {
+    known: Vec<Shared>,
+    /// How many more there are after the first of those that are known.
+    between: usize,
+}
 
 impl AsValue for Events {
     fn as_value(&self) -> Read<'_> {
-        Read::List(&self.0)
+        Read::List(self)
+    }
+}
+
+impl List for Events {
+    fn count(&self) -> usize {
+        self.known.len() + self.between
+    }
+
+    fn element(&self, index: usize) -> Option<Read<'_>> {
+        let place = match index {
+            0 => 0,
+            _ => index.checked_sub(self.between).filter(|place| *place > 0)?,
+        };
+        self.known.get(place).map(AsValue::as_value)
     }
 }
 
 impl Events {
-    /// The events, oldest first.
+    /// The events, oldest first, as far as they are known.
     pub fn iter(&self) -> impl Iterator<Item = &Event> {
-        self.0.iter().map(|shared| &*shared.0)
+        self.known.iter().map(|shared| &*shared.0)
+    }
+
+    fn add(&mut self, event: Shared) {
+        self.known.push(event);
     }
 
     /// Keeps the newest.
     fn cut(&mut self) {
-        let over = self.0.len().saturating_sub(MOST);
-        self.0.drain(..over);
+        let over = self.known.len().saturating_sub(MOST);
+        self.known.drain(..over);
+    }
+}
+
+/// How many events of a type there are, of several records perhaps, and what stands at the ends.
+#[derive(Default)]
+pub struct Ends {
+    /// How many.
+    pub count: usize,
+    /// The first and the last of each record.
+    pub edges: Vec<Occurrence>,
+}
+
+impl Ends {
+    /// When the last happened.
+    #[must_use]
+    pub fn last_at(&self) -> Option<Timestamp> {
+        self.edges.iter().map(|edge| edge.event.at).max()
+    }
+
+    /// Both together.
+    pub fn join(&mut self, other: Self) {
+        self.count += other.count;
+        self.edges.extend(other.edges);
     }
 }
 
@@ -184,23 +230,42 @@ impl History {
     /// which they were told must not show.
     #[must_use]
     pub fn of(mut happened: Vec<Occurrence>) -> Self {
-        let before = |a: &Occurrence, b: &Occurrence| {
-            let at = a.event.at.cmp(&b.event.at);
-            at.then_with(|| a.event.source.cmp(&b.event.source)).then_with(|| a.external_id.cmp(&b.external_id))
-        };
         happened.sort_by(before);
         let mut history = Self::default();
         for Occurrence { event, .. } in happened {
             let shared = Shared(Arc::new(event));
             match history.by_kind.get_mut(&shared.0.kind) {
-                Some(events) => events.0.push(shared.clone()),
-                None => drop(history.by_kind.insert(shared.0.kind.clone(), Events(vec![shared.clone()]))),
+                Some(events) => events.add(shared.clone()),
+                None => {
+                    let first = Events { known: vec![shared.clone()], between: 0 };
+                    history.by_kind.insert(shared.0.kind.clone(), first);
+                }
             }
-            history.all.0.push(shared);
+            history.all.add(shared);
         }
         history.by_kind.values_mut().for_each(Events::cut);
         history.all.cut();
         history
+    }
+
+    /// Adds all of a type.
+    pub fn add(&mut self, kind: String, mut happened: Vec<Occurrence>) {
+        happened.sort_by(before);
+        let known = happened.into_iter().map(|one| Shared(Arc::new(one.event))).collect();
+        let mut events = Events { known, between: 0 };
+        events.cut();
+        self.by_kind.insert(kind, events);
+    }
+
+    /// Adds a type of which nobody reads more than how many there are, the first and the last.
+    pub fn add_ends(&mut self, kind: String, ends: Ends) {
+        let Ends { count, mut edges } = ends;
+        edges.sort_by(before);
+        let last = (count > 1).then(|| edges.pop()).flatten();
+        let known: Vec<Shared> =
+            edges.into_iter().take(1).chain(last).map(|edge| Shared(Arc::new(edge.event))).collect();
+        let between = count.saturating_sub(known.len());
+        self.by_kind.insert(kind, Events { known, between });
     }
 
     /// Those of a type; of all types where it is empty.
@@ -220,4 +285,9 @@ impl History {
     pub fn timeline(&self) -> Read<'_> {
         self.all.as_value()
     }
+}
+
+fn before(one: &Occurrence, other: &Occurrence) -> Ordering {
+    let at = one.event.at.cmp(&other.event.at);
+    at.then_with(|| one.event.source.cmp(&other.event.source)).then_with(|| one.external_id.cmp(&other.external_id))
 }

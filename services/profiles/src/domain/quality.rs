@@ -21,7 +21,7 @@ pub struct Counts {
     pub created: i64,
     /// Deletions among them.
     pub deleted: i64,
-    /// What changed nothing.
+    /// What changed nothing: interactions, deletions and statements of records that were told before.
     pub duplicates: i64,
     /// What was refused.
     pub rejected: i64,
@@ -35,7 +35,7 @@ pub struct Counts {
     pub recorded: Option<Timestamp>,
     /// New interactions by how long after they happened they were recorded.
     pub lags: BTreeMap<u16, i64>,
-    /// Statements of records.
+    /// Statements of records that were not made before.
     pub records: i64,
     /// Those after which the record's customer had no strong identifier.
     pub weak: i64,

@@ -30,6 +30,8 @@ const FEEDBACK: Field = 11;
 pub struct Reads {
     /// Interactions of these types.
     pub kinds: BTreeSet<String>,
+    /// Of which of these more than how many there are, the first and the last.
+    pub between: BTreeSet<String>,
     /// Interactions of all types.
     pub timeline: bool,
     /// These traits.
@@ -50,7 +52,11 @@ impl Reads {
         for input in program.inputs() {
             let part = |at: usize| input.path.get(at).map(String::as_str);
             match input.variable {
-                EVENTS if part(1).is_some() => reads.kinds.extend(part(1).map(str::to_owned)),
+                EVENTS if part(1).is_some() => {
+                    reads.kinds.extend(part(1).map(str::to_owned));
+                    let is_between = program.reads_between(&input.path);
+                    reads.between.extend(part(1).filter(|_| is_between).map(str::to_owned));
+                }
                 EVENTS | TIMELINE => reads.timeline = true,
                 STAGE => reads.stage = true,
                 CUSTOMER => match part(1).map(|name| facts::fields().iter().position(|(field, _)| *field == name)) {
@@ -78,6 +84,7 @@ impl Reads {
     /// Both together.
     pub fn join(&mut self, other: &Self) {
         self.kinds.extend(other.kinds.iter().cloned());
+        self.between.extend(other.between.iter().cloned());
         self.timeline |= other.timeline;
         self.traits.extend(other.traits.iter().cloned());
         self.all_traits |= other.all_traits;
@@ -89,6 +96,12 @@ impl Reads {
     #[must_use]
     pub fn sees(&self, kind: &str) -> bool {
         self.timeline || self.kinds.contains(kind)
+    }
+
+    /// Reads all interactions of a type.
+    pub fn all_of(&mut self, kind: &str) {
+        self.kinds.insert(kind.to_owned());
+        self.between.insert(kind.to_owned());
     }
 
     /// Whether it reads any interactions.
@@ -209,6 +222,7 @@ mod tests {
         assert!(of.sees("purchase") && !of.sees("visit") && of.traits.contains("plan") && of.fields.is_empty());
         let all = reads("timeline.size() > 0");
         assert!(all.sees("visit") && all.traits.is_empty() && !all.all_traits);
+        assert!(of.between.is_empty() && reads("events.purchase[1].at < now").between.contains("purchase"));
         assert!(reads("lifecycle_stage == 'new'").stage);
         assert!(reads("'vulnerable' in customer.flags").fields.contains(&FLAGS));
         assert!(reads("traits.exists(name, name == 'x')").all_traits);

@@ -116,7 +116,7 @@ pub fn flips(event: &Event) -> Option<(EventId, CustomerId, Vec<Flip>)> {
     let Some(Payload::ProfileChanged(changed)) = &event.payload else { return None };
     let flip = |flip: &SegmentFlip| {
         let (segment, at) = (flip.segment_id.parse().ok()?, instant(flip.at.as_ref()?).ok()?);
-        Some(Flip { segment, entered: flip.entered, at, founding: flip.founding, since: at })
+        Some(Flip { segment, entered: flip.entered, at, founding: flip.founding, since: at, undone: false })
     };
     let flips = changed.segment_flips.iter().filter_map(flip).collect();
     Some((event.event_id.parse().ok()?, event.aggregate_id.parse().ok()?, flips))

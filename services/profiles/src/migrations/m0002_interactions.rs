@@ -16,7 +16,8 @@ use rapport_data::rls;
 use sea_orm::{ConnectionTrait as _, DbBackend};
 use sea_orm_migration::prelude::*;
 
-/// The tables as SQL for both engines; see `m0001_profiles`. `{partitioned}` is where Postgres is told by what.
+/// The tables as SQL for both engines; see `m0001_profiles`. `{laid}` is how the timeline lies: on
+/// Postgres in parts by time; on SQLite by its key, so that what happened to one customer lies together.
 const TABLES: &[&str] = &[
     "CREATE TABLE interaction (tenant {id} NOT NULL, subject_id {id} NOT NULL, occurred_at BIGINT NOT NULL, \
      interaction_id {id} NOT NULL, source {text} NOT NULL, external_id {text} NOT NULL, version BIGINT NOT NULL, \
@@ -24,7 +25,7 @@ const TABLES: &[&str] = &[
      stage {text} NOT NULL, product {text} NOT NULL, amount_micros BIGINT, currency {text}, attributes {text} NOT NULL, \
      party {text} NOT NULL, dimensions {text} NOT NULL, recorded_at BIGINT NOT NULL, details {text} NOT NULL, \
      referrer_id {id}, updated_at BIGINT NOT NULL, \
-     PRIMARY KEY (tenant, subject_id, occurred_at, interaction_id)) {partitioned}",
+     PRIMARY KEY (tenant, subject_id, occurred_at, interaction_id)) {laid}",
     // An erasure seeks whom a subject referred.
     "CREATE INDEX interaction_referrer ON interaction (tenant, referrer_id) WHERE referrer_id IS NOT NULL",
     "CREATE TABLE interaction_key (tenant {id} NOT NULL, source {text} NOT NULL, external_id {text} NOT NULL, \
@@ -115,14 +116,14 @@ impl MigrationName for Migration {
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let is_postgres = manager.get_database_backend() == DbBackend::Postgres;
-        let [id, text, partitioned] = if is_postgres {
+        let [id, text, laid] = if is_postgres {
             ["UUID", "TEXT COLLATE \"C\"", "PARTITION BY RANGE (occurred_at)"]
         } else {
-            ["BLOB", "TEXT", ""]
+            ["BLOB", "TEXT", "WITHOUT ROWID"]
         };
         let connection = manager.get_connection();
         for table in TABLES {
-            let table = table.replace("{id}", id).replace("{text}", text).replace("{partitioned}", partitioned);
+            let table = table.replace("{id}", id).replace("{text}", text).replace("{laid}", laid);
             connection.execute_unprepared(&table).await?;
         }
         rls::tenant_tables(manager, &["interaction", "interaction_key"]).await?;

@@ -17,7 +17,7 @@ const TABLES: &[&str] = &[
     "CREATE UNIQUE INDEX segment_name ON segment (tenant, name)",
     "CREATE TABLE segment_interval (tenant {id} NOT NULL, segment_id {id} NOT NULL, customer_id {id} NOT NULL, \
      entered_at BIGINT NOT NULL, left_at BIGINT, founding BOOLEAN NOT NULL, since BIGINT NOT NULL, \
-     PRIMARY KEY (tenant, segment_id, customer_id, entered_at)) {clustered}",
+     undone BOOLEAN NOT NULL, PRIMARY KEY (tenant, segment_id, customer_id, entered_at)) {clustered}",
     "CREATE INDEX segment_member ON segment_interval (tenant, customer_id)",
     "CREATE INDEX segment_present ON segment_interval (tenant, segment_id, customer_id) WHERE left_at IS NULL",
     "CREATE INDEX segment_entered ON segment_interval (tenant, segment_id, entered_at)",

@@ -8,9 +8,10 @@ use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
 
 use super::component::Component;
 use super::{Written, candidates, derive, matching};
+use crate::domain::bounds;
 use crate::domain::derived::Derived;
 use crate::domain::linking::Partition;
-use crate::domain::profile::{Profile, Record};
+use crate::domain::profile::{Profile, Record, fold};
 use crate::domain::relink::{self, Changes, Held};
 use crate::domain::rules::Rules;
 use crate::domain::search;
@@ -26,9 +27,61 @@ pub async fn relink(
     partition: &Partition,
     rules: &Rules,
 ) -> Result<(Changes, Written), Fault> {
-    let changes = relink::changes(partition, &component.records, &component.owners(), &component.held);
+    let mut changes = relink::changes(partition, &component.records, &component.owners(), &component.held);
+    for (customer, records) in unseen(component, &mut changes, rules, tx.now()) {
+        keep(tx, customer, records).await?;
+    }
     let written = Box::pin(write(tx, component, &changes, rules)).await?;
     Ok((changes, written))
+}
+
+/// Takes out of changes the new states of customers of which nobody sees a difference.
+fn unseen(
+    component: &Component,
+    changes: &mut Changes,
+    rules: &Rules,
+    now: Timestamp,
+) -> Vec<(CustomerId, Vec<Record>)> {
+    let moved = changes.moves.iter().flat_map(|moved| [moved.from, Some(moved.to)]).flatten();
+    let moved: BTreeSet<CustomerId> = moved.collect();
+    let stays = |customer: CustomerId, records: &[Record]| match component.held.get(&customer) {
+        Some(Held::Live { records: said, .. }) if !moved.contains(&customer) => {
+            is_unseen(customer, said, records, rules, now)
+        }
+        _ => false,
+    };
+    changes.live.extract_if(.., |(customer, records)| stays(*customer, records)).collect()
+}
+
+/// Whether a customer's records differ by nothing but what was said late of such as their sources deleted, and nobody sees
+/// that.
+pub(crate) fn is_unseen(
+    customer: CustomerId,
+    said: &[Record],
+    records: &[Record],
+    rules: &Rules,
+    now: Timestamp,
+) -> bool {
+    let is_deleted = |record: &Record| record.claims.deleted_at().is_some();
+    let held = |record: &Record| said.iter().find(|held| held.subject == record.subject);
+    let is_late = |record: &Record| match held(record) {
+        Some(held) => held == record || (is_deleted(held) && is_deleted(record)),
+        None => false,
+    };
+    let folded = |records: &[Record]| fold(customer, 0, now, records, rules);
+    said.len() == records.len() && records.iter().all(is_late) && folded(said) == folded(records)
+}
+
+/// Keeps a customer's records where nobody sees a difference: it is at the revision that it was at.
+pub(crate) async fn keep(tx: &Tx, customer: CustomerId, records: Vec<Record>) -> Result<(), Fault> {
+    bounds::check(&records)?;
+    let Some(profile::Row { held: Held::Live { revision, .. }, updated_at, derived }) =
+        profile::find(tx, customer).await?
+    else {
+        return Err(Fault::internal("a linked customer has no profile"));
+    };
+    let held = [(customer, Held::Live { revision, records })];
+    profile::put(tx, &held, &BTreeMap::from([(customer, derived)]), updated_at).await
 }
 
 /// Writes changes.

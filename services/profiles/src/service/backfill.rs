@@ -1,7 +1,13 @@
 //! The back-fill: what a change of what is derived makes of customers who were there before. It is an operation that goes
-//! through all whom an older version derived, some at a time, and rests the longer the busier the database is. One goes
-//! through a tenant's customers at a time. Changes that are made before it begins, or while another is at it, share one.
+//! through all whom an older version derived, a page at a time. One goes through a tenant's customers at a time. Changes that
+//! are made before it begins, or while another is at it, share one.
+//!
+//! It yields to calls. After each page it rests, in proportion to the time that it took and to what it leaves others to do:
+//! whoever is changed is told of, and those who hear it work on the same cores. While calls write, pages and units are small,
+//! so that no call waits for a long one, and it takes a twentieth of the time, others' share included; while none does, a
+//! quarter. No rest is longer than a second: however many calls come, it looks at some 20 customers a second at least.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,13 +36,18 @@ const TURN: Duration = Duration::from_secs(1);
 const SWEPT: u32 = 500;
 /// When it is looked once more, after all were: another instance may have written by what it knew for a second.
 const AGAIN: Duration = Duration::from_secs(3);
-/// How long it rests after each page, in lengths of that page: where the database has nothing else to do, and where it
-/// does. So it takes a quarter of its time at most, and a twentieth of it where others write.
+/// Customers of a page and changes of a unit while calls write.
+const PAGE_BUSY: usize = 20;
+const UNIT_BUSY: usize = 5;
+/// How long others work on what a unit tells them, in lengths of that unit: three services hear who enters a segment.
+const HEARD: u32 = 3;
+/// How long it rests after each page, in lengths of the work that the page made: where nobody calls, and where calls write
+/// or the machine is slow. So it takes a quarter of the time at most, and a twentieth of it beside others.
 const REST: u32 = 3;
 const REST_BUSY: u32 = 19;
 /// It rests no longer than this, however slow the machine is: it goes on in any case.
 const LONGEST_REST: Duration = Duration::from_secs(1);
-/// So many units of others in a second are none to speak of.
+/// So many customers or interactions that calls write in a second are none to speak of.
 const QUIET: f64 = 20.0;
 /// By how much slower than the quickest of late a page is where the database is busy with what this process does not do,
 /// and how fast that is forgotten.
@@ -77,8 +88,10 @@ struct CaughtUp {
     looked: u64,
     /// Where to go on; none after the last.
     last: Option<Place>,
-    /// In how many units of work.
-    units: u64,
+    /// How long it took to look at them.
+    looking: Duration,
+    /// How long it took to change some of them, and to tell of it.
+    telling: Duration,
 }
 
 /// Waits for others who change what is derived.
@@ -155,8 +168,8 @@ impl Profiles {
         let (began, mut looked) = (Instant::now(), 0);
         let rules = self.rules_now(tenant).await?;
         while began.elapsed() < STEP && !work.enough.is_cancelled() {
-            let page = Instant::now();
-            let caught_up = self.catch_up(tenant, &rules, (cursor.version, cursor.after)).await?;
+            let sizes = self.0.pace.sizes();
+            let caught_up = self.catch_up(tenant, &rules, (cursor.version, cursor.after), sizes).await?;
             looked += caught_up.looked;
             match caught_up.last {
                 Some(last) => cursor.after = Some(last),
@@ -167,7 +180,7 @@ impl Profiles {
                     return Ok(Stepped::Done(work.done + looked));
                 }
             }
-            sleep(self.0.pace.rest(page.elapsed(), &caught_up, self.0.database.units())).await;
+            sleep(self.0.pace.rest(&caught_up, Instant::now())).await;
         }
         total = total.max(work.done + looked);
         Ok(Stepped::More(cursor, work.done + looked, total))
@@ -223,19 +236,19 @@ impl Profiles {
         tenant: TenantId,
         rules: &Arc<Rules>,
         (version, after): (u64, Option<Place>),
+        sizes: Sizes,
     ) -> Result<CaughtUp, Fault> {
-        let nothing = Touches::new();
+        let (nothing, began) = (Touches::new(), Instant::now());
         let read = |rx: Rx| {
             let (rules, nothing) = (Arc::clone(rules), &nothing);
             async move {
-                let rows = profile::behind(&rx, version, after, PAGE as u64).await?;
+                let rows = profile::behind(&rx, version, after, sizes.page as u64).await?;
                 let last = rows.last().map(|(customer, row)| (row.derived.version, customer.uuid()));
                 let count = rows.len() as u64;
                 Ok((look_at(&rx, &rules, rows, nothing, Cause::Definitions).await?, (count, last), rx.now()))
             }
         };
         let (found, (looked, last), now) = self.0.database.read(tenant, read).await?;
-        let mut caught_up = CaughtUp { looked, last, units: 0 };
         let (changed, same): (Vec<Found>, Vec<Found>) = found.into_iter().partition(|found| found.changes(now));
         let seen: Arc<[(CustomerId, u64)]> =
             same.iter().map(|found| (found.stored.profile.customer, found.stored.profile.revision)).collect();
@@ -246,14 +259,13 @@ impl Profiles {
                 async move { profile::confirm(&tx, &seen, version).await }
             };
             self.0.database.write(tenant, confirm).await?;
-            caught_up.units += 1;
         }
         let changed = changed.iter().map(|found| (found.stored.profile.customer, Touched::default())).collect();
-        for some in chunks(&changed, UNIT) {
+        let looking = began.elapsed();
+        for some in chunks(&changed, sizes.unit) {
             self.derive_unit(tenant, rules, some, Cause::Definitions).await?;
-            caught_up.units += 1;
         }
-        Ok(caught_up)
+        Ok(CaughtUp { looked, last, looking, telling: began.elapsed().saturating_sub(looking) })
     }
 
     /// Looks at those whom an instance derived by what it knew before a change, after all others had been looked at.
@@ -262,7 +274,7 @@ impl Profiles {
         let settled = self.0.database.read(tenant, |rx| async move { derivation::find(&rx).await }).await?.settled;
         let (began, mut after) = (Instant::now(), None);
         while began.elapsed() < STEP {
-            match self.catch_up(tenant, &rules, (settled, after)).await?.last {
+            match self.catch_up(tenant, &rules, (settled, after), Sizes::LARGE).await?.last {
                 Some(last) => after = Some(last),
                 None => {
                     let rest = |tx: Tx| async move { tx.wake_at(definitions_of(tx.tenant()), None).await };
@@ -275,39 +287,71 @@ impl Profiles {
     }
 }
 
-/// How fast it goes: by what others did since the page before, and by how long a customer takes now, against the quickest of
-/// late.
+/// How much is done at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sizes {
+    /// Customers that are looked at together.
+    page: usize,
+    /// How many of them one unit changes.
+    unit: usize,
+}
+
+impl Sizes {
+    const LARGE: Self = Self { page: PAGE, unit: UNIT };
+    const SMALL: Self = Self { page: PAGE_BUSY, unit: UNIT_BUSY };
+}
+
+/// How fast it goes: by what calls wrote since the page before, and by how long a customer takes to look at now, against the
+/// quickest of late.
 #[derive(Debug, Default)]
-pub(crate) struct Pace(Mutex<Seen>);
+pub(crate) struct Pace {
+    /// What calls have written here.
+    written: AtomicU64,
+    seen: Mutex<Seen>,
+}
 
 #[derive(Debug, Default)]
 struct Seen {
-    quickest: Option<f64>,
-    /// When the last page was done, and how many units had been done by then.
+    /// Whether calls write.
+    is_called: bool,
+    /// Of large pages, and of small ones, of which a customer has the larger part.
+    quickest: [Option<f64>; 2],
+    /// When the last page was done, and how much calls had written by then.
     last: Option<(Instant, u64)>,
 }
 
 impl Pace {
-    /// How long to rest after a page that took so long, where so many units have been done in all.
-    fn rest(&self, took: Duration, page: &CaughtUp, units: u64) -> Duration {
+    /// A call writes so many customers or interactions.
+    pub(crate) fn called(&self, writes: usize) {
+        self.written.fetch_add(writes as u64, Ordering::Relaxed);
+    }
+
+    fn sizes(&self) -> Sizes {
+        let is_called = self.seen.lock().unwrap_or_else(PoisonError::into_inner).is_called;
+        if is_called { Sizes::SMALL } else { Sizes::LARGE }
+    }
+
+    /// How long to rest after a page that is done now.
+    fn rest(&self, page: &CaughtUp, now: Instant) -> Duration {
         if page.looked == 0 {
             return Duration::ZERO;
         }
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a page is some hundred customers, and what others do meanwhile"
-        )]
-        let (count, per_second) = (page.looked as f64, |units: u64, time: Duration| units as f64 / time.as_secs_f64());
-        let each = took.as_secs_f64() / count;
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let quickest = seen.quickest.map_or(each, |quickest| (quickest * FORGOTTEN).min(each));
-        seen.quickest = Some(quickest);
-        let now = Instant::now();
-        let beside = seen.last.replace((now, units)).is_some_and(|(at, before)| {
-            let others = units.saturating_sub(before).saturating_sub(page.units);
-            per_second(others, now.saturating_duration_since(at).max(took)) > QUIET
-        });
-        (took * if beside || each > quickest * SLOWER { REST_BUSY } else { REST }).min(LONGEST_REST)
+        let written = self.written.load(Ordering::Relaxed);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = seen.last.replace((now, written));
+        #[expect(clippy::cast_precision_loss, reason = "some customers, and what calls wrote in a second or two")]
+        let (count, since) = (
+            page.looked as f64,
+            before.map(|(at, before)| (written.saturating_sub(before) as f64, now.saturating_duration_since(at))),
+        );
+        let each = page.looking.as_secs_f64() / count;
+        let quickest = &mut seen.quickest[usize::from(page.looked <= PAGE_BUSY as u64)];
+        let least = quickest.map_or(each, |quickest| (quickest * FORGOTTEN).min(each));
+        *quickest = Some(least);
+        seen.is_called = since.is_some_and(|(writes, time)| writes > QUIET * time.as_secs_f64());
+        let work = page.looking + page.telling * (1 + HEARD);
+        let is_busy = seen.is_called || each > least * SLOWER;
+        (work * if is_busy { REST_BUSY } else { REST }).min(LONGEST_REST)
     }
 }
 
@@ -315,16 +359,46 @@ impl Pace {
 mod tests {
     use super::*;
 
+    const MILLI: Duration = Duration::from_millis(1);
+
+    fn page(looked: u64, looking: Duration, telling: Duration) -> CaughtUp {
+        CaughtUp { looked, last: None, looking, telling }
+    }
+
     #[test]
-    fn it_rests_the_longer_where_others_work() {
-        let (pace, took) = (Pace::default(), Duration::from_millis(20));
-        let page = CaughtUp { looked: 100, last: None, units: 5 };
-        assert_eq!(pace.rest(took, &page, 1_000), took * REST, "what was done before it began tells nothing");
-        assert_eq!(pace.rest(took, &page, 1_005), took * REST, "its own units are not others'");
-        assert_eq!(pace.rest(took, &page, 1_110), took * REST_BUSY);
-        assert_eq!(pace.rest(took, &page, 1_115), took * REST);
-        assert_eq!(pace.rest(took * 2, &page, 1_120), took * 2 * REST_BUSY, "it is slow, whoever keeps it busy");
-        assert_eq!(pace.rest(took, &CaughtUp { looked: 0, ..page }, 1_120), Duration::ZERO);
-        assert_eq!(pace.rest(took * 100, &page, 1_125), LONGEST_REST);
+    fn it_rests_the_longer_the_more_calls_write_and_goes_back_to_full_speed_when_they_end() {
+        let (pace, began) = (Pace::default(), Instant::now());
+        let at = |millis: u32| began + MILLI * millis;
+        let (large, small) = (page(100, MILLI * 20, Duration::ZERO), page(20, MILLI * 5, Duration::ZERO));
+        pace.called(1_000);
+        assert_eq!(pace.sizes(), Sizes::LARGE);
+        assert_eq!(pace.rest(&large, at(0)), MILLI * 20 * REST, "what was written before it began tells nothing");
+        assert_eq!(pace.rest(&large, at(100)), MILLI * 20 * REST, "nobody calls");
+        pace.called(1);
+        assert_eq!(pace.rest(&large, at(200)), MILLI * 20 * REST, "one in a while is none to speak of");
+        pace.called(50);
+        assert_eq!(pace.rest(&large, at(300)), MILLI * 20 * REST_BUSY);
+        assert_eq!(pace.sizes(), Sizes::SMALL);
+        pace.called(50);
+        assert_eq!(pace.rest(&small, at(400)), MILLI * 5 * REST_BUSY, "small pages cost more each: that is not slow");
+        assert_eq!(pace.rest(&small, at(500)), MILLI * 5 * REST, "they ended");
+        assert_eq!(pace.sizes(), Sizes::LARGE);
+        assert_eq!(pace.rest(&large, at(600)), MILLI * 20 * REST);
+        let slow = page(100, MILLI * 40, Duration::ZERO);
+        assert_eq!(pace.rest(&slow, at(700)), MILLI * 40 * REST_BUSY, "it is slow, whoever keeps it busy");
+        assert_eq!(pace.sizes(), Sizes::LARGE, "of no use where no call waits here");
+        assert_eq!(pace.rest(&page(0, MILLI, Duration::ZERO), at(800)), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_others_are_told_counts_as_work_and_no_rest_is_longer_than_the_longest() {
+        let (pace, began) = (Pace::default(), Instant::now());
+        let told = page(100, MILLI * 10, MILLI * 5);
+        assert_eq!(pace.rest(&told, began), (MILLI * 10 + MILLI * 5 * (1 + HEARD)) * REST);
+        for second in 1..100 {
+            pace.called(10_000);
+            let rest = pace.rest(&page(20, MILLI * 500, MILLI * 500), began + MILLI * 1_000 * second);
+            assert_eq!(rest, LONGEST_REST, "under constant load it goes on all the same");
+        }
     }
 }

@@ -81,15 +81,19 @@ pub(crate) async fn of_changes(
         let mut history = BTreeMap::new();
         let mut last = Last { scores: start.scores.clone(), memory: start.memory.clone() };
         if !all_new {
-            history = histories(tx, &[&profile], &parts.reads).await?;
+            history = histories(tx, &[(&profile, start.valid_until.min(now))], &parts.reads).await?;
             if moved || rules.definitions.weigh_otherwise(start.version) {
                 last = heard(tx, &profile, rules).await?;
             }
         }
         let history = history.remove(customer).unwrap_or_default();
         let mut derivation = derived(&start, &profile, (&history, &last), (rules, &parts), now);
-        if moved && !all_new && derivation.flips.iter().any(|flip| flip.entered) {
-            derivation.resume(&resumed::segments(tx, *customer, records, now).await?);
+        if moved
+            && !all_new
+            && !derivation.flips.is_empty()
+            && let Some(earlier) = resumed::earlier(tx, *customer, records, now).await?
+        {
+            derivation.resume(&earlier);
         }
         let profile = profile.at(now).with(Arc::new(derivation.derived), rules);
         fresh.push(Fresh { profile, flips: derivation.flips, before });
@@ -244,7 +248,7 @@ pub(super) async fn look_at(
         Held::Redirect { .. } => None,
     });
     let stored: Vec<Stored> = stored.collect();
-    let mut happened = happened(rx, &stored).await?;
+    let mut happened = happened(rx, &stored, now).await?;
     let mut found = Vec::with_capacity(stored.len());
     for stored in stored {
         let profile = &stored.profile;
@@ -265,14 +269,16 @@ pub(super) async fn look_at(
 }
 
 /// What happened to customers, of each as far as what is looked at of it reads.
-async fn happened(rx: &Rx, stored: &[Stored]) -> Result<BTreeMap<CustomerId, History>, Fault> {
-    let mut alike = BTreeMap::<&Reads, Vec<&Profile>>::new();
+async fn happened(rx: &Rx, stored: &[Stored], now: Timestamp) -> Result<BTreeMap<CustomerId, History>, Fault> {
+    let mut alike = BTreeMap::<&Reads, Vec<(&Profile, Timestamp)>>::new();
     for one in stored.iter().filter(|one| one.parts.reads.sees_any()) {
-        alike.entry(&one.parts.reads).or_default().push(&one.profile);
+        // Turns of the clock since are followed one by one.
+        let from = one.before.valid_until.min(now);
+        alike.entry(&one.parts.reads).or_default().push((&one.profile, from));
     }
     let mut found = BTreeMap::new();
-    for (reads, profiles) in alike {
-        found.extend(histories(rx, &profiles, reads).await?);
+    for (reads, looks) in alike {
+        found.extend(histories(rx, &looks, reads).await?);
     }
     Ok(found)
 }

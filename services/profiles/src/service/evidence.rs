@@ -6,7 +6,7 @@ use rapport_data::Rx;
 use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
 
 use crate::domain::derived::Score;
-use crate::domain::happened::{History, MOST, Occurrence};
+use crate::domain::happened::{Ends, History, MOST, Occurrence};
 use crate::domain::memory::{Memory, Weights};
 use crate::domain::profile::Profile;
 use crate::domain::reads::Reads;
@@ -15,17 +15,58 @@ use crate::store::{happened, memory, score};
 /// How many interactions of several customers are read at once.
 const TOGETHER: u64 = 20_000;
 
-/// What happened to customers, as far as it is read.
+/// What happened to customers, as far as it is read from instants on: of what is only counted, or looked at from its ends,
+/// the ends alone.
 ///
 /// # Errors
 /// Where the database fails; as for all that follow.
-pub async fn histories(rx: &Rx, profiles: &[&Profile], reads: &Reads) -> Result<BTreeMap<CustomerId, History>, Fault> {
+pub async fn histories(
+    rx: &Rx,
+    looks: &[(&Profile, Timestamp)],
+    reads: &Reads,
+) -> Result<BTreeMap<CustomerId, History>, Fault> {
+    let only_ends: Vec<String> = match reads.timeline {
+        true => Vec::new(),
+        false => reads.kinds.difference(&reads.between).cloned().collect(),
+    };
+    let mut rest = reads.clone();
+    rest.kinds.retain(|kind| !only_ends.contains(kind));
+    let profiles: Vec<&Profile> = looks.iter().map(|(profile, _)| *profile).collect();
+    let mut found = whole(rx, &profiles, &rest).await?;
+    if only_ends.is_empty() {
+        return Ok(found);
+    }
+    let mut ends = BTreeMap::<SubjectId, Vec<Ends>>::new();
+    for (subject, some) in happened::ends(rx, &all_subjects(&profiles), &only_ends).await? {
+        ends.entry(subject).or_default().push(some);
+    }
+    for (profile, from) in looks {
+        let mut joined = BTreeMap::<String, Ends>::new();
+        for some in subjects(profile).filter_map(|subject| ends.remove(&subject)).flatten() {
+            let Some(kind) = some.edges.first().map(|edge| edge.event.kind.clone()) else { continue };
+            joined.entry(kind).or_default().join(some);
+        }
+        let history = found.entry(profile.customer).or_default();
+        for (kind, some) in joined {
+            // What is to come is not counted yet, and of more than are read the first is another.
+            if some.count > MOST || some.last_at().is_some_and(|last| last > *from) {
+                let (kinds, most) = (std::slice::from_ref(&kind), u64::try_from(MOST).unwrap_or(u64::MAX));
+                let all = happened::newest(rx, &subjects_vec(profile), Some(kinds), None, most).await?;
+                history.add(kind, all.into_iter().map(|(_, one)| one).collect());
+            } else {
+                history.add_ends(kind, some);
+            }
+        }
+    }
+    Ok(found)
+}
+
+async fn whole(rx: &Rx, profiles: &[&Profile], reads: &Reads) -> Result<BTreeMap<CustomerId, History>, Fault> {
     if !reads.sees_any() {
         return Ok(BTreeMap::new());
     }
-    let subjects: Vec<SubjectId> = profiles.iter().flat_map(|profile| subjects(profile)).collect();
     let kinds = kinds(reads);
-    let all = happened::newest(rx, &subjects, kinds.as_deref(), None, TOGETHER).await?;
+    let all = happened::newest(rx, &all_subjects(profiles), kinds.as_deref(), None, TOGETHER).await?;
     let mut found = BTreeMap::new();
     if all.len() < usize::try_from(TOGETHER).unwrap_or(usize::MAX) && profiles.len() > 1 {
         let mut by_subject = BTreeMap::<SubjectId, Vec<Occurrence>>::new();
@@ -75,6 +116,10 @@ pub async fn history(
 /// The subjects of a profile.
 pub fn subjects(profile: &Profile) -> impl Iterator<Item = SubjectId> {
     profile.records.iter().map(|(subject, ..)| *subject)
+}
+
+fn all_subjects(profiles: &[&Profile]) -> Vec<SubjectId> {
+    profiles.iter().flat_map(|profile| subjects(profile)).collect()
 }
 
 fn subjects_vec(profile: &Profile) -> Vec<SubjectId> {

@@ -21,7 +21,7 @@ pub struct Health {
     pub since: Timestamp,
     /// Links by day and cause.
     pub made: Vec<Made>,
-    /// Records that were first linked, and how many of them joined a customer that was there.
+    /// Records that were first linked, and how many of them belong now to a customer that another began.
     pub records: (u64, u64),
     /// Customer ids that lead elsewhere since then.
     pub merged_away: u64,

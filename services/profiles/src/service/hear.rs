@@ -21,6 +21,8 @@ use crate::store::{link, observation, profile};
 pub(crate) struct Heard {
     pub(crate) profile: Arc<Profile>,
     pub(crate) written: Written,
+    /// Whether the record had said just this before.
+    pub(crate) known: bool,
 }
 
 /// Hears a statement of a known record that changes none of its strong identifiers.
@@ -60,7 +62,11 @@ pub(crate) async fn hear_of(
     let claims = &mut record.ok_or_else(|| Fault::internal("a customer lacks a record"))?.claims;
     let changed = claims.hear(statement, observed_at);
     let known = observation::is_known(tx, subject, observed_at, statement).await?;
-    let (profile, written) = if changed && !known {
+    let unseen = changed && !known && apply::is_unseen(customer, &said, &records, rules, tx.now());
+    if unseen {
+        apply::keep(tx, customer, records.clone()).await?;
+    }
+    let (profile, written) = if changed && !known && !unseen {
         bounds::check(&records)?;
         let object = (objects_to_profiling(&records) != objected).then(|| records.clone());
         let prior = Prior { customer, revision, derived, records: said };
@@ -84,7 +90,7 @@ pub(crate) async fn hear_of(
         let heard = Observation { subject, observed_at, recorded_at: tx.now(), statement: statement.clone() };
         observation::add(tx, &[heard]).await?;
     }
-    Ok(Heard { profile, written })
+    Ok(Heard { profile, written, known })
 }
 
 /// The profile of a customer as it stands in this unit.

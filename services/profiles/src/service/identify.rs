@@ -65,6 +65,8 @@ pub struct Identified {
     pub subject: SubjectId,
     /// Identifiers of the call that link nobody.
     pub ignored: Vec<Ignored>,
+    /// Whether the record had stated just this of just that time before.
+    pub repeated: bool,
     written: Written,
 }
 
@@ -72,7 +74,7 @@ impl Identified {
     /// Of a record that shares nothing with any other, and began a customer.
     pub(super) fn begun(rules: &Rules, input: &Identification, profile: Arc<Profile>, written: Written) -> Self {
         let (subject, ignored) = (profile.customer, blocked(rules, input).collect());
-        Self { profile, effect: Effect::Created, merged: Vec::new(), subject, ignored, written }
+        Self { profile, effect: Effect::Created, merged: Vec::new(), subject, ignored, repeated: false, written }
     }
 }
 
@@ -295,6 +297,7 @@ impl<'a> Unit<'a> {
             merged: Vec::new(),
             subject,
             ignored: Vec::new(),
+            repeated: heard.known,
             written: heard.written,
         })
     }
@@ -325,7 +328,7 @@ impl<'a> Unit<'a> {
             Some(profile) => Arc::clone(profile),
             None => current(tx, rules, customer).await?,
         };
-        self.observe(subject.id, before).await?;
+        let repeated = self.observe(subject.id, before).await?;
         candidates::refused(tx, &component, &partition, subject.id).await?;
         candidates::came_apart(tx, &partition, &changes, &shared.crossing).await?;
         let effect = if !changes.merged.is_empty() {
@@ -338,7 +341,7 @@ impl<'a> Unit<'a> {
             Effect::Updated
         };
         let (merged, ignored) = (changes.merged, Vec::new());
-        Ok(Identified { profile, effect, merged, subject: subject.id, ignored, written })
+        Ok(Identified { profile, effect, merged, subject: subject.id, ignored, repeated, written })
     }
 
     /// Whether an identifier of this call is carried by a record of another customer, or by too many records.
@@ -371,12 +374,14 @@ impl<'a> Unit<'a> {
         }
     }
 
-    async fn observe(&self, subject: SubjectId, before: &Before) -> Result<(), Fault> {
+    /// Notes what was said; answers whether it was known.
+    async fn observe(&self, subject: SubjectId, before: &Before) -> Result<bool, Fault> {
         if observation::is_known(self.tx, subject, self.input.observed_at, &self.input.statement).await? {
             self.tx.about(subject);
-            return Ok(());
+            return Ok(true);
         }
-        observation::add(self.tx, &self.said(subject, before)).await
+        observation::add(self.tx, &self.said(subject, before)).await?;
+        Ok(false)
     }
 
     fn said(&self, subject: SubjectId, before: &Before) -> Vec<Observation> {

@@ -32,6 +32,7 @@ impl Profiles {
         if inputs.is_empty() {
             return Ok(Vec::new());
         }
+        self.0.pace.called(inputs.len());
         let (rules, inputs, database) = (self.rules(call).await?, Arc::new(inputs), self.database(call));
         let (results, now) = again(|| {
             let (rules, inputs) = (Arc::clone(&rules), Arc::clone(&inputs));

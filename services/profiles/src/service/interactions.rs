@@ -105,6 +105,7 @@ impl Profiles {
         if tellings.is_empty() {
             return Ok(Vec::new());
         }
+        self.0.pace.called(tellings.len());
         self.cover(newest(&tellings)).await?;
         let (rules, tellings) = (self.rules(call).await?, Arc::new(tellings));
         let database = self.database(call);

@@ -143,6 +143,7 @@ impl Profiles {
         F: Fn(Tx) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<T, Fault>> + Send + 'static,
     {
+        self.0.pace.called(1);
         let (database, work) = (self.database(call), Arc::new(work));
         let answer = again(|| {
             let (unit, receipt) = (Arc::clone(&work), receipt.clone());

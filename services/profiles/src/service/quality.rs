@@ -97,6 +97,11 @@ impl Tally {
         }
     }
 
+    /// Counts a statement of a record that it had made before.
+    pub(crate) fn repeated(&mut self, source: &str) {
+        self.0.entry(source.to_owned()).or_default().duplicates += 1;
+    }
+
     /// Counts a statement of a record, after which its customer has a strong identifier or none.
     pub(crate) fn stated(
         &mut self,
@@ -140,6 +145,11 @@ impl Profiles {
     ) {
         let (source, times) = (&input.name.source, (input.observed_at, now));
         match answer {
+            Ok(Answer::Fresh(identified)) if identified.repeated => {
+                let mut tally = Tally::default();
+                tally.repeated(source);
+                self.tallied(tenant, tally, now);
+            }
             Ok(Answer::Fresh(identified)) => {
                 let mut identifiers = identified.profile.identifiers.iter();
                 let is_strong = identifiers.any(|(of, _)| rules.namespaces.strong(&of.namespace).is_some());

@@ -258,6 +258,7 @@ async fn past(rx: &Rx, customer: CustomerId, at: Timestamp, rules: &Rules) -> Re
     let (history, scores, memory, parts) = (&history, &scores, &memory, &parts);
     let inputs = Inputs { profile: &profile, history, scores, memory, calendar, definitions, parts };
     let segments = segment_interval::at(rx, customer, at).await?;
+    let segments = segments.into_iter().map(|(id, (since, _))| (id, since)).collect();
     let derived = Derived { segments, ..derive(&before, &inputs, at).derived };
     Ok(profile.with(Arc::new(derived), rules))
 }

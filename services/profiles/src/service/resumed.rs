@@ -1,30 +1,28 @@
 //! What a customer that is made of the same records as before takes up again: a merge and its split leave no trace in
-//! since when it is in its segments. Who was in which at an instant stays as it was known then.
+//! since when it is in its segments, nor in how they grew. Who was in which at an instant stays as it was known then.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rapport_data::Tx;
 use rapport_kernel::{CustomerId, Fault, SubjectId, Timestamp};
 
+use crate::domain::derived::Earlier;
 use crate::domain::profile::Record;
-use crate::domain::segment::SegmentId;
 use crate::store::link::Link;
 use crate::store::{link, segment_interval};
 
-/// The segments that a customer was in when it was last made of the same records, and since when.
-pub(super) async fn segments(
+/// What a customer was in when it was last made of the same records; `None` where it never was.
+pub(super) async fn earlier(
     tx: &Tx,
     customer: CustomerId,
     records: &[Record],
     now: Timestamp,
-) -> Result<BTreeMap<SegmentId, Timestamp>, Fault> {
+) -> Result<Option<Earlier>, Fault> {
     let links = link::until(tx, customer, now).await?;
     let same: BTreeSet<SubjectId> = records.iter().map(|record| record.subject).collect();
-    match last(&links, &same, now) {
-        Some(end) => segment_interval::at(tx, customer, end.minus(Duration::from_micros(1))).await,
-        None => Ok(BTreeMap::new()),
-    }
+    let Some(ended) = last(&links, &same, now) else { return Ok(None) };
+    segment_interval::at(tx, customer, ended.minus(Duration::from_micros(1))).await.map(Some)
 }
 
 /// When the last time ended at which a customer's links were to these subjects.

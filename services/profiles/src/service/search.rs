@@ -22,9 +22,15 @@ use crate::store::{identifier, link, profile, trait_value};
 
 /// How long one call looks.
 const BUDGET: Duration = Duration::from_millis(250);
-/// Candidates that are read at once: first few, for most pages are found at once, then more.
-const FIRST: u64 = 64;
+/// Candidates that are read at once: first what fills a page and one more, and a few at least, for most pages are found at
+/// once; then more.
+const FIRST: u64 = 16;
 const MOST: u64 = 512;
+/// How many rows of a value are gone through for them: first so many a candidate, and while that does not fill the page, so
+/// many times as many, up to some thousand. So a frequent pair of values costs little, and a rare one few statements.
+const ROWS: u64 = 8;
+const FURTHER: u64 = 4;
+const FURTHEST: u64 = 4_096;
 /// Customers whose time has come that are looked at by themselves.
 const DUE: u64 = 200;
 /// Carriers of an identifier that a text may be.
@@ -63,11 +69,13 @@ impl Profiles {
         let (named, behind) = self.read(call, |rx| async move { prepare(&rx, query, by).await }).await?;
         let filter = asked.search.filter.as_ref().filter(|_| !behind.values);
         let sieve = filter.map_or(Sieve::True, |filter| filter.sieve(&trait_value::schema(), Some(call.now)));
-        let (mut profiles, mut bytes, mut limit) = (Vec::new(), 0, FIRST);
+        let (mut profiles, mut bytes) = (Vec::new(), 0);
+        let mut limit = (asked.size as u64).saturating_add(1).clamp(FIRST, MOST);
+        let mut reach = limit * ROWS;
         loop {
             let word = query.filter(|_| !behind.words).map(|query| Word { prefix: query.word(), named: &named });
             let (behind, due) = (behind.version, &*behind.due);
-            let candidates = Candidates { order: asked.order, after, sieve: &sieve, word, behind, due, limit };
+            let candidates = Candidates { order: asked.order, after, sieve: &sieve, word, behind, due, limit, reach };
             let read = self.read(call, |rx| async move { candidates::find(&rx, &candidates).await });
             let (rows, until) = read.await?;
             let is_all = (rows.len() as u64) < limit;
@@ -102,7 +110,7 @@ impl Profiles {
             if began.elapsed() >= BUDGET {
                 return Ok(Found { profiles, next: after });
             }
-            limit = (limit * 2).min(MOST);
+            (limit, reach) = ((limit * 2).min(MOST), (reach * FURTHER).min(FURTHEST));
         }
     }
 }

@@ -269,7 +269,7 @@ impl Profiles {
         while began.elapsed() < PREVIEW {
             let look = self.read(call, |rx| {
                 let (rules, reads) = (Arc::clone(&rules), reads.clone());
-                async move { customers(&rx, &rules, &reads, after).await }
+                async move { customers(&rx, (&rules, &reads), after, at).await }
             });
             let (profiles, histories) = look.await?;
             let Some(last) = profiles.last() else { break };
@@ -405,12 +405,12 @@ async fn update(tx: &Tx, change: Change) -> Result<Shown, Fault> {
     Ok(Shown::changed(segment))
 }
 
-/// Customers after one, with what happened to them as far as it is read.
+/// Customers after one, with what happened to them as far as it is read as of an instant.
 async fn customers(
     rx: &Rx,
-    rules: &Rules,
-    reads: &Reads,
+    (rules, reads): (&Rules, &Reads),
     after: Uuid,
+    at: Timestamp,
 ) -> Result<(Vec<Profile>, BTreeMap<CustomerId, History>), Fault> {
     let rows = profile::customers_after(rx, after, LOOK).await?;
     let live = rows.into_iter().filter_map(|(customer, row)| match row.held {
@@ -420,6 +420,7 @@ async fn customers(
         Held::Redirect { .. } => None,
     });
     let profiles: Vec<Profile> = live.collect();
-    let histories = histories(rx, &profiles.iter().collect::<Vec<_>>(), reads).await?;
+    let looks: Vec<_> = profiles.iter().map(|profile| (profile, at)).collect();
+    let histories = histories(rx, &looks, reads).await?;
     Ok((profiles, histories))
 }

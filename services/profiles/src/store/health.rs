@@ -44,10 +44,14 @@ pub async fn made(rx: &Rx, since: Timestamp) -> Result<Vec<Made>, Fault> {
     rows(rx, &text, [rx.tenant().uuid().into(), since.micros().into()]).await?.iter().map(made).collect()
 }
 
-/// How many records were first linked since an instant, and how many of them joined a customer that was there.
+/// How many records were first linked since an instant, and how many of them belong now to a customer that another record
+/// began.
 pub async fn joined(rx: &Rx, since: Timestamp) -> Result<(u64, u64), Fault> {
-    let text = "SELECT COUNT(*), COUNT(CASE WHEN subject_id <> customer_id THEN 1 END) FROM link \
-                WHERE tenant = $1 AND started_at >= $2 AND revision = 1";
+    // Most links are the first of their records: only the others are looked up.
+    let text = "SELECT COUNT(*), COUNT(CASE WHEN f.subject_id <> (CASE WHEN f.ended_at IS NULL THEN f.customer_id ELSE \
+                (SELECT c.customer_id FROM link c WHERE c.tenant = f.tenant AND c.subject_id = f.subject_id AND \
+                c.ended_at IS NULL) END) THEN 1 END) FROM link f \
+                WHERE f.tenant = $1 AND f.started_at >= $2 AND f.revision = 1";
     let found = rows(rx, text, [rx.tenant().uuid().into(), since.micros().into()]).await?;
     found.first().map_or(Ok((0, 0)), |row| Ok((count(row, 0)?, count(row, 1)?)))
 }

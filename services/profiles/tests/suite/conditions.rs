@@ -110,6 +110,29 @@ impl Condition {
         }
     }
 
+    /// A like one that reads no more of events of a type than how many there are, the first and the last, and nothing of
+    /// events of all types.
+    pub fn from_the_ends_of(self, only: &'static str) -> Self {
+        let part = |of: Box<Self>| Box::new(of.from_the_ends_of(only));
+        let is_between = match &self {
+            Self::Count { kind, within: Some(_), .. }
+            | Self::Sum { kind, .. }
+            | Self::Some { kind, .. }
+            | Self::Items { kind, .. }
+            | Self::Between { kind, .. } => *kind == only,
+            Self::Sequence { first, then, .. } | Self::Absence { first, then, .. } => *first == only || *then == only,
+            _ => false,
+        };
+        match self {
+            Self::Not(of) => Self::Not(part(of)),
+            Self::And(left, right) => Self::And(part(left), part(right)),
+            Self::Or(left, right) => Self::Or(part(left), part(right)),
+            Self::Lately(over) => Self::Quiet { kind: only, over: 10 + over },
+            _ if is_between => Self::Count { kind: only, within: None, least: 2 },
+            other => other,
+        }
+    }
+
     /// As it is written.
     pub fn source(&self) -> String {
         let seconds = |length: &i64| format!("duration('{length}s')");

@@ -10,6 +10,7 @@ mod consents;
 mod corrections;
 mod deletions;
 mod erasure;
+mod figures;
 mod found;
 mod ground;
 mod history;

@@ -88,6 +88,7 @@ impl Compiler<'_> {
         let first = if name == "within" {
             self.needs_now(offset);
             let length = self.operand(bound, &Type::Duration);
+            self.needs_length(length, name, bound.offset);
             operands.push(length);
             Bound::Within(length)
         } else {
@@ -143,7 +144,9 @@ impl Compiler<'_> {
             Gives::Unfollowed => (earlier.kind.clone(), lengths[0]),
         };
         let (earlier, later) = (self.fixed(earlier), self.fixed(later));
-        let within = self.operand(within, &Type::Duration);
+        let span = self.operand(within, &Type::Duration);
+        self.needs_length(span, name, within.offset);
+        let within = span;
         self.code.follows.push(Follow { earlier, earlier_at, later, later_at, within, gives });
         let op = Op::Followed(index(self.code.follows.len() - 1));
         let own = lengths[0].saturating_add(lengths[1]).saturating_add(1);
@@ -169,6 +172,14 @@ impl Compiler<'_> {
     fn needs_now(&mut self, offset: usize) {
         if !self.environment.has_now() {
             self.note(offset, NO_NOW);
+        }
+    }
+
+    /// A length that is known must be one: within no time at all, or less, nothing ever happened.
+    fn needs_length(&mut self, length: Node, name: &str, offset: usize) {
+        let is_none = |value: &Owned| matches!(value, Owned::Duration(micros) if *micros <= 0);
+        if self.constant_of(length).is_some_and(is_none) {
+            self.note(offset, format!("{name}() takes a duration above zero, as duration('720h')"));
         }
     }
 

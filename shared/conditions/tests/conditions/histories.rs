@@ -89,6 +89,11 @@ pub fn length() -> BoxedStrategy<Expr> {
     prop_oneof![3 => literal(-2..LONGEST, Literal::Duration), 1 => Just(Expr::Name("length"))].boxed()
 }
 
+/// The length of a window: one that a condition says itself is above zero.
+pub fn span() -> BoxedStrategy<Expr> {
+    prop_oneof![3 => literal(1..LONGEST, Literal::Duration), 1 => Just(Expr::Name("length"))].boxed()
+}
+
 fn fixed_instant() -> BoxedStrategy<Expr> {
     prop_oneof![1 => literal(0..LAST, Literal::Timestamp), 1 => Just(Expr::Name("at"))].boxed()
 }
@@ -128,14 +133,14 @@ pub fn window(of: &BoxedStrategy<Expr>) -> BoxedStrategy<Expr> {
         (of.clone(), bound).prop_map(move |parts| Expr::Test(name, Box::new(parts))).boxed()
     };
     let between = (of.clone(), bound(), bound()).prop_map(|parts| Expr::Test2("between", Box::new(parts)));
-    prop_oneof![3 => test("within", length()), 2 => test("since", bound()), 2 => test("before", bound()), 2 => between]
+    prop_oneof![3 => test("within", span()), 2 => test("since", bound()), 2 => test("before", bound()), 2 => between]
         .boxed()
 }
 
 pub fn events(depth: usize) -> BoxedStrategy<Expr> {
     let leaf = select(KINDS.to_vec()).prop_map(Expr::Events).boxed();
     (0..depth).fold(leaf, |below, _| {
-        let follow = (select(vec!["followedBy", "notFollowedBy"]), below.clone(), below.clone(), length())
+        let follow = (select(vec!["followedBy", "notFollowedBy"]), below.clone(), below.clone(), span())
             .prop_map(|(name, first, second, within)| Expr::Test2(name, Box::new((first, second, within))));
         let choice =
             (below.clone(), below.clone()).prop_map(|(yes, no)| Expr::If(Box::new((Expr::Name("flag"), yes, no))));

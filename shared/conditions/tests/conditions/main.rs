@@ -2,6 +2,7 @@
 
 mod cel_python;
 mod cel_spec;
+mod ends;
 mod events;
 mod expression;
 mod generate;

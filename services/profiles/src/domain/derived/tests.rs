@@ -92,6 +92,17 @@ fn declared(version: u64, conditions: &[&str], traits: &[(TraitDefinition, bool)
     Definitions::new(Versions { version, ..Versions::default() }, traits, lifecycle, segments, None)
 }
 
+/// The same, and a segment that was made later.
+fn with_one_more(definitions: &Definitions) -> Definitions {
+    let mut segments: Vec<Segment> = definitions.segments.iter().map(|compiled| compiled.segment.clone()).collect();
+    let version = definitions.version + 1;
+    let mut new = Segment { made_by: version, changed_by: version, named_by: version, ..segments[0].clone() };
+    new.id = SegmentId::from_uuid(uuid::Uuid::from_u128(segments.len() as u128 + 1));
+    new.draft.condition = "events.visit.within(duration('30s')).size() >= 1".to_owned();
+    segments.push(new);
+    Definitions::new(Versions { version, ..Versions::default() }, &[], definitions.lifecycle.clone(), segments, None)
+}
+
 fn profile() -> Profile {
     let claims = crate::domain::claims::Claims::default();
     let name = testing::name(0);
@@ -134,8 +145,10 @@ proptest! {
         log in proptest::collection::vec((0_i64..100, any::<bool>()), 0..12),
         looks in proptest::collection::btree_set(100_i64..220, 1..6),
         asked in proptest::collection::vec(100_i64..220, 12),
+        renewed in 0_usize..6,
     ) {
         let definitions = definitions(1, &CONDITIONS);
+        let more = with_one_more(&definitions);
         let log: Vec<Interaction> = log.into_iter().enumerate().map(|(n, one)| interaction(n, one)).collect();
         let (profile, scores, history) = (profile(), BTreeMap::new(), History::of(log.iter().map(Occurrence::from).collect()));
         let inputs = Inputs {
@@ -151,12 +164,18 @@ proptest! {
         let mut state = Derived { version: 1, ..Derived::default() };
         let mut flips = Vec::new();
         // Looked at seldom: what happened between two looks is found by following the clock.
-        for look in &looks {
+        for (number, look) in looks.iter().enumerate() {
+            let known = if number < renewed { &definitions } else { &more };
+            let inputs = Inputs { definitions: known, parts: &known.whole(), ..inputs };
             let derivation = derive(&state, &inputs, at(*look));
-            flips.extend(derivation.flips);
+            let is_new = |segment: SegmentId| segment == more.segments[CONDITIONS.len()].segment.id;
+            // What is new is looked at from when it is first known.
+            let known = looks.iter().nth(renewed).map_or(Timestamp::MAX, |look| at(*look));
+            prop_assert!(derivation.flips.iter().all(|flip| !is_new(flip.segment) || flip.at >= known));
+            flips.extend(derivation.flips.into_iter().filter(|flip| !is_new(flip.segment)));
             state = derivation.derived;
             prop_assert!(state.valid_until > at(*look));
-            let inside: Vec<SegmentId> = state.segments.keys().copied().collect();
+            let inside: Vec<SegmentId> = state.segments.keys().copied().filter(|id| !is_new(*id)).collect();
             prop_assert_eq!(inside, brute(&definitions, &log, at(*look)));
         }
         let last = at(*looks.last().expect("one at least"));
