@@ -8,7 +8,7 @@ use rapport_kernel::{Fault, RequestId, TenantId};
 
 use super::{answer, invitation, optional, request_id, response, submission, time};
 use crate::domain::asking::token::{Scope, Token, unknown};
-use crate::domain::response::{NewResponse, Telling};
+use crate::domain::response::{NewResponse, Right, Telling};
 use crate::domain::{ResponseId, SurveyId, Touch};
 use crate::service::asking::{InvitedForm, Submission};
 
@@ -75,6 +75,7 @@ pub fn submit(message: proto::SubmitInvitedResponseRequest, tenant: TenantId) ->
         times,
         started_at: None,
         answered_at: None,
+        right: Right::Own,
     };
     let token = Token::expect(&message.token, Scope::Invitation, tenant);
     Ok(Submission { request: request_id(&message.request_id)?, token, new })

@@ -10,7 +10,7 @@ use rapport_kernel::{Fault, Private, RequestId, Timestamp, Violations};
 
 use super::{answer, customer, id, mask, optional, request_id};
 use crate::domain::answer::Said;
-use crate::domain::response::{NewResponse, Origin, Telling};
+use crate::domain::response::{NewResponse, Origin, Right, Telling};
 use crate::domain::{Customer, ResponseId, Touch};
 
 /// How far ahead of our clock an answer may have been given: clocks differ.
@@ -179,6 +179,7 @@ fn read(message: proto::SubmitResponseRequest) -> Result<Submit, Fault> {
         times: message.times.iter().filter_map(|(question, time)| Some((question.clone(), millis(time)?))).collect(),
         started_at: at_of(message.started_at),
         answered_at: at_of(message.answered_at),
+        right: Right::Own,
     };
     Ok(Submit { request_id, customer, new, token: Private::new(message.invitation_token) })
 }

@@ -1,7 +1,7 @@
 //! Answers: what they may be, and taking them in by the version of the survey that they were given to. What is wrong with
 //! any of them is named, all at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rapport_kernel::{Private, Timestamp, Violations};
 use serde::{Deserialize, Serialize};
@@ -153,6 +153,7 @@ impl Form {
         let definition = self.definition();
         let (mut out, mut answers) = (Violations::new(), held);
         check_hidden(definition, facts, &mut out);
+        let (hidden, mut broken) = (!out.is_empty(), BTreeSet::new());
         for (index, one) in said.iter().enumerate() {
             let question = one.question.as_deref().and_then(|id| definition.place(id));
             let Some(question) = question.map(|place| &definition.questions[place]) else {
@@ -161,6 +162,7 @@ impl Form {
             };
             if said[..index].iter().any(|other| other.question == one.question) {
                 out.add(&one.field, "answer.unique", "must not be to a question that was answered before");
+                broken.insert(question.id.as_str());
                 continue;
             }
             match &one.value {
@@ -172,7 +174,10 @@ impl Form {
                         other: one.other.clone(),
                         scale: one.scale,
                     }),
-                    Err(text) => out.add(&one.field, "answer.value", text),
+                    Err(text) => {
+                        out.add(&one.field, "answer.value", text);
+                        broken.insert(question.id.as_str());
+                    }
                 },
             }
         }
@@ -187,17 +192,24 @@ impl Form {
         }
         answers.0.retain(|answer| is_shown(&answer.question));
         answers.0.sort_by_key(|answer| definition.place(&answer.question));
-        if complete && out.is_empty() {
-            for id in self.missing(&answers, &shown) {
-                // Whoever says the score alone is told of the score.
-                let short = said.iter().all(|one| !one.field.starts_with("answers"));
-                let principal = definition.principal().map(|place| &definition.questions[place].id);
-                let field =
-                    if short && principal == Some(id) { "score".to_owned() } else { format!("answers[\"{id}\"]") };
-                out.add(field, "answer.required", "must be answered");
-            }
+        if complete {
+            let sure = self.sure(&shown, &broken, hidden);
+            let missing = self.missing(&answers, &sure).filter(|id| !broken.contains(id.as_str()));
+            self.note_missing(missing, said, &mut out);
         }
         if out.is_empty() { Ok(Settled { answers, shown }) } else { Err(out) }
+    }
+
+    /// Notes the required questions that are missing.
+    fn note_missing<'a>(&self, missing: impl Iterator<Item = &'a String>, said: &[Said], out: &mut Violations) {
+        let definition = self.definition();
+        // Whoever says the score alone is told of the score.
+        let short = said.iter().all(|one| !one.field.starts_with("answers"));
+        let principal = definition.principal().map(|place| &definition.questions[place].id);
+        for id in missing {
+            let field = if short && principal == Some(id) { "score".to_owned() } else { format!("answers[\"{id}\"]") };
+            out.add(field, "answer.required", "must be answered");
+        }
     }
 
     /// The required questions among those shown that are not answered.

@@ -49,6 +49,7 @@ fn responses() -> TableCreateStatement {
         .col(ColumnDef::new("party").text().not_null())
         .col(ColumnDef::new("complete").boolean().not_null())
         .col(ColumnDef::new("is_test").boolean().not_null())
+        .col(ColumnDef::new("aside").boolean().not_null())
         .col(ColumnDef::new("score").integer())
         .col(ColumnDef::new("weight").double().not_null())
         .col(ColumnDef::new("content").text().not_null())

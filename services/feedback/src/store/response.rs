@@ -29,6 +29,7 @@ pub struct Model {
     party: String,
     complete: bool,
     is_test: bool,
+    aside: bool,
     score: Option<i32>,
     weight: f64,
     /// JSON.
@@ -91,7 +92,7 @@ pub async fn get(conn: &impl ConnectionTrait, tenant: TenantId, id: ResponseId) 
     found(Entity::find_by_id((tenant.uuid(), id.uuid())).one(conn).await.stored()?, id)
 }
 
-/// The responses after an id, in the order of ids.
+/// The responses that count after an id, in the order of ids.
 ///
 /// # Errors
 /// As the database's.
@@ -101,7 +102,7 @@ pub async fn after(
     after: Option<ResponseId>,
     limit: u64,
 ) -> Result<Vec<Response>, Fault> {
-    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.uuid()));
+    let mut query = Entity::find().filter(Column::Tenant.eq(tenant.uuid())).filter(Column::Aside.eq(false));
     if let Some(after) = after {
         query = query.filter(Column::ResponseId.gt(after.uuid()));
     }
@@ -147,7 +148,7 @@ pub async fn update(conn: &impl ConnectionTrait, tenant: TenantId, response: &Re
     change.exec(conn).await.stored().map(drop)
 }
 
-/// Some of the responses to a survey, which nobody else changes meanwhile.
+/// Some of the responses to a survey that count, which nobody else changes meanwhile.
 ///
 /// # Errors
 /// As the database's.
@@ -158,7 +159,16 @@ pub async fn some_of_survey(
     limit: u64,
 ) -> Result<Vec<Response>, Fault> {
     let query = Entity::find().filter(Column::Tenant.eq(tenant.uuid())).filter(Column::SurveyId.eq(survey.uuid()));
-    query.limit(limit).lock_exclusive().all(conn).await.stored()?.into_iter().map(response).collect()
+    query
+        .filter(Column::Aside.eq(false))
+        .limit(limit)
+        .lock_exclusive()
+        .all(conn)
+        .await
+        .stored()?
+        .into_iter()
+        .map(response)
+        .collect()
 }
 
 /// Deletes responses.
@@ -224,6 +234,21 @@ pub fn narrowing(tenant: TenantId, filter: &Filter) -> SelectStatement {
     sea_orm::QueryTrait::into_query(query.filter(same).filter(condition(tenant, filter)))
 }
 
+/// Selects of the ids of all that a filter could let through, each by an index of its own: by the survey, the ticket, each tag,
+/// the topic. None of them heeds the rest of the filter.
+pub fn candidates(tenant: TenantId, filter: &Filter) -> Vec<SelectStatement> {
+    let of = |condition: Expr| {
+        let query = Entity::find().select_only().column(Column::ResponseId).filter(Column::Tenant.eq(tenant.uuid()));
+        sea_orm::QueryTrait::into_query(query.filter(condition))
+    };
+    let mut all: Vec<SelectStatement> = Vec::new();
+    all.extend(filter.survey.map(|survey| of(Column::SurveyId.eq(survey.uuid()))));
+    all.extend(filter.ticket.map(|ticket| of(Column::TicketId.eq(ticket))));
+    all.extend(filter.tags.iter().map(|tag| response_tag::having(tenant, tag)));
+    all.extend(filter.tone.topic.as_ref().map(|topic| text_reading::about(tenant, Source::Response, topic)));
+    all
+}
+
 /// These responses, in any order.
 ///
 /// # Errors
@@ -240,6 +265,7 @@ pub async fn some(
 
 fn condition(tenant: TenantId, filter: &Filter) -> Condition {
     let mut all = Condition::all()
+        .add(Column::Aside.eq(false))
         .add_option(filter.survey.map(|survey| Column::SurveyId.eq(survey.uuid())))
         .add_option(filter.kind.map(|kind| Column::Kind.eq(kind.name())))
         .add_option(filter.version.map(|version| Column::Version.eq(version)))
@@ -288,6 +314,7 @@ fn row(tenant: TenantId, response: &Response) -> Result<Model, Fault> {
         party: respondent.party.name().to_owned(),
         complete: response.complete,
         is_test: response.is_test,
+        aside: response.aside,
         score: response.score(),
         weight: response.weight,
         content: FreeText(serde_json::to_string(&response.content).map_err(Fault::internal)?),
@@ -351,6 +378,7 @@ fn response(row: Model) -> Result<Response, Fault> {
         origin: Some(origin).filter(|origin| !origin.source.is_empty()),
         weight: row.weight,
         is_test: row.is_test,
+        aside: row.aside,
         tags: serde_json::from_str(&row.tags).map_err(|_| unreadable("set of tags"))?,
         started_at: time(row.started_at),
         answered_at: Timestamp::from_column(row.answered_at),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use rapport_data::{Bulk, Column as Values, Rx, Stored as _, Tx};
 use rapport_kernel::{Fault, SubjectId, TenantId, Timestamp};
-use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, Func, Query};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, Func, Query, SelectStatement};
 use sea_orm::{ConnectionTrait as _, QueryResult, Statement, Value};
 use uuid::Uuid;
 
@@ -348,6 +348,16 @@ pub(super) fn read_so(tenant: TenantId, source: Source, item: (&'static str, &'s
         all = all.add(Expr::exists(row_of("text_topic").and_where(so).to_owned()));
     }
     all
+}
+
+/// The items that speak of a topic.
+pub(super) fn about(tenant: TenantId, source: Source, topic: &str) -> SelectStatement {
+    let mut items = Query::select();
+    items.column(("text_topic", "item_id")).from("text_topic");
+    items.and_where(Expr::col(("text_topic", "tenant")).eq(tenant.uuid()));
+    items.and_where(Expr::col(("text_topic", "name")).eq(topic));
+    items.and_where(Expr::col(("text_topic", "source")).eq(source.name()));
+    items
 }
 
 /// Which praise is looked for.

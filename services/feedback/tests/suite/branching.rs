@@ -149,3 +149,51 @@ async fn random_orders_are_another_for_each_response_and_the_same_for_one(#[case
     }
     assert!(orders.len() > 6, "twelve of 5! × 4! orders: {}", orders.len());
 }
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_missing_is_named_beside_what_is_wrong_unless_that_decides_whether_it_is_asked(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let required = |id: &str, kind| Question { required: true, ..question(id, kind) };
+    let single = Question { choices: choices(&["a", "b"]), ..required("ch", QuestionType::Single) };
+    let aside = Question { show_if: "answers.ch == 'a'".to_owned(), ..required("rests", QuestionType::Text) };
+    let more = Question { show_if: "has(answers.rests)".to_owned(), ..required("more", QuestionType::Text) };
+    let shop = Question { show_if: "hidden.shop == '12'".to_owned(), ..required("shop", QuestionType::Text) };
+    let jumps = Question {
+        branches: vec![Branch { condition: "answers.jumps == 1".to_owned(), go_to: "last".to_owned() }],
+        scale: Some(rapport_api::feedback::v1::Scale { min: 1, max: 5, ..Default::default() }),
+        measures: rapport_api::feedback::v1::QuestionMeasure::Scale.into(),
+        ..question("jumps", QuestionType::Scale)
+    };
+    let (over, last) = (required("over", QuestionType::Text), required("last", QuestionType::Text));
+    let questions = vec![required("first", QuestionType::Text), single, aside, more, shop, jumps, over, last];
+    let hidden_fields = vec![HiddenField { name: "shop".to_owned(), values: vec!["12".to_owned(), "13".to_owned()] }];
+    let survey = ground.open_of(tenant, Survey { hidden_fields, ..custom(questions) }).await;
+    let refused = async |shop: &str, given: Vec<Answer>| {
+        let hidden = [("shop".to_owned(), shop.to_owned())].into();
+        let request = SubmitResponseRequest { hidden, ..answers(&survey, given) };
+        let mut named = fields(ground.responses(tenant).submit_response(request).await);
+        named.sort_unstable();
+        named
+    };
+    let chosen = |choice: &str| to("ch", Value::Choice(choice.to_owned()));
+    let missing = |names: &[&str]| names.iter().map(|name| format!("answers[\"{name}\"]")).collect::<Vec<_>>();
+    assert_eq!(refused("13", vec![]).await, missing(&["ch", "first", "last", "over"]));
+    // What is shown by an answer that is wrong is not known; all else is.
+    let all = |wrong: &[&str], names: &[&str]| {
+        let wrong = wrong.iter().map(|field| (*field).to_owned());
+        let mut all: Vec<_> = wrong.chain(missing(names)).collect();
+        all.sort_unstable();
+        all
+    };
+    assert_eq!(refused("13", vec![chosen("z")]).await, all(&["answers[0]"], &["first", "last", "over"]));
+    assert_eq!(refused("12", vec![chosen("z")]).await, all(&["answers[0]"], &["first", "last", "over", "shop"]));
+    let shop = refused("14", vec![chosen("a")]).await;
+    assert_eq!(shop, all(&["hidden[\"shop\"]"], &["first", "last", "over", "rests"]));
+    let jumped = refused("13", vec![chosen("b"), to("jumps", Value::Number(9))]).await;
+    assert_eq!(jumped, all(&["answers[1]"], &["first", "last"]));
+    let unknown = refused("13", vec![words("nothing"), words("first"), words("first")]).await;
+    assert_eq!(unknown, all(&["answers[0]", "answers[2]"], &["ch", "last", "over"]));
+}

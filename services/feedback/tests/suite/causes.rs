@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
+use rapport_api::events::v1::event::Payload;
 use rapport_api::feedback::v1::{
-    CreateFollowUpRuleRequest, DeleteMentionRequest, FollowUpCancellation, FollowUpCauseType, FollowUpKind,
-    FollowUpRule, FollowUpStatus, ListFollowUpsRequest, Mention, MentionKind, MentionRating, RecordMentionRequest,
-    ReplyToMentionRequest,
+    CreateFollowUpRuleRequest, DeleteMentionRequest, DeleteResponseRequest, FollowUp, FollowUpCancellation,
+    FollowUpCauseType, FollowUpEventType, FollowUpHelp, FollowUpKind, FollowUpRule, FollowUpStatus,
+    ListFollowUpsRequest, Mention, MentionKind, MentionRating, RecordMentionRequest, ReplyToMentionRequest,
+    UpdateResponseRequest,
 };
 use rapport_data::Engine;
 use rapport_kernel::TenantId;
 use rstest::rstest;
 
 use crate::ground::Ground;
-use crate::loops::{follow_ups, list, make, resolve, rule, until};
+use crate::loops::{Told, follow_ups, get, history, list, make, resolve, rule, submit, until};
 
 fn rated(id: &str, version: i64, stars: f64) -> Mention {
     Mention {
@@ -107,4 +109,58 @@ async fn a_mention_is_followed_up_until_it_is_mended_or_gone(#[case] engine: Eng
     let again =
         found.iter().filter(|one| one.status() == FollowUpStatus::Open && one.subject_id == subject.to_string());
     assert_eq!(again.map(|one| &one.causes[0].cause_id).collect::<Vec<_>>(), [&bad.mention_id]);
+}
+
+#[rstest]
+#[case(Engine::Sqlite)]
+#[case(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_resolved_is_not_judged_by_what_turned_out_to_be_wrong(#[case] engine: Engine) {
+    let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
+    let mut told = Told::of(&ground);
+    let survey = ground.open(tenant).await;
+    make(&ground, tenant, rule("Detractors", "response.kind == 'nps' && response.score <= 6")).await;
+    for is_deleted in [true, false] {
+        let (customer, subject) = ground.profiles.customer(tenant);
+        let first = submit(&ground, tenant, &survey, &customer, 2).await;
+        ground.clock.advance(Duration::from_secs(1));
+        let second = submit(&ground, tenant, &survey, &customer, 6).await;
+        let theirs = |found: &[FollowUp]| found.iter().find(|one| one.subject_id == subject.to_string()).cloned();
+        let two = |found: &[FollowUp]| theirs(found).is_some_and(|one| one.causes.len() == 2);
+        let one = theirs(&until(&ground, tenant, "both are its causes", two).await).expect("it is there");
+        follow_ups(&ground, tenant).resolve_follow_up(resolve(&one, "Late")).await.expect("resolved");
+        ground.clock.advance(Duration::from_secs(1));
+        submit(&ground, tenant, &survey, &customer, 4).await;
+        let helped = |help: FollowUpHelp| move |found: &[FollowUp]| theirs(found).is_some_and(|one| one.help() == help);
+        until(&ground, tenant, "from 2 to 4", helped(FollowUpHelp::Better)).await;
+        let wrong = async |response_id: String| {
+            if is_deleted {
+                let delete = DeleteResponseRequest { response_id, ..DeleteResponseRequest::default() };
+                ground.responses(tenant).delete_response(delete).await.expect("deleted");
+            } else {
+                let right = UpdateResponseRequest { response_id, score: Some(8), ..UpdateResponseRequest::default() };
+                ground.responses(tenant).update_response(right).await.expect("corrected");
+            }
+        };
+        // One that is corrected, and causes it still, counts as it is now.
+        let right =
+            UpdateResponseRequest { response_id: first.clone(), score: Some(4), ..UpdateResponseRequest::default() };
+        ground.responses(tenant).update_response(right).await.expect("corrected");
+        until(&ground, tenant, "from 4 to 4", helped(FollowUpHelp::Same)).await;
+        wrong(first).await;
+        until(&ground, tenant, "from 6 to 4", helped(FollowUpHelp::Worse)).await;
+        wrong(second).await;
+        let none = |found: &[FollowUp]| theirs(found).is_some_and(|one| one.causes.is_empty());
+        until(&ground, tenant, "nothing caused it", none).await;
+        let left = get(&ground, tenant, &one).await;
+        assert_eq!((left.status(), left.help()), (FollowUpStatus::Resolved, FollowUpHelp::Unspecified));
+        assert!(left.score_before.is_none() && left.score_after.is_some_and(|score| score.score == 4));
+        let withdrawn = i32::from(FollowUpEventType::CauseWithdrawn);
+        let lines = history(&ground, tenant, &one).await;
+        assert_eq!(lines.iter().filter(|line| **line == withdrawn).count(), 2, "{lines:?}");
+        told.until("follow_up", &one.follow_up_id, |payload| {
+            matches!(payload, Payload::FollowUpChanged(state) if state.score_before.is_none() && state.status == "resolved")
+        })
+        .await;
+    }
 }

@@ -6,10 +6,11 @@ use rapport_api::common::v1::EraseSubjectsRequest;
 use rapport_api::convert::instant;
 use rapport_api::feedback::v1::respondent_service_client::RespondentServiceClient;
 use rapport_api::feedback::v1::{
-    Answer, AskAfter, AskEvent, Asking, BatchInviteRequest, CancelInvitationRequest, EraseByCodeRequest,
-    GetInvitationRequest, GetInvitedQuestionnaireRequest, GetResponseRequest, InvitationContext, InvitationStatus,
-    InviteCustomerRequest, ListInvitationsRequest, ListNotInvitedRequest, ListResponsesRequest, NotInvitedReason,
-    ReadTokenRequest, SubmitInvitedResponseRequest, SubmitResponseRequest, Survey, Ticket, TicketStatus, answer::Value,
+    Answer, AskAfter, AskEvent, Asking, BatchInviteRequest, CancelInvitationRequest, CheckEligibilityRequest,
+    EraseByCodeRequest, GetInvitationRequest, GetInvitedQuestionnaireRequest, GetResponseRequest, InvitationContext,
+    InvitationStatus, InviteCustomerRequest, ListInvitationsRequest, ListNotInvitedRequest, ListResponsesRequest,
+    NotInvitedReason, ReadTokenRequest, SubmitInvitedResponseRequest, SubmitResponseRequest, Survey, Ticket,
+    TicketStatus, answer::Value,
 };
 use rapport_data::Engine;
 use rapport_kernel::{Clock as _, TenantId};
@@ -283,9 +284,17 @@ async fn nobody_is_asked_about_a_ticket_that_is_not_there(#[case] engine: Engine
         context,
         ..BatchInviteRequest::default()
     };
+    let check = |survey_id: &str, context| CheckEligibilityRequest {
+        survey_id: survey_id.to_owned(),
+        customer: Some(by_id(anna)),
+        context,
+        ..CheckEligibilityRequest::default()
+    };
     let unknown = Uuid::now_v7().to_string();
     let mut surveys = ground.surveys(tenant);
     for refused in [
+        surveys.check_eligibility(check(&survey.survey_id, about(&unknown))).await.map(drop),
+        surveys.check_eligibility(check("", about(&unknown))).await.map(drop),
         surveys.invite_customer(invite(about(&unknown))).await.map(drop),
         surveys.batch_invite(batch(about(&unknown))).await.map(drop),
     ] {
@@ -305,6 +314,8 @@ async fn nobody_is_asked_about_a_ticket_that_is_not_there(#[case] engine: Engine
         ..invite(about(&there))
     };
     assert_eq!(reason(ground.surveys(other).invite_customer(theirs).await), "RESOURCE_NOT_FOUND");
+    let checked = surveys.check_eligibility(check("", about(&there))).await.expect("checked").into_inner();
+    assert!(checked.surveys.iter().all(|checked| checked.eligible) && checked.surveys.len() == 1, "{checked:?}");
     let invited = surveys.invite_customer(invite(about(&there))).await.expect("judged").into_inner();
     assert_eq!(invited.invitation.expect("invited").context.expect("about it").ticket_id, there);
 }

@@ -2,6 +2,7 @@
 
 mod abuse;
 mod anonymous;
+mod aside;
 mod asking;
 mod branching;
 mod causes;

@@ -165,7 +165,7 @@ async fn an_invitation_that_was_answered_is_told_like_one_that_was_not_until_bot
 #[case(Engine::Sqlite)]
 #[case(Engine::Postgres)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_token_that_has_no_use_left_is_answered_like_any_other_and_nothing_of_it_is_kept(#[case] engine: Engine) {
+async fn a_token_that_has_no_use_left_is_answered_like_any_other_and_nothing_of_it_counts(#[case] engine: Engine) {
     let (ground, tenant) = (Ground::new(engine).await, TenantId::new());
     let survey = ground.open_of(tenant, Survey { anonymous: true, ..asks(Asking::default()) }).await;
     let token =
@@ -184,7 +184,7 @@ async fn a_token_that_has_no_use_left_is_answered_like_any_other_and_nothing_of_
     let ids = |held: Vec<Response>| held.into_iter().map(|it| it.response_id).collect::<Vec<_>>();
     assert_eq!(ids(held(&ground, tenant, &survey).await), std::slice::from_ref(&first.response_id));
 
-    // Page by page: what was begun is held until it is sent whole, so that it can be gone on with, and goes then.
+    // Page by page: what was begun is held aside, so that it can be gone on with.
     let answer = Answer { question_id: "nps".to_owned(), value: Some(Value::Number(8)), ..Answer::default() };
     let part = SubmitInvitedResponseRequest {
         request_id: Uuid::new_v4().to_string(),
@@ -201,7 +201,7 @@ async fn a_token_that_has_no_use_left_is_answered_like_any_other_and_nothing_of_
     };
     let asked = respondents(&ground, tenant).get_invited_questionnaire(asked).await.expect("told").into_inner();
     assert_eq!((&asked.response_id, asked.answers), (&part.response_id, vec![answer]));
-    assert_eq!(held(&ground, tenant, &survey).await.len(), 2);
+    assert_eq!(held(&ground, tenant, &survey).await.len(), 1);
     let whole = SubmitInvitedResponseRequest {
         request_id: Uuid::new_v4().to_string(),
         token: token.clone(),
@@ -212,7 +212,7 @@ async fn a_token_that_has_no_use_left_is_answered_like_any_other_and_nothing_of_
     assert!(taken.complete && taken.erasure_code.len() == first.erasure_code.len());
     assert_eq!(respondents(&ground, tenant).submit_invited_response(whole).await.expect("again").into_inner(), taken);
     assert_eq!(ids(held(&ground, tenant, &survey).await), std::slice::from_ref(&first.response_id));
-    // A code of what is not kept erases nothing, and says as little as one that was used.
+    // A code of what does not count erases nothing that does, and says as little as one that was used.
     for code in [&taken.erasure_code, &again.erasure_code, &taken.erasure_code] {
         let request = EraseByCodeRequest { code: code.clone() };
         respondents(&ground, tenant).erase_by_code(request).await.expect("alike");

@@ -101,6 +101,32 @@ async fn no_edit_breaks_what_was_published(#[case] engine: Engine) {
     assert_eq!(named, expected);
     assert_eq!(reason::<()>(Err(refused)), "INVALID_STATE");
 
+    // Also where what is wanted would not be sound by itself.
+    let otherwise = update(&first, &["kind", "anonymous", "party"], |survey| {
+        (survey.kind, survey.anonymous, survey.party) = (SurveyKind::Tnps.into(), true, 4);
+    });
+    let rescaled = update(&first, &["questions"], |survey| {
+        survey.questions[0].scale = Some(Scale { min: 1, max: 10, ..Scale::default() });
+        survey.questions[1] = question("reason", QuestionType::Single);
+        survey.questions[2].r#type = QuestionType::Text.into();
+    });
+    let scaled =
+        update(&first, &["scale"], |survey| survey.scale = Some(Scale { min: 1, max: 10, ..Scale::default() }));
+    for (broken, expected) in [
+        (otherwise, vec!["survey.anonymous", "survey.kind", "survey.party"]),
+        (rescaled, vec!["survey.questions[0].scale", "survey.questions[2].type"]),
+        (scaled, vec!["survey.questions[0].scale"]),
+    ] {
+        let refused = surveys.update_survey(broken).await.expect_err("it would break answers");
+        let mut named = fields::<()>(Err(refused.clone()));
+        named.sort_unstable();
+        assert_eq!(
+            (refused.code(), named),
+            (tonic::Code::FailedPrecondition, expected.iter().map(|it| (*it).to_owned()).collect())
+        );
+        assert_eq!(reason::<()>(Err(refused)), "INVALID_STATE");
+    }
+
     // Also one that was left out meanwhile.
     let without = update(&first, &["questions"], |survey| survey.questions.truncate(1));
     let without = surveys.update_survey(without).await.expect("a question may go").into_inner();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rapport_kernel::{Fault, Private, Reason, Timestamp, Violations};
 use uuid::Uuid;
 
-use super::{Content, MOST_TAGS, NewResponse, Origin, Respondent, Response, ResponseId, Said, Touch, etag};
+use super::{Content, MOST_TAGS, NewResponse, Origin, Respondent, Response, ResponseId, Right, Said, Touch, etag};
 use crate::domain::answer::{Answers, Given, Settled};
 use crate::domain::facts::{Facts, Known};
 use crate::domain::measure;
@@ -189,6 +189,7 @@ impl Response {
             origin: new.origin,
             weight: new.weight.unwrap_or(1.0),
             is_test: new.is_test,
+            aside: new.right == Right::Aside,
             tags: new.tags,
             started_at,
             answered_at: kept(answered_at, anonymous),
@@ -224,6 +225,11 @@ impl Response {
             let text = "must be that of the response that is gone on with, or absent";
             out.add("external_id", "response.external_id", text);
         }
+        if self.aside && !new.partial && new.right == Right::Own {
+            let text = "must be given: the response that is gone on with was begun by the token of an invitation";
+            out.add("invitation_token", "response.invitation", text);
+        }
+        self.aside &= new.right != Right::Claimed;
         self.touch.fill(new.touch);
         check_anonymous(form, &self.touch, None, false, &mut out);
         check_times(form, &new.times, &mut out);

@@ -130,6 +130,18 @@ pub struct Origin {
     pub version: i64,
 }
 
+/// By what right an answer counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Right {
+    /// By its own: it is given by no token to an anonymous survey.
+    #[default]
+    Own,
+    /// By none, or none yet: it is given by a token to an anonymous survey, and is kept aside.
+    Aside,
+    /// By a use of such a token, which was claimed for it.
+    Claimed,
+}
+
 /// What was answered.
 #[derive(Clone, Debug)]
 pub struct NewResponse {
@@ -161,6 +173,8 @@ pub struct NewResponse {
     pub started_at: Option<Timestamp>,
     /// When it was answered; `None`: when it is recorded.
     pub answered_at: Option<Timestamp>,
+    /// By what right it counts.
+    pub right: Right,
 }
 
 /// Which responses to list.
@@ -297,6 +311,9 @@ pub struct Response {
     pub weight: f64,
     /// Whether it counts nowhere.
     pub is_test: bool,
+    /// Whether it is known by its id alone, for it was given by a token to an anonymous survey, and no use of the token was claimed
+    /// for it: it is in no list and no figure, is not searched, and nothing is told of it.
+    pub aside: bool,
     /// Its tags.
     pub tags: BTreeSet<String>,
     /// When it was begun.

@@ -27,6 +27,7 @@ fn new(score: i32, partial: bool) -> NewResponse {
         times: BTreeMap::new(),
         started_at: None,
         answered_at: None,
+        right: Right::Own,
     }
 }
 

@@ -57,6 +57,12 @@ impl Document {
         document
     }
 
+    /// Of the words of one that was kept.
+    #[must_use]
+    pub fn kept(stems: Vec<Option<String>>, forms: BTreeSet<String>) -> Self {
+        Self { stems, forms }
+    }
+
     /// The stems by their places; none where there is a gap.
     pub fn stems(&self) -> impl Iterator<Item = Option<&str>> {
         self.stems.iter().map(Option::as_deref)

@@ -65,6 +65,20 @@ impl Change {
     /// Every broken rule.
     pub fn apply(&self, held: &Definition) -> Result<Form, Violations> {
         let mut out = Violations::new();
+        let definition = self.definition(held, &mut out);
+        // Where the usual questions cannot be made, that is all there is to say of them.
+        if out.is_empty() {
+            check::questions(&definition, &mut out);
+        }
+        check::hidden(&definition, &mut out);
+        match Form::compile(definition, &mut out) {
+            Some(form) if out.is_empty() => Ok(form),
+            _ => Err(out),
+        }
+    }
+
+    /// What the change says that a survey asks after it, sound or not; notes what cannot be made of it.
+    pub(super) fn definition(&self, held: &Definition, out: &mut Violations) -> Definition {
         let mut definition = held.clone();
         definition.kind = self.kind.unwrap_or(held.kind);
         definition.party = self.party.unwrap_or(held.party);
@@ -75,17 +89,9 @@ impl Change {
         self.hidden.iter().for_each(|hidden| definition.hidden.clone_from(hidden));
         self.welcome.iter().for_each(|text| definition.welcome.clone_from(text));
         self.thanks.iter().for_each(|text| definition.thanks.clone_from(text));
-        self.apply_questions(&mut definition, &mut out);
+        self.apply_questions(&mut definition, out);
         standard::complete(&mut definition);
-        // Where the usual questions cannot be made, that is all there is to say of them.
-        if out.is_empty() {
-            check::questions(&definition, &mut out);
-        }
-        check::hidden(&definition, &mut out);
-        match Form::compile(definition, &mut out) {
-            Some(form) if out.is_empty() => Ok(form),
-            _ => Err(out),
-        }
+        definition
     }
 
     fn apply_questions(&self, definition: &mut Definition, out: &mut Violations) {

@@ -1,9 +1,10 @@
 //! A version of a survey, ready to be asked: its conditions compiled, the way through it for given answers, the order of
 //! what is shown in random order.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rapport_conditions::{CompileErrors, Environment, Program, Type};
+use rapport_conditions::{CompileErrors, Environment, Keys, Program, Type};
 use rapport_kernel::Violations;
 use uuid::Uuid;
 
@@ -97,6 +98,34 @@ impl Form {
             place = branch.map_or(place + 1, |(_, target)| *target);
         }
         shown
+    }
+
+    /// The places among those shown that are shown whatever the right answers to some questions are (`broken`: those that were
+    /// given are wrong), and whatever the hidden fields hold, where those that were told are wrong (`hidden`).
+    #[must_use]
+    pub fn sure(&self, shown: &[usize], broken: &BTreeSet<&str>, hidden: bool) -> Vec<usize> {
+        let (mut unsure, mut unknown) = (BTreeSet::new(), broken.clone());
+        for (place, (question, ways)) in self.0.definition.questions.iter().zip(&self.0.ways).enumerate() {
+            let rests = |program: &Program, unknown: &BTreeSet<&str>| {
+                let of_hidden = hidden && !matches!(program.keys(&["hidden"]), Keys::Only(keys) if keys.is_empty());
+                of_hidden
+                    || match program.keys(&["answers"]) {
+                        Keys::Only(keys) => keys.iter().any(|key| unknown.contains(key)),
+                        Keys::All => !unknown.is_empty(),
+                    }
+            };
+            if ways.show_if.as_ref().is_some_and(|program| rests(program, &unknown)) {
+                unsure.insert(place);
+            }
+            if unsure.contains(&place) {
+                unknown.insert(&question.id);
+            }
+            if unsure.contains(&place) || ways.branches.iter().any(|(program, _)| rests(program, &unknown)) {
+                let furthest = ways.branches.iter().map(|(_, target)| *target).max().unwrap_or(place);
+                unsure.extend(place + 1..furthest);
+            }
+        }
+        shown.iter().copied().filter(|place| !unsure.contains(place)).collect()
     }
 
     /// All places, in the order in which a response sees them: those of a group shuffled.

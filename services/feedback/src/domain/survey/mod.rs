@@ -221,9 +221,14 @@ impl Versioned {
     ) -> Result<Self, Fault> {
         etag::check(self.survey.revision, given)?;
         if change.concerns_definition() {
+            let wanted = change.definition(&self.version.definition, &mut Violations::new());
+            if wanted != self.version.definition {
+                // Whatever else is wrong with it: what is forbidden is not to be mended.
+                self.survey.allow(&wanted, before)?;
+            }
             let form = change.apply(&self.version.definition).map_err(Fault::invalid)?;
             if *form.definition() != self.version.definition {
-                self.redefine(form.definition().clone(), before, now)?;
+                self.redefine(form.definition().clone(), now);
             }
         }
         let held = &mut self.survey;
@@ -240,30 +245,11 @@ impl Versioned {
         Ok(self)
     }
 
-    fn redefine(&mut self, definition: Definition, before: &[Definition], now: Timestamp) -> Result<(), Fault> {
+    fn redefine(&mut self, definition: Definition, now: Timestamp) {
         let held = &mut self.survey;
-        match held.state {
-            SurveyState::Draft => {}
-            SurveyState::Open => {
-                let mut out = Violations::new();
-                // The newest first: what it says of a question is what those before it say.
-                before.iter().rev().for_each(|old| keeps(old, &definition, &mut out));
-                if !out.is_empty() {
-                    let text =
-                        "the survey was published: what it measures must stay what it was; the details name each field";
-                    let mut fault = Fault::new(Reason::InvalidState, text);
-                    fault.details.violations = out;
-                    return Err(fault.precondition("SURVEY_STATE", held.id.to_string()));
-                }
-                held.version += 1;
-            }
-            SurveyState::Closed => {
-                held.require(SurveyState::Open, "of a closed survey only the name can be changed")?
-            }
-        }
+        held.version += u32::from(held.state == SurveyState::Open);
         (held.kind, held.party) = (definition.kind, definition.party);
         self.version = Version { number: held.version, definition, created_at: now };
-        Ok(())
     }
 
     /// The same, told in a language, or in the next best one that all of it is there in; empty: in all.
@@ -350,6 +336,27 @@ impl Survey {
     /// FAILED_PRECONDITION, reason SURVEY_NOT_OPEN.
     pub fn admit_past(&self) -> Result<(), Fault> {
         if self.state == SurveyState::Closed { Ok(()) } else { self.admit() }
+    }
+
+    /// Lets it ask something else.
+    fn allow(&self, wanted: &Definition, before: &[Definition]) -> Result<(), Fault> {
+        match self.state {
+            SurveyState::Draft => Ok(()),
+            SurveyState::Open => {
+                let mut out = Violations::new();
+                // The newest first: what it says of a question is what those before it say.
+                before.iter().rev().for_each(|old| keeps(old, wanted, &mut out));
+                if out.is_empty() {
+                    return Ok(());
+                }
+                let text =
+                    "the survey was published: what it measures must stay what it was; the details name each field";
+                let mut fault = Fault::new(Reason::InvalidState, text);
+                fault.details.violations = out;
+                Err(fault.precondition("SURVEY_STATE", self.id.to_string()))
+            }
+            SurveyState::Closed => self.require(SurveyState::Open, "of a closed survey only the name can be changed"),
+        }
     }
 
     fn require(&self, state: SurveyState, text: &str) -> Result<(), Fault> {

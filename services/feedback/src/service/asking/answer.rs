@@ -3,15 +3,21 @@
 //!
 //! Where it is anonymous nothing that can be asked for tells whether an invited customer has answered: the company sent the
 //! tokens, and holds them still. So the invitation never changes by an answer; that its token is used is claimed in a unit of
-//! its own, under a mark that leads to no invitation, with neither a time nor the answer. A token that has no use left is
-//! answered by as any other: it is asked the same, and what is said whole is checked, thanked for and given a code, and
-//! nothing of it is kept. Were it refused instead, whoever holds the token had but to try it. One way stays open: whoever
-//! answers by a token that is not theirs can look whether their own words are there afterwards. That cannot be closed while
-//! a token counts but once; it uses up the token, though, so it is no look but a false answer.
+//! its own, under a mark that leads to no invitation, with neither a time nor the answer.
+//!
+//! What is said in part uses nothing, for nothing may lead from the token to what was begun by it: whoever lost the page begins
+//! anew. It is kept aside instead: whoever knows its id goes on with it, and it counts nowhere, so that one token is never
+//! more than its uses in any figure. Said whole by a token, a use is claimed for it, and it counts.
+//!
+//! A token that has no use left is answered by as any other: it is asked the same, and what is said whole is checked, thanked for
+//! and given a code; it stays aside. By its id it is read, corrected and deleted as any other is. Were it refused
+//! instead, or did its id lead to nothing, whoever holds the token had but to try it. One way stays open: whoever answers by a
+//! token that is not theirs can look whether their own words are counted afterwards. That cannot be closed while a token
+//! counts but once; it uses up the token, though, so it is no look but a false answer.
 //!
 //! Between the units is, that one claims before one answers: a retry of the same request finds its claim.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use prost::Message as _;
 use rapport_data::{Answer, Receipt, Rx, Tx};
@@ -23,7 +29,7 @@ use super::{Asking, replayed, rewrite};
 use crate::convert::response::render;
 use crate::domain::asking::token::{Scope, Token, unknown};
 use crate::domain::asking::{Answered, Invitation};
-use crate::domain::response::NewResponse;
+use crate::domain::response::{NewResponse, Right};
 use crate::domain::{Customer, Response, ResponseId, SurveyId, Touch};
 use crate::service::responses::submit::Ids;
 use crate::store;
@@ -136,19 +142,19 @@ impl Asking {
         (held, mut new): (Invitation, NewResponse),
     ) -> Result<Answer<Response>, Fault> {
         new.touch = self.about(call, &held, new.touch).await?;
+        held.admit(self.clock.now())?;
         if new.partial {
-            // By a token that has no use left too: to be asked on is no use of it.
-            held.admit(self.clock.now())?;
+            new.right = Right::Aside;
             return self.take_nobodys(call, receipt, new).await;
         }
-        held.admit(self.clock.now())?;
         // Before it is claimed: what the survey does not take uses nothing, and whether it takes it, it says of any token.
-        let rehearsed = self.rehearse(call, new.clone()).await?;
+        new.right = Right::Claimed;
+        self.rehearse(call, new.clone()).await?;
         let claim = token.claim(request.map_or_else(Uuid::new_v4, RequestId::uuid));
         let one = Use { survey: held.survey, mark: token.mark(), claim };
         // A claim without its answer would swallow the next one: once begun it is ended, though the caller goes away.
         let (this, call) = (self.clone(), Call { deadline: None, ..call.clone() });
-        let work = async move { this.claimed(&call, receipt, (held, one), (new, rehearsed)).await };
+        let work = async move { this.claimed(&call, receipt, (held, one), new).await };
         self.tasks.finish(work).await
     }
 
@@ -157,11 +163,11 @@ impl Asking {
         call: &Call,
         receipt: Receipt<Response>,
         (held, one): (Invitation, Use),
-        (new, rehearsed): (NewResponse, Response),
+        mut new: NewResponse,
     ) -> Result<Answer<Response>, Fault> {
         let claim = self.claim(call, &held, one).await?;
         if claim == Claim::Refused {
-            return self.as_if(call, receipt, new.response, rehearsed).await;
+            new.right = Right::Aside;
         }
         let answer = self.take_nobodys(call, receipt.clone(), new).await;
         if answer.is_err() && claim == Claim::Made {
@@ -232,55 +238,21 @@ impl Asking {
         self.db.until(call.deadline).write(call.tenant(), unit).await
     }
 
-    /// What an answer would be taken as; nothing of it is kept.
-    async fn rehearse(&self, call: &Call, new: NewResponse) -> Result<Response, Fault> {
+    /// Whether an answer would be taken; nothing of it is kept.
+    async fn rehearse(&self, call: &Call, new: NewResponse) -> Result<(), Fault> {
         let (ids, responses) = (Ids::new(), self.responses.clone());
-        let taken: Arc<Mutex<Option<Response>>> = Arc::default();
-        let told = Arc::clone(&taken);
         // All that is done is undone: the unit fails.
         let unit = move |tx: Tx| {
-            let (new, responses, told) = (new.clone(), responses.clone(), Arc::clone(&told));
+            let (new, responses) = (new.clone(), responses.clone());
             async move {
-                let response = responses.take(&tx, ids, None, new).await?;
-                *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(response);
+                responses.take(&tx, ids, None, new).await?;
                 Err::<(), _>(Fault::new(Reason::Cancelled, "nothing of it is kept"))
             }
         };
-        if let Err(fault) = self.db.until(call.deadline).write(call.tenant(), unit).await
-            && fault.reason != Reason::Cancelled
-        {
-            return Err(fault);
+        match self.db.until(call.deadline).write(call.tenant(), unit).await {
+            Err(fault) if fault.reason != Reason::Cancelled => Err(fault),
+            _ => Ok(()),
         }
-        let taken = taken.lock().unwrap_or_else(PoisonError::into_inner).take();
-        taken.ok_or_else(|| Fault::internal("an answer that was rehearsed is not told"))
-    }
-
-    /// Answers what is said by a token that has no use left as it would be answered by another, and keeps nothing of it but
-    /// what a retry is answered with. What was begun in part goes with it.
-    async fn as_if(
-        &self,
-        call: &Call,
-        receipt: Receipt<Response>,
-        begun: Option<ResponseId>,
-        rehearsed: Response,
-    ) -> Result<Answer<Response>, Fault> {
-        let unit = move |tx: Tx| {
-            let response = rehearsed.clone();
-            async move {
-                tx.hold_erasures().await?;
-                tx.about(response.respondent.subject);
-                if let Some(begun) = begun {
-                    match store::response::lock(tx.conn(), tx.tenant(), begun).await {
-                        Ok(held) if !held.complete => crate::service::responses::remove(&tx, &held).await?,
-                        Ok(_) => {}
-                        Err(gone) if gone.reason == Reason::ResourceNotFound => {}
-                        Err(fault) => return Err(fault),
-                    }
-                }
-                Ok(response)
-            }
-        };
-        self.db.until(call.deadline).write_once(call.tenant(), receipt, unit).await
     }
 
     /// Erases the anonymous answer of a code; without a word where there is none.

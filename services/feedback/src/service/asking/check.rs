@@ -1,12 +1,12 @@
 //! Whether a customer may be asked: what this service knows, the quota, then the contact policy.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use rapport_data::Rx;
-use rapport_kernel::{Fault, Timestamp};
+use rapport_kernel::{Fault, SubjectId, Timestamp};
 use rapport_platform::Call;
 
+use super::invite::is_there;
 use super::{Asking, Checked};
 use crate::convert::invitation::Check;
 use crate::domain::asking::{CHANNEL_REST, Candidate, Past, Reason, Refusal, judge};
@@ -27,14 +27,18 @@ pub(super) struct History {
 }
 
 impl History {
-    /// Reads it, as far back as surveys look.
-    pub(super) async fn read(rx: &Rx, resolved: &Resolved, surveys: &[Survey], at: Timestamp) -> Result<Self, Fault> {
-        let longest = surveys.iter().map(|survey| survey.asking.longest_cool_down()).max().unwrap_or(Duration::ZERO);
-        let since = at.minus(longest.max(CHANNEL_REST));
-        let past = store::asking::invitation::past(rx, &resolved.subjects, since).await?;
-        let open_complaint = store::ticket::has_open_complaint(rx, &resolved.subjects).await?;
+    /// Reads it.
+    pub(super) async fn read(rx: &Rx, subjects: &[SubjectId], since: Timestamp) -> Result<Self, Fault> {
+        let past = store::asking::invitation::past(rx, subjects, since).await?;
+        let open_complaint = store::ticket::has_open_complaint(rx, subjects).await?;
         Ok(Self { past, open_complaint })
     }
+}
+
+/// How far back surveys look.
+pub(super) fn since<'s>(surveys: impl Iterator<Item = &'s Survey>, at: Timestamp) -> Timestamp {
+    let longest = surveys.map(|survey| survey.asking.longest_cool_down()).max().unwrap_or_default();
+    at.minus(longest.max(CHANNEL_REST))
 }
 
 /// Whether a survey's quota is reached.
@@ -53,38 +57,25 @@ pub(super) async fn quota(rx: &Rx, survey: &Survey, at: Timestamp) -> Result<Opt
     Ok(Some(Refusal { reason: Reason::Quota, retry }))
 }
 
+/// What is asked about: the surveys, and of each whether its quota is reached.
+type Asked = Vec<(Survey, Option<Refusal>)>;
+
 impl Asking {
     /// Checks whether a customer may be asked: by one survey, or by all that are open.
     ///
     /// # Errors
-    /// NOT_FOUND for the survey or the customer; FAILED_PRECONDITION where it was erased.
+    /// NOT_FOUND for the survey, the customer or the ticket that it is about; FAILED_PRECONDITION where the customer was erased.
     pub async fn check(&self, call: &Call, check: Check) -> Result<Vec<Checked>, Fault> {
-        let resolved = self.profiles.resolve(call, &check.customer).await?;
         let at = check.at.unwrap_or(call.now);
-        let (customer, named) = (resolved.clone(), check.survey);
-        let read = move |rx: Rx| {
-            let customer = customer.clone();
-            async move {
-                let surveys = match named {
-                    Some(id) => vec![store::survey::get(rx.conn(), rx.tenant(), id).await?],
-                    None => {
-                        let open = Which { state: Some(SurveyState::Open), ..Which::default() };
-                        store::survey::list(rx.conn(), rx.tenant(), &open, None, MOST).await?
-                    }
-                };
-                let history = History::read(&rx, &customer, &surveys, at).await?;
-                let mut quotas = Vec::with_capacity(surveys.len());
-                for survey in &surveys {
-                    quotas.push(quota(&rx, survey, at).await?);
-                }
-                Ok((surveys, history, quotas))
-            }
-        };
-        let (surveys, history, quotas) = self.db.until(call.deadline).read(call.tenant(), read).await?;
+        // What does not hang on the customer is read while profiles says who that is.
+        let (asked, resolved) =
+            tokio::join!(self.asked(call, &check, at), self.profiles.resolve(call, &check.customer));
+        let (resolved, asked) = (resolved?, asked?);
+        let history = self.history(call, &resolved, &asked, at).await?;
         let known = HashMap::new();
         let mut policy = Policy { asking: self, call, resolved: &resolved, history: &history, at: check.at, known };
-        let mut checked = Vec::with_capacity(surveys.len());
-        for (survey, quota) in surveys.iter().zip(quotas) {
+        let mut checked = Vec::with_capacity(asked.len());
+        for (survey, quota) in &asked {
             let form = self.forms.of(call.tenant(), survey)?;
             let candidate = Candidate {
                 survey,
@@ -95,13 +86,42 @@ impl Asking {
                 spot: &check.spot,
                 cause: &check.cause,
             };
-            let outcome = match (judge(candidate, at), quota) {
+            let outcome = match (judge(candidate, at), *quota) {
                 (Err(refusal), _) | (Ok(_), Some(refusal)) => Err(refusal),
                 (Ok(channels), None) => policy.channel(survey, channels).await?,
             };
             checked.push(Checked { survey: survey.id, outcome });
         }
         Ok(checked)
+    }
+
+    /// What is asked about, as it is held.
+    async fn asked(&self, call: &Call, check: &Check, at: Timestamp) -> Result<Asked, Fault> {
+        let (named, spot) = (check.survey, check.spot.clone());
+        let read = move |rx: Rx| async move {
+            let surveys = match named {
+                Some(id) => vec![store::survey::get(rx.conn(), rx.tenant(), id).await?],
+                None => {
+                    let open = Which { state: Some(SurveyState::Open), ..Which::default() };
+                    store::survey::list(rx.conn(), rx.tenant(), &open, None, MOST).await?
+                }
+            };
+            is_there(&rx, &spot).await?;
+            let mut asked = Vec::with_capacity(surveys.len());
+            for survey in surveys {
+                let quota = quota(&rx, &survey, at).await?;
+                asked.push((survey, quota));
+            }
+            Ok(asked)
+        };
+        self.db.until(call.deadline).read(call.tenant(), read).await
+    }
+
+    /// What a customer was asked before, as far back as surveys look.
+    async fn history(&self, call: &Call, resolved: &Resolved, asked: &Asked, at: Timestamp) -> Result<History, Fault> {
+        let (subjects, since) = (&resolved.subjects, since(asked.iter().map(|(survey, _)| survey), at));
+        let read = |rx: Rx| async move { History::read(&rx, subjects, since).await };
+        self.db.until(call.deadline).read(call.tenant(), read).await
     }
 }
 

@@ -6,7 +6,7 @@ use rapport_kernel::{Fault, Reason as Cause, Timestamp};
 use rapport_platform::Call;
 use uuid::Uuid;
 
-use super::check::{History, dearest, quota, wanted};
+use super::check::{History, dearest, quota, since, wanted};
 use super::wave::Place;
 use super::{Asking, Invited, Order, keys, replayed};
 use crate::domain::asking::token::{Scope, Token};
@@ -101,7 +101,8 @@ impl Asking {
             async move {
                 let survey = store::survey::get(rx.conn(), rx.tenant(), asked.survey).await?;
                 is_there(&rx, &asked.spot).await?;
-                let history = History::read(&rx, &customer, std::slice::from_ref(&survey), this.clock.now()).await?;
+                let since = since(std::iter::once(&survey), this.clock.now());
+                let history = History::read(&rx, &customer.subjects, since).await?;
                 let outcome = this.judged(&rx, &survey, &history, &asked, &customer).await?;
                 Ok((survey, history, outcome))
             }
@@ -160,7 +161,8 @@ impl Asking {
                 let quota_key: Vec<String> = quota_key.into_iter().collect();
                 tx.lock_in_turn(&[&keys(&resolved.subjects), &quota_key]).await?;
                 let now = this.clock.now();
-                let history = History::read(&tx, &resolved, std::slice::from_ref(&survey), now).await?;
+                let since = since(std::iter::once(&survey), now);
+                let history = History::read(&tx, &resolved.subjects, since).await?;
                 if let Err(refusal) = this.judged(&tx, &survey, &history, &order, &resolved).await? {
                     return Err(refused(&refusal));
                 }

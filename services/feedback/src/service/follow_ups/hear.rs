@@ -186,9 +186,8 @@ async fn told_again(tx: &Tx, rules: &Rules, told: &Told, whose: &Whose, link: Li
         (Some(content), Some(rule)) => rule.holds(&content.at(link.progress.as_ref()), whose.known.as_ref()),
         (Some(_), None) => true,
     };
-    if let Some(held) = store::follow_up::lock(tx, link.follow_up).await?
-        && held.status.is_open()
-    {
+    // Of one that is over too: whether it helped is judged by what caused it.
+    if let Some(held) = store::follow_up::lock(tx, link.follow_up).await? {
         let touched = match Cause::of(told).filter(|_| holds) {
             Some(cause) => held.take(cause, held.reached_at(tx.now())),
             None => held.withdraw(told.key, held.reached_at(tx.now())),

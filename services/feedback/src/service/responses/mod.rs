@@ -234,6 +234,9 @@ pub(super) async fn remove(tx: &Tx, held: &Response) -> Result<(), Fault> {
     store::response_key::delete(tx.conn(), tx.tenant(), &[id]).await?;
     store::asking::code::delete(tx, &[id]).await?;
     text_reading::delete(tx, Source::Response, &[id.uuid()]).await?;
+    if held.aside {
+        return Ok(());
+    }
     search::forget(tx, &[id.uuid()]).await?;
     publish(tx, held, events::deleted(held, held.revision + 1), kept(tx.now(), held.respondent.anonymous)).await
 }
@@ -271,19 +274,26 @@ fn entry(response: &Response) -> Entry<'_> {
     }
 }
 
-/// Reads a new response, writes it, and tells of it.
+/// Reads a new response, writes it, and tells of it; of one that is kept aside nothing is told.
 async fn write(tx: &Tx, words: &Words, mut response: Response) -> Result<Response, Fault> {
     let reader = words.readers.of(tx).await?;
     response.content.reading = read(&reader, &response);
     store::response::insert(tx.conn(), tx.tenant(), &response).await?;
-    store::response_tag::insert(tx.conn(), tx.tenant(), &response).await?;
-    store::response_key::put(tx.conn(), tx.tenant(), &response).await?;
-    if response.content.reading.is_some() {
-        text_reading::put(tx, reader.version(), &[entry(&response)], true).await?;
+    if !response.aside {
+        enter(tx, words, &reader, &response).await?;
     }
-    words.indexer.note(tx, &response).await?;
-    publish(tx, &response, events::changed(&response), response.updated_at).await?;
     Ok(response)
+}
+
+/// Notes a response that was written wherever it is found, and tells of it.
+async fn enter(tx: &Tx, words: &Words, reader: &Reader, response: &Response) -> Result<(), Fault> {
+    store::response_tag::insert(tx.conn(), tx.tenant(), response).await?;
+    store::response_key::put(tx.conn(), tx.tenant(), response).await?;
+    if response.content.reading.is_some() {
+        text_reading::put(tx, reader.version(), &[entry(response)], true).await?;
+    }
+    words.indexer.note(tx, response).await?;
+    publish(tx, response, events::changed(response), response.updated_at).await
 }
 
 /// Reads a response anew, writes it over what it was, and tells of it; where nothing changed, nothing of that.
@@ -294,6 +304,13 @@ async fn rewrite(tx: &Tx, words: &Words, held: &Response, mut changed: Response)
     let reader = words.readers.of(tx).await?;
     changed.content.reading = read(&reader, &changed);
     store::response::update(tx.conn(), tx.tenant(), &changed).await?;
+    if changed.aside {
+        return Ok(changed);
+    }
+    if held.aside {
+        enter(tx, words, &reader, &changed).await?;
+        return Ok(changed);
+    }
     if changed.tags != held.tags {
         store::response_tag::delete(tx.conn(), tx.tenant(), &[held.id]).await?;
         store::response_tag::insert(tx.conn(), tx.tenant(), &changed).await?;

@@ -148,10 +148,11 @@ impl Search<'_> {
             Some(Beyond::All(place)) => Some(place),
             _ => None,
         };
+        let few = store::search::few(rx, store::response::candidates(rx.tenant(), &self.which.filter)).await?;
         let mut page = Filling::new(size);
         loop {
             let wanted = keyset::limit(size - page.hits.len()).min(ROWS);
-            let places = store::search::find(rx, &hunt, &narrow, last, wanted).await?;
+            let places = store::search::find(rx, &hunt, (&narrow, few.as_deref()), last, wanted).await?;
             let ids = places.iter().map(|place| crate::domain::ResponseId::from_uuid(place.item));
             let rows = store::response::some(rx.conn(), rx.tenant(), ids).await?;
             let mut rows: HashMap<Uuid, Response> = rows.into_iter().map(|row| (row.id.uuid(), row)).collect();

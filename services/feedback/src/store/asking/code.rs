@@ -84,6 +84,10 @@ pub async fn delete_survey(tx: &Tx, survey: SurveyId) -> Result<(), Fault> {
         "DELETE FROM asking_task WHERE tenant = $1 AND survey_id = $2",
         "DELETE FROM not_invited WHERE tenant = $1 AND survey_id = $2",
         "DELETE FROM invitation_use WHERE tenant = $1 AND survey_id = $2",
+        "DELETE FROM erasure_code WHERE tenant = $1 AND response_id IN \
+         (SELECT response_id FROM response WHERE tenant = $1 AND survey_id = $2 AND aside)",
+        // Of those that count it was told, one by one, that they are deleted; of these nobody knows.
+        "DELETE FROM response WHERE tenant = $1 AND survey_id = $2 AND aside",
     ] {
         tx.conn().execute_raw(sql(tx, text, vec![tx.tenant().uuid().into(), survey.uuid().into()])).await.stored()?;
     }

@@ -7,7 +7,7 @@ use rapport_kernel::{Fault, SubjectId, Timestamp};
 use sea_orm::sea_query::{
     Condition, Expr, ExprTrait as _, IntoCondition as _, JoinType, Order, Query, SelectStatement,
 };
-use sea_orm::{ConnectionTrait as _, Statement, Value};
+use sea_orm::{ConnectionTrait as _, QueryResult, Statement, Value};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -23,6 +23,8 @@ const WORD: &str = "search_word";
 const IN_ONE_INSTANT: i64 = 1 << 11;
 /// The first and last microsecond that have places: 1827 and 2112. What was said before or after stands there.
 const INSTANTS: i64 = 1 << 52;
+/// Ids that one statement names.
+const CHUNK: usize = 500;
 /// Places tried for one row.
 const TRIES: u32 = 48;
 /// How far from its instant the place of a row may be where so much was said at one instant that its places are taken.
@@ -32,6 +34,9 @@ const SLACK: i64 = 1_000_000;
 const IN_ORDER: [u64; 2] = [4_000, 20_000];
 /// Which part.
 const PART: u64 = 5;
+/// Where no more than so many rows can be meant at all, they are looked at one by one: what many said is seldom among them, and
+/// who goes through the index for it may go through all of it.
+const FEW: u64 = 2_000;
 
 /// What was said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,18 +148,38 @@ pub async fn erase(tx: &Tx, subjects: &[SubjectId]) -> Result<(), Fault> {
     tx.conn().execute(&delete).await.stored().map(drop)
 }
 
+/// The items that one of several selects of ids answers, where it answers few: nothing else can be meant. None where all of them
+/// answer many.
+///
+/// # Errors
+/// As the database's.
+pub async fn few(rx: &Rx, selects: Vec<SelectStatement>) -> Result<Option<Vec<Uuid>>, Fault> {
+    let mut fewest: Option<Vec<Uuid>> = None;
+    for mut select in selects {
+        let rows = rx.conn().query_all(select.limit(FEW + 1)).await.stored()?;
+        let is_fewer = fewest.as_ref().is_none_or(|fewest| rows.len() < fewest.len());
+        if rows.len() as u64 <= FEW && is_fewer {
+            fewest = Some(rows.iter().map(|row| row.try_get_by_index(0).stored()).collect::<Result<_, _>>()?);
+        }
+    }
+    Ok(fewest)
+}
+
 /// The items that are found beyond a place, in order; only those for which a row of `narrow` exists, which asks for the
-/// item by `search_text.item_id`.
+/// item by `search_text.item_id`. Where they are `among` few, those are looked at one by one.
 ///
 /// # Errors
 /// As the database's.
 pub async fn find(
     rx: &Rx,
     hunt: &Hunt,
-    narrow: &SelectStatement,
+    (narrow, among): (&SelectStatement, Option<&[Uuid]>),
     beyond: Option<Place>,
     limit: u64,
 ) -> Result<Vec<Place>, Fault> {
+    if let Some(among) = among {
+        return one_by_one(rx, hunt, (narrow, among), beyond, limit).await;
+    }
     let words = words::query(rx.engine(), rx.tenant(), hunt.kind, &hunt.query);
     let bounds = Condition::all()
         .add(Expr::col((TEXT, "tenant")).eq(rx.tenant().uuid()))
@@ -163,6 +188,44 @@ pub async fn find(
         Engine::Sqlite => in_index(rx, hunt, words, (bounds, narrow), beyond, limit).await,
         Engine::Postgres => in_table(rx, hunt, &words, (bounds, narrow), beyond, limit).await,
     }
+}
+
+/// Among few: each row's own words are held against what is looked for. (SQLite's index has no quick answer for one row: it looks
+/// for the next that has all words, be it at the very end.)
+async fn one_by_one(
+    rx: &Rx,
+    hunt: &Hunt,
+    (narrow, among): (&SelectStatement, &[Uuid]),
+    beyond: Option<Place>,
+    limit: u64,
+) -> Result<Vec<Place>, Fault> {
+    let mut found = Vec::new();
+    for some in among.chunks(CHUNK) {
+        let mut select = Query::select();
+        select.from(TEXT).columns([(TEXT, "place"), (TEXT, "item_id")]);
+        select.and_where(Expr::col((TEXT, "tenant")).eq(rx.tenant().uuid()));
+        select.and_where(Expr::col((TEXT, "kind")).eq(hunt.kind.name()));
+        select.and_where(Expr::col((TEXT, "item_id")).is_in(some.iter().copied()));
+        select.cond_where(within(hunt, (TEXT, "place"))).cond_where(past(beyond, (TEXT, "place"), hunt));
+        select.and_where(Expr::exists(narrow.clone()));
+        if rx.engine() == Engine::Postgres {
+            let words = words::query(rx.engine(), rx.tenant(), hunt.kind, &hunt.query);
+            found.extend(places(rx, select.and_where(is_found(&words))).await?);
+            continue;
+        }
+        for row in rx.conn().query_all(select.column((TEXT, "words"))).await.stored()? {
+            let words: String = row.try_get_by_index(2).stored()?;
+            if hunt.query.finds(&words::kept(&words)) {
+                found.push(place_of(&row)?);
+            }
+        }
+    }
+    found.sort_unstable_by_key(|place| (place.place, place.item));
+    if !hunt.ascending {
+        found.reverse();
+    }
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(found)
 }
 
 /// On SQLite: the index answers in order, and stops where enough is found.
@@ -195,7 +258,6 @@ async fn in_table(
     limit: u64,
 ) -> Result<Vec<Place>, Fault> {
     let bounds = bounds.add(within(hunt, (TEXT, "place"))).add(past(beyond, (TEXT, "place"), hunt));
-    let is_found = || Expr::cust_with_values("\"search_text\".\"words\" @@ CAST(CAST($1 AS text) AS tsquery)", [words]);
     let in_order = |select: &mut SelectStatement, rows: u64| {
         select.order_by((TEXT, "place"), hunt.order()).order_by((TEXT, "item_id"), hunt.order()).limit(rows);
     };
@@ -210,7 +272,7 @@ async fn in_table(
         let mut inner = Query::select();
         inner.from(TEXT).columns(["place", "item_id", "words"]).cond_where(bounds.clone());
         in_order(&mut inner, rows);
-        let found = places(rx, outside(inner).and_where(is_found())).await?;
+        let found = places(rx, outside(inner).and_where(is_found(words))).await?;
         if found.len() as u64 == limit {
             return Ok(found);
         }
@@ -220,8 +282,13 @@ async fn in_table(
     }
     let mut inner = Query::select();
     // The offset keeps the planner from looking through row after row once more.
-    inner.from(TEXT).columns(["place", "item_id"]).cond_where(bounds).and_where(is_found()).offset(0);
+    inner.from(TEXT).columns(["place", "item_id"]).cond_where(bounds).and_where(is_found(words)).offset(0);
     places(rx, &outside(inner)).await
+}
+
+/// On Postgres: that a row's words are what is looked for.
+fn is_found(words: &str) -> Expr {
+    Expr::cust_with_values("\"search_text\".\"words\" @@ CAST(CAST($1 AS text) AS tsquery)", [words])
 }
 
 /// What is said in the time that is asked for, and some more.
@@ -247,11 +314,11 @@ fn past(beyond: Option<Place>, column: (&'static str, &'static str), hunt: &Hunt
 
 async fn places(rx: &Rx, select: &SelectStatement) -> Result<Vec<Place>, Fault> {
     let rows = rx.conn().query_all(select).await.stored()?;
-    let place = |row: &sea_orm::QueryResult| {
-        let (place, item) = (row.try_get_by_index(0).stored()?, row.try_get_by_index(1).stored()?);
-        Ok(Place { place, item })
-    };
-    rows.iter().map(place).collect()
+    rows.iter().map(place_of).collect()
+}
+
+fn place_of(row: &QueryResult) -> Result<Place, Fault> {
+    Ok(Place { place: row.try_get_by_index(0).stored()?, item: row.try_get_by_index(1).stored()? })
 }
 
 /// The first place of an instant.

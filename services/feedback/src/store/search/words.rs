@@ -6,7 +6,7 @@
 //!
 //! No word holds a quote, a backslash or a space: they are letters and digits, and of numbers `.,:/` (see `rapport-text`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use rapport_data::Engine;
@@ -66,6 +66,22 @@ pub(super) fn document(engine: Engine, tenant: TenantId, kind: Kind, document: &
             words
         }
     }
+}
+
+/// The document of a row on SQLite: what [`document`] made its words of.
+pub(super) fn kept(words: &str) -> Document {
+    let (mut stems, mut forms) = (Vec::new(), BTreeSet::new());
+    // The first is the one that every document has; before each stands whose it is.
+    for word in words.split(' ').skip(1) {
+        match word.get(LETTERS..) {
+            None => stems.push(None),
+            Some(rest) => match rest.strip_prefix(WHOLE) {
+                Some(form) => drop(forms.insert(form.to_owned())),
+                None => stems.push(Some(rest.to_owned())),
+            },
+        }
+    }
+    Document::kept(stems, forms)
 }
 
 /// What is looked for, as the engine's index reads it.
@@ -142,4 +158,23 @@ fn apart(parts: &[Query]) -> (Vec<&Query>, Vec<&Query>) {
 
 fn bracketed(parts: impl Iterator<Item = String>, between: &str) -> String {
     format!("({})", parts.collect::<Vec<_>>().join(between))
+}
+
+#[cfg(test)]
+mod tests {
+    use rapport_text::Analyser;
+
+    use super::*;
+    use crate::domain::search::Passage;
+
+    #[test]
+    fn a_row_s_words_tell_the_document_that_they_were_made_of() {
+        let analyser = Analyser::new();
+        let texts =
+            ["Доставка опоздала, 3.5 часа!", "The courier was friendly. The courier was late", "خیلی خوب", "0", ""];
+        let passages: Vec<_> = texts.iter().map(|text| Passage { place: "", text }).collect();
+        let whole = Document::of(&passages, None, &analyser);
+        let words = document(Engine::Sqlite, TenantId::new(), Kind::Response, &whole);
+        assert!(kept(&words) == whole, "another document than was noted");
+    }
 }
