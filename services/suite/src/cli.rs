@@ -32,7 +32,8 @@ pub enum Command {
     /// Publish a role's state again, so that consumers rebuild what they derived from it.
     Replay(Serve),
     /// Import customers, or what they did, from a file (CSV, NDJSON, or a tracker's calls by Segment's spec). A second run
-    /// goes on where the first one was cut off.
+    /// goes on after what was acknowledged of the first one. Ends with 0 where all is imported, with 1 where lines were refused,
+    /// with 75 where the connection was lost (run the same again), with 130 where it was stopped.
     Import(Import),
     /// Make one call of the contract, JSON in and out.
     Call(Call),
@@ -136,7 +137,7 @@ pub enum Format {
     Csv,
     /// An object of JSON a line.
     Ndjson,
-    /// A tracker's call a line, by Segment's spec: identify, track, page, screen, group, alias.
+    /// A tracker's call a line, by Segment's spec: identify, track, page, screen, group, alias; or a batch of them.
     Segment,
 }
 

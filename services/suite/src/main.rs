@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use rapport_gateway::Admin;
-use rapport_kernel::{Fault, Reason, SystemClock};
+use rapport_kernel::{Fault, Kind, Reason, SystemClock};
 use rapport_platform::config::{self, Loaded, Sources};
 use rapport_platform::{Contract, Platform, telemetry};
 use rapport_suite::assembly::{Roles, asked_to_stop};
@@ -31,8 +31,18 @@ fn main() -> ExitCode {
         Err(fault) => {
             // The operator sits here: it may see the cause.
             eprintln!("rapport: {fault:?}");
-            ExitCode::FAILURE
+            ExitCode::from(code(&fault))
         }
+    }
+}
+
+/// What the shell learns of why it ended, for scripts that try again: 75 (EX_TEMPFAIL of sysexits.h) where the suite could not
+/// be reached and the same may go well later; 130 where it was stopped; else 1.
+const fn code(fault: &Fault) -> u8 {
+    match fault.kind() {
+        _ if fault.is_transient() => 75,
+        Kind::Cancelled => 130,
+        _ => 1,
     }
 }
 

@@ -142,6 +142,7 @@ impl Mapping {
                         flatten(&name, json, &mut found);
                     }
                 }
+                differing(&found).map_or(Ok(()), |field| Err(Wrong::one(field, "is there twice: say it once")))?;
                 Ok(found)
             }
         }
@@ -348,12 +349,21 @@ fn party(json: &Json) -> Result<Party, &'static str> {
 /// A field that several columns name, where a line can say it once.
 fn named_twice(columns: &[Option<String>]) -> Option<&str> {
     let mut seen = BTreeSet::new();
-    let fields = columns.iter().flatten().map(|field| field.split_once(':').map_or(field.as_str(), |(field, _)| field));
-    let mut single = fields.filter(|field| {
-        let of = field.split_once('.').map_or("", |(of, _)| of);
-        !["identifier", "consent", "customer"].contains(&of) && *field != "unset_traits"
-    });
-    single.find(|field| !seen.insert(*field))
+    columns.iter().flatten().filter_map(|field| single(field)).find(|field| !seen.insert(*field))
+}
+
+/// A field of JSON that is said in several ways, as by `trait.age` and by `traits`, with values that differ.
+fn differing(cells: &[(String, Json)]) -> Option<&str> {
+    let mut seen: BTreeMap<&str, &Json> = BTreeMap::new();
+    let mut single = cells.iter().filter_map(|(field, json)| Some((single(field)?, json)));
+    single.find(|(field, json)| seen.insert(field, json).is_some_and(|before| before != *json)).map(|(field, _)| field)
+}
+
+/// A field without its type, where a line can say it once.
+fn single(field: &str) -> Option<&str> {
+    let field = field.split_once(':').map_or(field, |(field, _)| field);
+    let of = field.split_once('.').map_or("", |(of, _)| of);
+    (!["identifier", "consent", "customer"].contains(&of) && field != "unset_traits").then_some(field)
 }
 
 fn missing(required: &[(&str, &String)], wrong: &mut Wrong) {

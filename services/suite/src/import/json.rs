@@ -5,21 +5,106 @@ use prost_types::Timestamp;
 use rapport_api::common::v1::{TextList, Value, value::Kind};
 use rapport_api::google::r#type::Money;
 use rapport_api::profiles::v1::TraitType;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value as Json};
 
 use super::Wrong;
 use super::lines::Content;
 
-/// The object that a line of JSON is.
+/// The object that a line of JSON is. No object in it may say one key twice: nothing would tell which of the two is meant.
 pub fn object(content: &Content) -> Result<Map<String, Json>, Wrong> {
     let Content::Json(text) = content else { return Err(Wrong::one("line", "must be an object of JSON")) };
-    match serde_json::from_str(text) {
-        Ok(Json::Object(object)) => Ok(object),
-        Ok(_) => Err(Wrong::one("line", "must be an object of JSON")),
+    let parsed: Parsed = serde_json::from_str(text).map_err(|why| {
         // Its own text may quote the line.
-        Err(why) => {
-            Err(Wrong::one("line", format!("must be an object of JSON: it is wrong at column {}", why.column())))
+        Wrong::one("line", format!("must be an object of JSON: it is wrong at column {}", why.column()))
+    })?;
+    let mut twice = Wrong::default();
+    let json = parsed.json("", &mut twice);
+    match json {
+        _ if !twice.0.is_empty() => Err(twice),
+        Json::Object(object) => Ok(object),
+        _ => Err(Wrong::one("line", "must be an object of JSON")),
+    }
+}
+
+/// JSON with all the keys of its objects, as they stand.
+enum Parsed {
+    Plain(Json),
+    List(Vec<Self>),
+    Object(Vec<(String, Self)>),
+}
+
+impl Parsed {
+    /// As the JSON that it is; the keys that an object says twice are wrong.
+    fn json(self, path: &str, twice: &mut Wrong) -> Json {
+        match self {
+            Self::Plain(json) => json,
+            Self::List(items) => Json::Array(
+                items.into_iter().enumerate().map(|(at, it)| it.json(&format!("{path}[{at}]"), twice)).collect(),
+            ),
+            Self::Object(parts) => {
+                let mut object = Map::new();
+                for (key, part) in parts {
+                    let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                    let json = part.json(&path, twice);
+                    if object.insert(key, json).is_some() && !twice.0.iter().any(|(known, _)| *known == path) {
+                        twice.0.push((path, "is there twice: say it once".to_owned()));
+                    }
+                }
+                Json::Object(object)
+            }
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Parsed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OfParsed)
+    }
+}
+
+struct OfParsed;
+
+impl<'de> Visitor<'de> for OfParsed {
+    type Value = Parsed;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JSON")
+    }
+    fn visit_unit<E>(self) -> Result<Parsed, E> {
+        Ok(Parsed::Plain(Json::Null))
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<Parsed, E> {
+        Ok(Parsed::Plain(value.into()))
+    }
+    fn visit_i64<E>(self, value: i64) -> Result<Parsed, E> {
+        Ok(Parsed::Plain(value.into()))
+    }
+    fn visit_u64<E>(self, value: u64) -> Result<Parsed, E> {
+        Ok(Parsed::Plain(value.into()))
+    }
+    fn visit_f64<E>(self, value: f64) -> Result<Parsed, E> {
+        Ok(Parsed::Plain(value.into()))
+    }
+    fn visit_str<E>(self, value: &str) -> Result<Parsed, E> {
+        Ok(Parsed::Plain(value.into()))
+    }
+    fn visit_string<E>(self, value: String) -> Result<Parsed, E> {
+        Ok(Parsed::Plain(value.into()))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Parsed, A::Error> {
+        let mut found = Vec::new();
+        while let Some(item) = items.next_element()? {
+            found.push(item);
+        }
+        Ok(Parsed::List(found))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut parts: A) -> Result<Parsed, A::Error> {
+        let mut found = Vec::new();
+        while let Some(part) = parts.next_entry()? {
+            found.push(part);
+        }
+        Ok(Parsed::Object(found))
     }
 }
 
@@ -196,6 +281,18 @@ mod tests {
             assert_eq!(name(raw).as_deref(), Some(wanted), "{raw}");
         }
         assert_eq!((name("—"), name("")), (None, None));
+    }
+
+    #[test]
+    fn a_key_that_is_there_twice_is_named_with_where_it_is() {
+        let read = |text: &str| object(&Content::Json(text.to_owned()));
+        let sound = r#"{"a":[1,-2,2.5,"x\u00e9",null,true,{"k":{}}],"b":{"a":1},"c":18446744073709551615}"#;
+        assert_eq!(read(sound).map(Json::Object), Ok(serde_json::from_str(sound).expect("JSON")));
+        let text = r#"{"external_id":"1","traits":{"dup":1,"dup":2,"dup":3},"list":[{},{"k":"x","k":"x"}]}"#;
+        let wrong = read(text).expect_err("twice");
+        let fields: Vec<&str> = wrong.0.iter().map(|(field, _)| field.as_str()).collect();
+        assert_eq!(fields, ["traits.dup", "list[1].k"]);
+        assert!(read("{\"a\":1").expect_err("no JSON").0[0].1.contains("column 6"));
     }
 
     #[test]

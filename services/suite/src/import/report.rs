@@ -7,6 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use rapport_kernel::Fault;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,9 @@ use serde::{Deserialize, Serialize};
 use super::lines::Line;
 use super::{Wrong, refused};
 use crate::cli::{Format, Import};
+
+/// How long what was acknowledged waits at most until it is noted, while there is more to come.
+const NOTED: Duration = Duration::from_millis(500);
 
 /// A refused line: its number, the reason, and the fields.
 pub type Refused = (u64, String, Wrong);
@@ -36,6 +40,10 @@ pub struct Report {
     path: PathBuf,
     errors_path: PathBuf,
     errors: Option<File>,
+    /// Refusals that are not written yet.
+    waiting: Vec<Refused>,
+    /// When the notes were last written.
+    noted: Option<Instant>,
     state: State,
     /// Lines that this run sent or refused.
     now: u64,
@@ -67,7 +75,7 @@ impl Report {
             // Those of an import before. That there were none is as well.
             std::fs::remove_file(&errors_path).unwrap_or_default();
         }
-        Ok(Self { path, errors_path, errors: None, state, now: 0 })
+        Ok(Self { path, errors_path, errors: None, waiting: Vec::new(), noted: None, state, now: 0 })
     }
 
     /// Forgets what was done: the file is not what it was.
@@ -90,8 +98,21 @@ impl Report {
     /// The numbers of the lines that were refused.
     pub fn refused(&self) -> BTreeSet<u64> {
         let named = std::fs::read_to_string(&self.errors_path).unwrap_or_default();
-        let line = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok()?.get("line")?.as_u64();
-        named.lines().filter_map(line).collect()
+        named.lines().filter_map(number).collect()
+    }
+
+    /// Forgets the refusals of lines after this one: a run that died between naming them and noting that they are done
+    /// left them, and they are sent again.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn forget_after(&mut self, last: u64) -> Result<(), Fault> {
+        let named = std::fs::read_to_string(&self.errors_path).unwrap_or_default();
+        let kept: Vec<&str> = named.lines().filter(|text| number(text).is_some_and(|line| line <= last)).collect();
+        if kept.len() == named.lines().count() {
+            return Ok(());
+        }
+        self.replace_errors(kept.iter().map(|text| format!("{text}\n")).collect())
     }
 
     /// Notes which of the lines that had been refused, and were tried again, still are.
@@ -99,44 +120,80 @@ impl Report {
     /// # Errors
     /// Where it cannot be written.
     pub fn again(&mut self, tried: usize, refusals: Vec<Refused>) -> Result<(), Fault> {
-        std::fs::remove_file(&self.errors_path).unwrap_or_default();
-        (self.errors, self.state.refused) = (None, 0);
         self.now += tried as u64;
-        self.write(refusals)
+        self.state.refused = refusals.len() as u64;
+        self.replace_errors(refusals.iter().map(text).collect())?;
+        self.flush()
     }
 
-    /// Notes that lines are done, and which of them were refused.
+    /// Notes that lines are done, and which of them were refused, each named once: soon, not at each acknowledgement.
     ///
     /// # Errors
     /// Where it cannot be written.
     pub fn note(&mut self, lines: &[Line], refusals: Vec<Refused>) -> Result<(), Fault> {
+        if lines.is_empty() {
+            return Ok(());
+        }
         self.state.lines += lines.len() as u64;
         self.state.digest = lines.iter().fold(self.state.digest, |digest, line| line.digest(digest));
+        self.state.refused += refusals.len() as u64;
         self.now += lines.len() as u64;
-        self.write(refusals)
+        self.waiting.extend(refusals);
+        match self.noted {
+            Some(noted) if noted.elapsed() < NOTED => Ok(()),
+            _ => self.flush(),
+        }
     }
 
-    fn write(&mut self, mut refusals: Vec<Refused>) -> Result<(), Fault> {
-        let cannot = |why: std::io::Error| refused(format!("the notes beside the file cannot be written: {why}"));
-        refusals.sort_by_key(|(line, ..)| *line);
-        for (line, reason, wrong) in &refusals {
-            if self.errors.is_none() {
-                let file = OpenOptions::new().create(true).append(true).open(&self.errors_path);
-                self.errors = Some(file.map_err(cannot)?);
-            }
-            let field = |(field, must): &(String, String)| serde_json::json!({ "field": field, "description": must });
-            let fields: Vec<_> = wrong.0.iter().map(field).collect();
-            let text = serde_json::json!({ "line": line, "reason": reason, "fields": fields }).to_string();
-            if let Some(file) = &mut self.errors {
-                writeln!(file, "{text}").map_err(cannot)?;
-            }
+    /// Writes what is not written yet: the refusals before the note that passes over their lines.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn flush(&mut self) -> Result<(), Fault> {
+        if !self.waiting.is_empty() {
+            let file = match &mut self.errors {
+                Some(file) => file,
+                None => {
+                    let file = OpenOptions::new().create(true).append(true).open(&self.errors_path);
+                    self.errors.insert(file.map_err(cannot)?)
+                }
+            };
+            let named: String = self.waiting.iter().map(text).collect();
+            file.write_all(named.as_bytes()).map_err(cannot)?;
+            self.waiting.clear();
         }
-        let mut refused_lines: Vec<u64> = refusals.iter().map(|(line, ..)| *line).collect();
-        refused_lines.dedup();
-        self.state.refused += refused_lines.len() as u64;
-        let text = serde_json::to_vec(&self.state).map_err(Fault::internal)?;
+        let state = serde_json::to_vec(&self.state).map_err(Fault::internal)?;
         let new = self.path.with_extension("json.new");
-        std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, &self.path)).map_err(cannot)
+        std::fs::write(&new, state).and_then(|()| std::fs::rename(&new, &self.path)).map_err(cannot)?;
+        self.noted = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Puts other refusals in the place of those that are named.
+    fn replace_errors(&mut self, named: String) -> Result<(), Fault> {
+        self.errors = None;
+        if named.is_empty() {
+            std::fs::remove_file(&self.errors_path).unwrap_or_default();
+            return Ok(());
+        }
+        let new = self.errors_path.with_extension("ndjson.new");
+        std::fs::write(&new, named).and_then(|()| std::fs::rename(&new, &self.errors_path)).map_err(cannot)
+    }
+
+    /// What ended an import before its end, with how far it came and what to do.
+    pub fn cut_off(&self, mut fault: Fault) -> Fault {
+        let State { lines, refused, .. } = self.state;
+        let how_far = match (lines, refused) {
+            (0, _) => "No line was acknowledged before: run the same again".to_owned(),
+            (1, 0) => format!("1 line is imported and noted: {GO_ON} it"),
+            (_, 0) => format!("{lines} lines are imported and noted: {GO_ON} them"),
+            _ => format!(
+                "{lines} lines are done, {} imported and {refused} refused, and noted: {GO_ON} them",
+                lines - refused
+            ),
+        };
+        fault.message = format!("{}. {how_far}", fault.message);
+        fault
     }
 
     /// How it goes, in words.
@@ -169,7 +226,24 @@ impl Report {
     }
 }
 
+const GO_ON: &str = "run the same again, and it goes on after";
 const MEND: &str = "Mend them in the file and run the same again: what is imported already changes nothing";
+
+/// A refused line as it is named.
+fn text((line, reason, wrong): &Refused) -> String {
+    let field = |(field, must): &(String, String)| serde_json::json!({ "field": field, "description": must });
+    let fields: Vec<_> = wrong.0.iter().map(field).collect();
+    format!("{}\n", serde_json::json!({ "line": line, "reason": reason, "fields": fields }))
+}
+
+/// The number of a line as it is named.
+fn number(text: &str) -> Option<u64> {
+    serde_json::from_str::<serde_json::Value>(text).ok()?.get("line")?.as_u64()
+}
+
+fn cannot(why: std::io::Error) -> Fault {
+    refused(format!("the notes beside the file cannot be written: {why}"))
+}
 
 /// What is imported, and how: of the file the columns alone, as its lines may grow and be mended.
 fn fingerprint(arguments: &Import, format: Format) -> Result<u64, Fault> {
@@ -190,7 +264,15 @@ mod tests {
 
     fn report(lines: u64, refused: u64, now: u64) -> Report {
         let state = State { lines, refused, ..State::default() };
-        Report { path: PathBuf::new(), errors_path: PathBuf::new(), errors: None, state, now }
+        Report {
+            path: PathBuf::new(),
+            errors_path: PathBuf::new(),
+            errors: None,
+            waiting: Vec::new(),
+            noted: None,
+            state,
+            now,
+        }
     }
 
     #[test]

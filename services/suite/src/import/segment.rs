@@ -7,6 +7,7 @@
 //! | track, page, screen | an interaction: the event's name as its type ("Product Viewed" is `product_viewed`; "Order Completed", the spec's name for a sale, is `purchase`, by which lifecycle, potential and figures know one), properties as attributes, `revenue` or else `value` in `currency` (USD where there is none) as its value; of the context the campaign's name, the device's model, the page's address and the city as its circumstances, page, campaign, device and locale whole as attributes; IP address and user agent are left out |
 //! | group | an account by `groupId` (a company, or what the trait `kind` says), and the user as its member |
 //! | alias | a statement of the user's record that carries the previous id as well |
+//! | batch | the calls in it, in their order: what is wrong with one keeps none of the others out; the batch's own `context` (key by key), `sentAt` and `receivedAt` are those of each call that does not say them itself |
 //!
 //! A record is named as one is that an interaction begins for its identifier: so it does not matter what comes first.
 //! When a call happened: `timestamp`, corrected by the tracker's clock (`receivedAt - (sentAt - timestamp)`) unless
@@ -32,11 +33,50 @@ const TRAITS: usize = 100;
 /// Characters of a text at most.
 const TEXT: usize = 4_096;
 
+/// What a line becomes: a call, or a batch of them as trackers send it, each with its place there; and what is wrong with it.
+pub fn line(mut line: Map<String, Json>, source: &str) -> (Vec<(Option<usize>, Item)>, Wrong) {
+    let Some(batch) = line.remove("batch") else {
+        return match items(&line, source) {
+            Ok(items) => (items.into_iter().map(|item| (None, item)).collect(), Wrong::default()),
+            Err(wrong) => (Vec::new(), wrong),
+        };
+    };
+    let Json::Array(calls) = batch else { return (Vec::new(), Wrong::one("batch", "must be a list of calls")) };
+    let (mut found, mut wrong) = (Vec::new(), Wrong::default());
+    for (at, call) in calls.into_iter().enumerate() {
+        let call = match call {
+            Json::Object(call) => items(&with_defaults(call, &line), source),
+            _ => Err(Wrong::one("line", "must be an object of JSON")),
+        };
+        match call {
+            Ok(items) => found.extend(items.into_iter().map(|item| (Some(at), item))),
+            Err(why) => wrong.0.extend(why.within(at).0),
+        }
+    }
+    (found, wrong)
+}
+
+/// A call of a batch, with what the batch says for all of its calls.
+fn with_defaults(mut call: Map<String, Json>, batch: &Map<String, Json>) -> Map<String, Json> {
+    let missing = |call: &Map<String, Json>, name: &str| call.get(name).is_none_or(Json::is_null);
+    for name in ["sentAt", "receivedAt"] {
+        if let Some(json) = batch.get(name).filter(|_| missing(&call, name)) {
+            call.insert(name.to_owned(), json.clone());
+        }
+    }
+    if let Some(context) = object(batch, "context") {
+        let mut merged = context.clone();
+        merged.extend(object(&call, "context").cloned().unwrap_or_default());
+        call.insert("context".to_owned(), Json::Object(merged));
+    }
+    call
+}
+
 /// What a call becomes.
 ///
 /// # Errors
 /// What is missing or wrong, never its value.
-pub fn items(call: &Map<String, Json>, source: &str) -> Result<Vec<Item>, Wrong> {
+fn items(call: &Map<String, Json>, source: &str) -> Result<Vec<Item>, Wrong> {
     let call = Call { call, source };
     match text(call.call, "type").unwrap_or_default().to_ascii_lowercase().as_str() {
         "identify" => Ok(vec![Item::Profile(call.identify()?)]),

@@ -49,6 +49,26 @@ fn a_field_that_a_line_can_say_once_has_one_column() {
 }
 
 #[test]
+fn a_field_that_json_says_twice_is_refused_where_it_would_be_a_guess() {
+    let mapping = Mapping::new(&arguments(Subject::Profiles, &[]), &[]).expect("no header");
+    let said = |text: &str| mapping.profile(&Content::Json(text.to_owned())).map(drop);
+    for (text, field) in [
+        (r#"{"external_id":"1","traits":{"dup":1,"dup":2}}"#, "traits.dup"),
+        (r#"{"external_id":"1","external_id":"1"}"#, "external_id"),
+        (r#"{"external_id":"1","externalId":"2"}"#, "external_id"),
+        (r#"{"external_id":"1","traits":{"age":5,"age:number":"6"}}"#, "trait.age"),
+    ] {
+        assert_eq!(said(text), Err(Wrong::one(field, "is there twice: say it once")), "{text}");
+    }
+    assert_eq!(
+        said(
+            r#"{"external_id":"1","externalId":"1","identifiers":[{"namespace":"email","value":"a@x.example"},{"namespace":"email","value":"b@x.example"}]}"#
+        ),
+        Ok(())
+    );
+}
+
+#[test]
 fn a_record_and_the_same_line_of_json_say_the_same() {
     let columns = [
         "source",

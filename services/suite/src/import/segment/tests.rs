@@ -184,3 +184,33 @@ fn what_is_missing_is_named() {
     assert_eq!(field(json!({"type": "group", "userId": "u", "timestamp": 1})).as_deref(), Some("groupId"));
     assert_eq!(field(json!({"type": "alias", "userId": "u", "timestamp": 1})).as_deref(), Some("previousId"));
 }
+
+#[test]
+fn a_batch_is_its_calls_with_what_it_says_for_all_of_them() {
+    let batch = json!({
+        "sentAt": "2024-05-01T12:00:10Z", "receivedAt": "2024-05-01T12:01:10Z",
+        "context": {"campaign": {"name": "spring"}, "page": {"url": "https://batch.example/"}},
+        "batch": [
+            {"type": "identify", "userId": "u", "timestamp": "2024-05-01T12:00:00Z"},
+            {"type": "track", "userId": "u"},
+            5,
+            {"type": "track", "userId": "u", "event": "Seen", "messageId": "m", "timestamp": "2024-05-01T12:00:00Z",
+             "receivedAt": "2024-05-01T12:00:30Z", "context": {"page": {"url": "https://own.example/"}}},
+            {"batch": []}
+        ]
+    });
+    let (found, wrong) = line(batch.as_object().cloned().expect("an object"), "web");
+    let places: Vec<_> = found.iter().map(|(within, _)| *within).collect();
+    assert_eq!(places, [Some(0), Some(3)]);
+    let fields: Vec<&str> = wrong.0.iter().map(|(field, _)| field.as_str()).collect();
+    assert_eq!(fields, ["batch[1].event", "batch[2]", "batch[4].type"]);
+    let [(_, Item::Profile(profile)), (_, Item::Interaction(seen))] = found.as_slice() else { panic!("two") };
+    let second = |at: Option<Timestamp>| at.map(|at| at.seconds % 86_400 - 43_200);
+    // By the clock of whoever received it: ten seconds before it was sent.
+    assert_eq!((second(profile.observed_at), second(seen.occurred_at)), (Some(60), Some(20)));
+    let context = seen.context.clone().expect("circumstances");
+    assert_eq!((context.campaign.as_str(), context.url.as_str()), ("spring", "https://own.example/"));
+    let said = |json: Json| line(json.as_object().cloned().expect("an object"), "web").1;
+    assert_eq!(said(json!({"batch": {}})), Wrong::one("batch", "must be a list of calls"));
+    assert_eq!(said(json!({"batch": []})), Wrong::default());
+}
