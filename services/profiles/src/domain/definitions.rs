@@ -224,7 +224,8 @@ impl Definitions {
         }
         let turned = self.versions.calendar > version;
         let is_steady = |(name, computation): &(&String, &Computation)| {
-            !moved.traits.contains(*name) && !(turned && matches!(computation.recipe.window, Window::Calendar(..)))
+            let by_day = matches!(computation.recipe.window, Window::Calendar(..));
+            !moved.traits.contains(*name) && (!turned || !by_day)
         };
         let computed: BTreeSet<String> = self.computed.iter().filter(is_steady).map(|(name, _)| name.clone()).collect();
         moved.traits.extend(self.computed.keys().filter(|name| !computed.contains(*name)).cloned());

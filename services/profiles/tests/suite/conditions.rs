@@ -112,8 +112,8 @@ impl Condition {
 
     /// A like one that reads no more of events of a type than how many there are, the first and the last, and nothing of
     /// events of all types.
-    pub fn from_the_ends_of(self, only: &'static str) -> Self {
-        let part = |of: Box<Self>| Box::new(of.from_the_ends_of(only));
+    pub fn only_ends_of(self, only: &'static str) -> Self {
+        let part = |of: Box<Self>| Box::new(of.only_ends_of(only));
         let is_between = match &self {
             Self::Count { kind, within: Some(_), .. }
             | Self::Sum { kind, .. }

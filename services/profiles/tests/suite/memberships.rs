@@ -100,7 +100,7 @@ impl<'a> Log<'a> {
     async fn segment(&mut self) {
         let condition = Condition::random(&mut self.dice, 2);
         let condition = match self.only_ends {
-            Some(kind) => condition.from_the_ends_of(kind),
+            Some(kind) => condition.only_ends_of(kind),
             None => condition,
         };
         let request = wants(&self.conditions.len().to_string(), &condition.source());
