@@ -45,6 +45,7 @@ pub async fn measure(suite: &Suite, report: &mut Report) -> Outcome<()> {
     for number in 0..SURVEYS {
         surveys.push(survey(&clients[0], number).await?);
     }
+    suite.rest().await?;
     for (figures, all) in [(&ONE, false), (&ALL, true)] {
         let mut took = check(&clients[0], &surveys, &customers, all).await?;
         for (figure, share) in figures.iter().zip([0.5, 0.99]) {

@@ -108,6 +108,7 @@ pub async fn measure(suite: &Suite, largest: u32, report: &mut Report) -> Outcom
         let started = Instant::now();
         take(&clients, &surveys, size.responses).await?;
         let rate = f64::from(size.responses) / started.elapsed().as_secs_f64();
+        suite.rest().await?;
         let mut took = look(&clients[0], &surveys).await?;
         let millis = |of: Duration| of.as_secs_f64() * 1e3;
         report.note(suite.engine, &size.taken, rate, None);

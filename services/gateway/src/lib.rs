@@ -83,6 +83,7 @@ pub async fn build(platform: &Platform, config: Config) -> Result<Gateway, Fault
         metadata_bytes: config.metadata_bytes,
         peers: platform.peers.clone(),
         issuer: platform.issuer.clone(),
+        tasks: platform.tasks.clone(),
         clock: Arc::clone(&platform.clock),
     });
     let page =

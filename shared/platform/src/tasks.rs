@@ -88,7 +88,7 @@ impl Tasks {
     }
 
     /// Does work beside whoever asks for it: it ends where what this answers is dropped.
-    pub(crate) fn beside<T, Fut>(&self, work: Fut) -> AbortOnDropHandle<T>
+    pub fn beside<T, Fut>(&self, work: Fut) -> AbortOnDropHandle<T>
     where
         T: Send + 'static,
         Fut: Future<Output = T> + Send + 'static,

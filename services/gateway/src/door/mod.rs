@@ -19,7 +19,7 @@ use std::sync::Arc;
 use http::{HeaderMap, Request, Response};
 use rapport_kernel::{Caller, Clock, Fault, Private, Timestamp};
 use rapport_platform::stack::{Inner, Passage};
-use rapport_platform::{Call, Peers, Routes, TokenIssuer, status, token, unknown_call};
+use rapport_platform::{Call, Peers, Routes, Tasks, TokenIssuer, status, token, unknown_call};
 use subtle::ConstantTimeEq as _;
 use tokio::time::Instant;
 use tonic::Status;
@@ -50,6 +50,8 @@ pub(crate) struct Parts {
     pub peers: Peers,
     /// Signs who calls.
     pub issuer: TokenIssuer,
+    /// Watches the keys of open streams.
+    pub tasks: Tasks,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
 }
@@ -82,7 +84,7 @@ impl Door {
         caller.require(service, policy.verb)?;
         shared.quota.take(caller.tenant)?;
         // A unary call is over before its key's end could be seen.
-        let opened = if policy.streaming { opened } else { Opened(None) };
+        let opened = if policy.streaming { opened } else { Opened::lasting() };
         let request = opened.request(request);
         match route {
             Route::Named => Err(Refused::Unknown),
@@ -109,11 +111,11 @@ impl Parts {
         if let Some(operator) = &self.operator
             && bool::from(KeyHash::of(shown.expose()).bytes().ct_eq(operator.bytes()))
         {
-            return Ok((Caller::operator(), Opened(None)));
+            return Ok((Caller::operator(), Opened::lasting()));
         }
         let secret = Secret::parse(shown.expose()).ok_or_else(metadata::unknown_key)?;
         let key = self.keys.find(secret.hash(), deadline).await?.ok_or_else(metadata::unknown_key)?;
-        Ok((key.caller()?, Opened(Some((self.keys.clone(), secret.hash())))))
+        Ok((key.caller()?, Opened::with(&self.keys, secret.hash(), &self.tasks)))
     }
 
     /// The request as a service may see it: no credentials of the caller's, the gateway's word instead.

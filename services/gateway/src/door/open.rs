@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use rapport_kernel::Fault;
-use rapport_platform::status;
+use rapport_platform::{Tasks, status};
 use tokio::time::Instant;
 use tonic::Status;
 use tonic::body::Body;
@@ -29,13 +29,31 @@ const LATER: Duration = Duration::from_millis(200);
 
 /// The key of a call that was let in; none for the operator's, which no call revokes.
 #[derive(Clone)]
-pub(super) struct Opened(pub(super) Option<(Keys, KeyHash)>);
+pub(super) struct Opened(Option<Key>);
+
+#[derive(Clone)]
+struct Key {
+    keys: Keys,
+    hash: KeyHash,
+    tasks: Tasks,
+}
 
 impl Opened {
-    /// Whether there is anything to watch.
+    /// With a key that may end.
+    pub(super) fn with(keys: &Keys, hash: KeyHash, tasks: &Tasks) -> Self {
+        Self(Some(Key { keys: keys.clone(), hash, tasks: tasks.clone() }))
+    }
+
+    /// With what does not end, or is over before that could be seen.
+    pub(super) const fn lasting() -> Self {
+        Self(None)
+    }
+
+    /// Whether there is anything to watch. A task of its own watches: a body is polled only while its reader has room,
+    /// and a look that was left in the middle would keep the database's connection that it holds.
     fn ends(&self) -> Option<BoxFuture<'static, Fault>> {
-        let (keys, hash) = self.0.clone()?;
-        Some(Box::pin(async move {
+        let Key { keys, hash, tasks } = self.0.clone()?;
+        let watch = tasks.beside(async move {
             loop {
                 tokio::time::sleep(LOOK).await;
                 match keys.find(hash, Some(Instant::now() + LOOK)).await.map(|key| key.map(|key| key.caller())) {
@@ -46,7 +64,8 @@ impl Opened {
                     Err(fault) => return Fault::unavailable("the list of API keys", format!("{fault:?}")),
                 }
             }
-        }))
+        });
+        Some(Box::pin(async move { watch.await.unwrap_or_else(Fault::internal) }))
     }
 
     /// The request, which breaks off when the key ends.
@@ -128,5 +147,42 @@ impl HttpBody for Outgoing {
     }
     fn is_end_stream(&self) -> bool {
         self.open.as_ref().is_none_or(|(inner, _)| inner.is_end_stream())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures::stream;
+    use http_body_util::{BodyExt as _, StreamBody};
+    use rapport_data::{Database, DatabaseConfig};
+    use rapport_kernel::SystemClock;
+    use rapport_platform::config::Period;
+    use rapport_platform::{Contract, Platform, PlatformConfig};
+
+    use super::*;
+    use crate::door::KeyConfig;
+    use crate::migrations;
+
+    #[tokio::test]
+    async fn bodies_that_nobody_polls_on_keep_nobody_from_looking_up_a_key() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let contract = Contract::suite().expect("the suite's contract");
+        let platform = Platform::new(&PlatformConfig::default(), Arc::new(SystemClock), contract).expect("a platform");
+        let config = DatabaseConfig { folder: folder.path().to_owned(), ..DatabaseConfig::default() };
+        let db = Database::open(&config, "gateway", migrations::all(), &platform).await.expect("a database");
+        let keys = Keys::new(db, KeyConfig { trust: Period::millis(0), ..KeyConfig::default() });
+        let waiting = || Body::new(StreamBody::new(stream::pending::<Result<Frame<Bytes>, Status>>()));
+        let opened = Opened::with(&keys, KeyHash::of("a stream's"), &platform.tasks);
+        let mut bodies: Vec<Body> = (0..100).map(|_| opened.request(Request::new(waiting())).into_body()).collect();
+        for _ in 0..2 {
+            for body in &mut bodies {
+                assert!(futures::poll!(body.frame()).is_pending());
+            }
+            tokio::time::sleep(LOOK + Duration::from_millis(10)).await;
+        }
+        let another = tokio::time::timeout(Duration::from_secs(5), keys.find(KeyHash::of("another"), None)).await;
+        assert!(matches!(another, Ok(Ok(None))), "a look-up is stuck");
     }
 }
